@@ -5,8 +5,11 @@ The tables are in `bot.store.tables` and `bot.engine.rows`, the migrations in `b
 
 from __future__ import annotations
 
+import select
+import time
+from functools import partial
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import sqlalchemy as sa
@@ -15,6 +18,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.exc import InvalidatePoolError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 DIALECT = "postgresql+psycopg://"
 
@@ -27,6 +35,9 @@ PATIENCE: dict[str, int | str] = {
 }
 # The server's timeouts: one stuck session must not keep rows locked.
 LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+
+QUIET = 20.0  # seconds; a connection that was used since is not asked whether it is still there
+USED_AT = "countersign.used_at"
 
 
 def patience_for(url: str) -> dict[str, Any]:
@@ -51,7 +62,33 @@ def create_engine(url: str, *, pool_size: int = 10, pooled: bool = True) -> sa.E
 
     if not pooled:
         return sa.create_engine(DIALECT, creator=creator, poolclass=sa.NullPool)
-    return sa.create_engine(DIALECT, creator=creator, pool_size=pool_size, pool_timeout=5, pool_pre_ping=True)
+    engine = sa.create_engine(DIALECT, creator=creator, pool_size=pool_size, pool_timeout=5)
+    sa.event.listen(engine, "checkin", _note_when)
+    sa.event.listen(engine, "checkout", partial(_refuse_lost, engine.dialect))
+    return engine
+
+
+def _note_when(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[USED_AT] = time.monotonic()
+
+
+def _refuse_lost(dialect: sa.Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Instead of a ping before each use: a server that has ended the connection has sent something, which can be seen without asking it.
+
+    Only one that was not used for a while is asked, since a host that vanishes sends nothing.
+    """
+    used_at = record.info.get(USED_AT)
+    try:
+        if used_at is not None and (time.monotonic() - used_at > QUIET or _has_news(connection)):
+            dialect.do_ping(connection)
+    except psycopg.Error as lost:
+        raise InvalidatePoolError from lost
+
+
+def _has_news(connection: DBAPIConnection) -> bool:
+    poll = select.poll()  # unlike select.select, it takes descriptors above 1023
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def migrate(url: str) -> None:

@@ -7,7 +7,6 @@ It is built on procrastinate: its `lock` is our lane, its `queueing_lock` our `o
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import procrastinate
-from procrastinate.exceptions import AlreadyEnqueued
 
 from bot import tracing
 from bot.database.connect import create_engine, patience_for
+from bot.engine import deferring
 from bot.engine import rows as job_rows
 from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
+from bot.engine.deferring import NewJob, lane_key, once_key
 from bot.engine.lanes import Urgency
 from bot.engine.readers import Readers, Sleepers
 from bot.engine.rows import Job, JobCounts, JobStatus
@@ -31,10 +31,6 @@ from bot.engine.worker import Worker
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-    from procrastinate.types import JSONDict
-
-KEY_LIMIT = 400  # bytes
-LANE_LIMIT = 2_000  # bytes; PostgreSQL indexes at most 2,704
 
 
 class Jobs:
@@ -62,7 +58,6 @@ class Jobs:
         self.turns = Turns(self._engine)
         self.readers = Readers()
         self.sleepers = Sleepers()
-        self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))
         _quieten_engine()
 
     def defer(
@@ -82,16 +77,13 @@ class Jobs:
         rows that this very transaction writes (sweeps, look-ups of the outside): the job that waits may start before we commit,
         and would not see them.
         """
+        self.defer_all(connection, [NewJob(name, request_id, lane, once, at)])
+
+    def defer_all(self, connection: sa.Connection, jobs: Sequence[NewJob]) -> None:
+        """Adds jobs in this order, in one round trip, as `defer` adds one."""
         if not connection.in_transaction():
-            raise RuntimeError(f"{name} was deferred outside a transaction, so nothing would ever commit it")
-        if not once:
-            self._defer(connection, name, request_id, lane, at, queueing_lock=None)
-            return
-        try:
-            with connection.begin_nested():  # a refused insert would otherwise abort the caller's transaction
-                self._defer(connection, name, request_id, lane, at, queueing_lock=once_key(name, request_id))
-        except AlreadyEnqueued:
-            return
+            raise RuntimeError(f"{jobs[0].name} was deferred outside a transaction, so nothing would ever commit it")
+        deferring.add(connection, [self._row_of(job) for job in jobs])
 
     def run_worker(self, effects: Effects, *, concurrency: int = 10, on_parked: OnParked | None = None) -> int:
         """Blocks until SIGTERM or SIGINT, or until the database stays away; returns the exit code for the process."""
@@ -150,31 +142,20 @@ class Jobs:
             effects=effects, engine=self._engine, patience=self._patience, on_parked=on_parked, now=self._now
         )
 
-    def _defer(
-        self,
-        connection: sa.Connection,
-        name: str,
-        request_id: str,
-        lane: str,
-        at: datetime | None,
-        *,
-        queueing_lock: str | None,
-    ) -> None:
-        deferrer = self._app.configure_task(
-            TASK,
-            allow_unknown=True,
-            queue=QUEUE,
-            lock=lane_key(lane),
-            queueing_lock=queueing_lock,
-            schedule_at=at,
-            priority=int(self.urgency.get(name, Urgency.LATER)),
-            connection=connection.connection.driver_connection,
-        )
-        due = at or self._now()
-        carried = tracing.carry(request_id, due)
-        traced: JSONDict = {"trace": {**carried}} if carried else {}  # a release without traces knows no `trace`
+    def _row_of(self, job: NewJob) -> dict[str, object]:
+        due = job.at or self._now()
         not_after = due + self._patience.horizon
-        deferrer.defer(name=name, request_id=request_id, not_after=not_after.isoformat(), **traced)
+        carried = tracing.carry(job.request_id, due)
+        traced = {"trace": {**carried}} if carried else {}  # a release without traces knows no `trace`
+        return {
+            "queue_name": QUEUE,
+            "task_name": TASK,
+            "priority": int(self.urgency.get(job.name, Urgency.LATER)),
+            "lock": lane_key(job.lane),
+            "queueing_lock": once_key(job.name, job.request_id) if job.once else None,
+            "args": {"name": job.name, "request_id": job.request_id, "not_after": not_after.isoformat(), **traced},
+            "scheduled_at": job.at,
+        }
 
     async def _drain(self, attempts: Attempts) -> None:
         connector = procrastinate.PsycopgConnector(
@@ -185,23 +166,6 @@ class Jobs:
             await app.run_worker_async(
                 wait=False, concurrency=1, listen_notify=False, install_signal_handlers=False, delete_jobs="never"
             )
-
-
-def once_key(name: str, subject: str) -> str:
-    """The key of a `once` job. procrastinate does not match a lock with line breaks, and PostgreSQL cannot index a long one.
-
-    Plain names stay as they are: releases before this one wrote all keys in this form, and their jobs may still wait.
-    """
-    key = f"{name}:{subject}"
-    plain = key.isprintable() and len(key.encode()) <= KEY_LIMIT
-    return key if plain else f"{name}:sha256:{hashlib.sha256(subject.encode()).hexdigest()}"
-
-
-def lane_key(lane: str) -> str:
-    """The lane as the database can index it. Those of models that MLflow can hold stay as they are, as waiting jobs have them."""
-    if len(lane.encode()) <= LANE_LIMIT:
-        return lane
-    return f"{lane.partition(':')[0]}:sha256:{hashlib.sha256(lane.encode()).hexdigest()}"
 
 
 def _quieten_engine() -> None:

@@ -69,17 +69,23 @@ ABOUT_KEYS = (
 
 
 class AttestationRows:
+    """The signatures of a request are read once a transaction, and again after `add`."""
+
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
+        self._of: dict[str, list[Attestation]] = {}
 
     def add(self, attestation: Attestation) -> None:
+        self._of.pop(attestation.request_id, None)
         self.connection.execute(sa.insert(tables.attestations).values(asdict(attestation)))
 
     def of(self, request_id: str) -> list[Attestation]:
         """In the order of signing: the votes, then the decision."""
-        rows = tables.attestations
-        query = sa.select(rows).where(rows.c.request_id == request_id).order_by(rows.c.seq)
-        return [_attestation_of(row) for row in self.connection.execute(query)]
+        if request_id not in self._of:
+            rows = tables.attestations
+            query = sa.select(rows).where(rows.c.request_id == request_id).order_by(rows.c.seq)
+            self._of[request_id] = [_attestation_of(row) for row in self.connection.execute(query)]
+        return [*self._of[request_id]]
 
     def count_by_key(self) -> Mapping[str, int]:
         key = tables.attestations.c.key_id
@@ -88,16 +94,21 @@ class AttestationRows:
 
 
 class KeyRows:
-    """`ring` is the argument of `bot.signatures.verify`; the keys of `recorded` say whether a key counts at a ledger entry."""
+    """`ring` is the argument of `bot.signatures.verify`; the keys of `recorded` say whether a key counts at a ledger entry.
+
+    `recorded` reads once a transaction, and again after `add` and `retire`.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
+        self._recorded: Mapping[str, KnownKey] | None = None
 
     def lock(self) -> None:
         """Blocks other transactions that add a key, until this one ends."""
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("keys", 0))))
 
     def add(self, key: KnownKey) -> None:
+        self._recorded = None
         self.connection.execute(sa.insert(tables.keys).values(asdict(key)))
 
     def find(self, key_id: str) -> KnownKey | None:
@@ -115,8 +126,13 @@ class KeyRows:
         query = sa.select(tables.keys).order_by(tables.keys.c.added_seq)
         return [_key_of(row) for row in self.connection.execute(query.with_for_update() if for_update else query)]
 
-    def recorded(self) -> dict[str, KnownKey]:
+    def recorded(self) -> Mapping[str, KnownKey]:
         """By id, with the range from the ledger's own entries, because the columns of this table could be changed."""
+        if self._recorded is None:
+            self._recorded = self._read_recorded()
+        return self._recorded
+
+    def _read_recorded(self) -> Mapping[str, KnownKey]:
         there, found = {key.id: key for key in self.all() if _is_itself(key)}, dict[str, KnownKey]()
         for entry in self.connection.execute(ABOUT_KEYS):
             said = json.loads(entry.body)
@@ -132,6 +148,7 @@ class KeyRows:
         return {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose) for key in self.all()}
 
     def retire(self, key_id: str, seq: int, reason: str) -> None:
+        self._recorded = None
         change = sa.update(tables.keys).where(tables.keys.c.id == key_id)
         self.connection.execute(change.values(retired_seq=seq, retired_because=reason))
 

@@ -29,8 +29,11 @@ class Watch:
 
 
 class CustodyRows:
+    """Renames are read once a transaction, and again after `put_rename`."""
+
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
+        self._renames: dict[str, list[Renamed]] = {}
 
     # Watches
 
@@ -118,12 +121,15 @@ class CustodyRows:
     def put_rename(self, workspace: str, before: str, after: str, at: datetime) -> None:
         values = {"workspace": workspace, "before": before, "after": after, "at": at}
         self.connection.execute(sa.insert(tables.renames).values(values))
+        self._renames.pop(workspace, None)
 
     def renames(self, workspace: str) -> list[Renamed]:
         """The oldest first."""
-        rows = tables.renames.c
-        query = sa.select(rows.before, rows.after, rows.at).where(rows.workspace == workspace).order_by(rows.id)
-        return [Renamed(*row) for row in self.connection.execute(query)]
+        if workspace not in self._renames:
+            rows = tables.renames.c
+            query = sa.select(rows.before, rows.after, rows.at).where(rows.workspace == workspace).order_by(rows.id)
+            self._renames[workspace] = [Renamed(*row) for row in self.connection.execute(query)]
+        return [*self._renames[workspace]]
 
     # Decisions and restores
 
@@ -140,26 +146,12 @@ class CustodyRows:
 
         The oldest first. `models` None: copied from any model.
         """
-        rows = tables.requests.c
-        here = [rows.workspace == workspace, rows.target.in_([str(target) for target in targets])]
-        if models is not None:
-            here.append(rows.model.in_(models))
-
-        def newest(column: sa.ColumnElement[Any], *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-            return sa.select(column).where(*here, *conditions).order_by(rows.opened_at.desc(), rows.id).limit(READ_BACK)
-
-        is_applied, is_rejected = rows.state == State.APPLIED, rows.state == State.REJECTED
-        wanted = sa.or_(
-            rows.id.in_(newest(rows.id)),
-            rows.id.in_(newest(rows.id, is_applied)),
-            sa.and_(is_rejected, rows.version.in_(newest(rows.version, is_applied))),
-            rows.state.in_((*OPEN, State.APPROVED)),
-            rows.kind == Kind.ROLLBACK,
-            rows.version.in_(numbers),
-            rows.id.in_(ids),
-        )
-        query = sa.select(rows.body).where(*here, wanted).order_by(rows.opened_at, rows.id)
-        return list(self.connection.execute(query).scalars())
+        about = {"targets": [str(target) for target in targets], "numbers": [*numbers], "ids": [*ids]}
+        if models is None:
+            found = self.connection.execute(DECISIONS, {"workspace": workspace, **about})
+        else:
+            found = self.connection.execute(DECISIONS_OF, {"workspace": workspace, "models": [*models], **about})
+        return list(found.scalars())
 
     def copies(self, request_ids: Collection[str]) -> dict[str, tuple[VersionId, ...]]:
         """What requests of older releases have copied into a target model, by their ids."""
@@ -181,6 +173,35 @@ class CustodyRows:
             rows.at >= since,
         )
         return list(self.connection.execute(query).scalars())
+
+
+def _decisions(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Built once: SQLAlchemy takes longer to build it than PostgreSQL to answer it."""
+    rows = tables.requests.c
+    here = (
+        rows.workspace == sa.bindparam("workspace"),
+        rows.target.in_(sa.bindparam("targets", expanding=True)),
+        *which,
+    )
+
+    def newest(column: sa.ColumnElement[Any], *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        return sa.select(column).where(*here, *conditions).order_by(rows.opened_at.desc(), rows.id).limit(READ_BACK)
+
+    is_applied, is_rejected = rows.state == State.APPLIED, rows.state == State.REJECTED
+    wanted = sa.or_(
+        rows.id.in_(newest(rows.id)),
+        rows.id.in_(newest(rows.id, is_applied)),
+        sa.and_(is_rejected, rows.version.in_(newest(rows.version, is_applied))),
+        rows.state.in_((*OPEN, State.APPROVED)),
+        rows.kind == Kind.ROLLBACK,
+        rows.version.in_(sa.bindparam("numbers", expanding=True)),
+        rows.id.in_(sa.bindparam("ids", expanding=True)),
+    )
+    return sa.select(rows.body).where(*here, wanted).order_by(rows.opened_at, rows.id)
+
+
+DECISIONS = _decisions()
+DECISIONS_OF = _decisions(tables.requests.c.model.in_(sa.bindparam("models", expanding=True)))
 
 
 def _of(table: sa.Table, workspace: str, model: str) -> tuple[sa.ColumnElement[bool], ...]:

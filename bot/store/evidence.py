@@ -70,8 +70,11 @@ class ReadingRows:
 
 
 class EvidenceRows:
+    """What an entry of the ledger records never changes, so it is read once."""
+
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self._recorded: dict[int, str] = {}
 
     def decided_at_entry(self, request_id: str) -> int | None:
         """The number of the entry with the decision; None while undecided."""
@@ -80,8 +83,12 @@ class EvidenceRows:
 
     def recorded_digest(self, seq: int) -> str:
         """The digest of the envelope that this entry records; empty when it records none."""
-        rows = tables.ledger.c
-        signed = [kind.__name__ for kind in SIGNATURES]
-        query = sa.select(rows.body).where(rows.seq == seq, rows.kind.in_(signed))
-        body = self._connection.execute(query).scalar()
-        return str(json.loads(body)["digest"]) if body else ""
+        if seq not in self._recorded:
+            rows = tables.ledger.c
+            signed = [kind.__name__ for kind in SIGNATURES]
+            query = sa.select(rows.body).where(rows.seq == seq, rows.kind.in_(signed))
+            body = self._connection.execute(query).scalar()
+            if not body:
+                return ""
+            self._recorded[seq] = str(json.loads(body)["digest"])
+        return self._recorded[seq]

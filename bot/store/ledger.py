@@ -39,6 +39,10 @@ EVENTS: Mapping[str, type[Event]] = {
 ABOUT_REQUESTS = sorted(name for name, kind in EVENTS.items() if issubclass(kind, events.RequestEvent))
 
 
+LOCK = sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK))
+NEWEST = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
+
+
 def read_event(kind: str, body: str) -> Event:
     """The event that an entry records. Raises KeyError, pydantic.ValidationError for one that this release does not know."""
     return _reader(kind).validate_json(body)
@@ -64,13 +68,13 @@ def unhurried(engine: sa.Engine) -> Iterator[sa.Connection]:
 class LedgerRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
+        self._last: tuple[int, bytes] | None = None  # number and head, once this transaction has the ledger's lock
 
     def append(self, happened: Sequence[Event]) -> list[tuple[int, Event]]:
         """Takes the ledger's lock until the transaction ends, so nothing slow may follow. Returns each event with its number."""
-        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK)))
-        newest = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
-        last = self.connection.execute(newest).first()
-        seq, head = (last.seq, bytes(last.head)) if last else (0, ledger.GENESIS)
+        if self._last is None:
+            self._last = self._lock()
+        seq, head = self._last
         appended = []
         for event in happened:
             seq += 1
@@ -80,7 +84,13 @@ class LedgerRows:
             row = {"seq": seq, "at": event.at, "kind": type(event).__name__, "body": body, "leaf": leaf, "head": head}
             self.connection.execute(sa.insert(tables.ledger).values(row))
             appended.append((seq, event))
+            self._last = seq, head
         return appended
+
+    def _lock(self) -> tuple[int, bytes]:
+        self.connection.execute(LOCK)
+        last = self.connection.execute(NEWEST).first()
+        return (last.seq, bytes(last.head)) if last else (0, ledger.GENESIS)
 
     def count(self) -> int:
         return int(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,6 +24,9 @@ NOT_THE_OWNER = (
 )
 
 
+IN_FORCE = sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)
+
+
 @dataclass(frozen=True)
 class ActivePolicy:
     id: int
@@ -32,12 +35,13 @@ class ActivePolicy:
 
 
 class PolicyRows:
-    """`parse` turns a policy's text into a Policy. What is in force is read once a transaction, and again after `add`."""
+    """`parse` turns a policy's text into a Policy. What is or was in force is read once a transaction, and again after `add`."""
 
     def __init__(self, connection: sa.Connection, parse: Callable[[str], Policy]) -> None:
         self.connection = connection
         self._parse = parse
         self._active: ActivePolicy | None = None
+        self._history: Sequence[tuple[datetime, str]] | None = None
 
     def active(self) -> ActivePolicy:
         """Raises Refused when no policy was ever put in force."""
@@ -62,7 +66,12 @@ class PolicyRows:
                 return tuple(found)
         return ()
 
-    def _put_in_force(self) -> Iterator[tuple[datetime, str]]:
+    def _put_in_force(self) -> Sequence[tuple[datetime, str]]:
+        if self._history is None:
+            self._history = [*self._read_history()]
+        return self._history
+
+    def _read_history(self) -> Iterator[tuple[datetime, str]]:
         entries = self.connection.execute(sa.select(tables.ledger.c.body).where(tables.activates)).scalars()
         named = {(said["policy_id"], said["digest"]) for said in map(json.loads, entries)}
         rows = tables.policies.c
@@ -79,7 +88,7 @@ class PolicyRows:
         """Raises Refused when the connection's role may not: with two roles, only the owner puts policies in force."""
         values = {"text": text, "digest": digest, "source": source, "activated_at": now}
         added = sa.insert(tables.policies).values(values).returning(tables.policies.c.id)
-        self._active = None
+        self._active = self._history = None
         try:
             return int(self.connection.execute(added).scalar_one())
         except ProgrammingError as error:
@@ -88,7 +97,7 @@ class PolicyRows:
             raise
 
     def _read_active(self) -> ActivePolicy:
-        row = self.connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)).first()
+        row = self.connection.execute(IN_FORCE).first()
         if row is None:
             raise Refused("no policy is in force. Run `countersign migrate` with COUNTERSIGN_POLICY naming the file")
         return ActivePolicy(row.id, row.digest, self._parse(row.text))

@@ -22,6 +22,8 @@ from bot.store.contents import content_columns
 REQUEST = TypeAdapter(TransitionRequest)
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 SHORTEST_ID = 8  # characters; as cards, tickets and lists print it
+BODY = sa.select(tables.requests.c.body).where(tables.requests.c.id == sa.bindparam("request_id"))
+LOCKED_BODY = BODY.with_for_update()
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,14 @@ def new_request_id() -> str:
 
 
 class RequestRows:
-    """Reads and writes requests on one connection, inside its transaction."""
+    """Reads and writes requests on one connection, inside its transaction.
+
+    A row that this transaction has locked or written is read once: until the transaction ends, only it can change the row.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
+        self._held: dict[str, str] = {}  # the bodies of those rows, by id
 
     def lock_model(self, workspace: str, model: str) -> None:
         """Keeps other transactions from opening a request for this model until this one ends."""
@@ -63,10 +69,14 @@ class RequestRows:
         """Raises NotFound when there is none: ids come from buttons and command lines."""
         if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would refuse it as a parameter
             raise NotFound(_("there is no such request: its id holds letters that no id of ours has"))
-        query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
-        body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
+        if request_id in self._held:
+            return request_of(self._held[request_id])
+        found = self.connection.execute(LOCKED_BODY if for_update else BODY, {"request_id": request_id})
+        body: str | None = found.scalar()
         if body is None:
             raise NotFound(_('there is no request "{id}". It may belong to another installation', id=request_id[:64]))
+        if for_update:
+            self._held[request_id] = body
         return request_of(body)
 
     def full_id(self, beginning: str) -> str:
@@ -177,11 +187,14 @@ class RequestRows:
         return {row.state: row[1] for row in rows}
 
     def insert(self, request: TransitionRequest) -> None:
-        self.connection.execute(sa.insert(tables.requests).values(id=request.id, **_columns(request)))
+        columns = _columns(request)
+        self.connection.execute(sa.insert(tables.requests).values(id=request.id, **columns))
+        self._held[request.id] = str(columns["body"])
 
     def update(self, request: TransitionRequest) -> None:
-        update = sa.update(tables.requests).where(tables.requests.c.id == request.id).values(**_columns(request))
-        self.connection.execute(update)
+        columns = _columns(request)
+        self.connection.execute(sa.update(tables.requests).where(tables.requests.c.id == request.id).values(**columns))
+        self._held[request.id] = str(columns["body"])
 
 
 def _conditions(which: Wanted) -> list[sa.ColumnElement[bool]]:

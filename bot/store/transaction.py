@@ -21,6 +21,7 @@ from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
 from bot.engine import rows as job_rows
+from bot.engine.deferring import NewJob
 from bot.engine.lanes import FollowUp, lane_of
 from bot.engine.pace import PaceRows
 from bot.errors import Refused
@@ -29,7 +30,7 @@ from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, 
 from bot.store.contents import ContentRows
 from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
-from bot.store.evidence import ManifestRows, PipelineRows, ReadingRows
+from bot.store.evidence import EvidenceRows, ManifestRows, PipelineRows, ReadingRows
 from bot.store.ledger import LedgerRows
 from bot.store.outbox import OutboxRows
 from bot.store.passkeys import PasskeyRows
@@ -74,6 +75,7 @@ class Store:
             transaction = Transaction(connection, self)
             yield transaction
             transaction.flush()
+            transaction.flush_jobs()
         for request_id in transaction.opened:
             tracing.opened(request_id)
 
@@ -95,6 +97,7 @@ class Transaction:
         self.absences = AbsenceRows(connection)
         self.switches = SwitchRows(connection)
         self.attestations = AttestationRows(connection)
+        self.evidence = EvidenceRows(connection)
         self.keys = KeyRows(connection)
         self.signed_requests = SignedRequestRows(connection)
         self.passkeys = PasskeyRows(connection)
@@ -110,6 +113,7 @@ class Transaction:
         self.opened: list[str] = []
         self._events: list[Event] = []
         self._deferred: set[tuple[str, str, str]] = set()
+        self._jobs: list[NewJob] = []
 
     # Events, ledger, jobs
 
@@ -126,36 +130,46 @@ class Transaction:
     def record_now(self, event: Event) -> int:
         """Returns the event's number in the ledger, whose lock is held from now on: nothing slow may follow in this transaction."""
         self.record([event])
-        self.flush()
-        return self.ledger.count()
+        return self.flush()
 
     def defer(self, effect: str, subject: str, lane: str, *, once: bool = False, at: datetime | None = None) -> None:
-        """Runs the effect after the commit. Effects are level-triggered, so the same one is deferred once a transaction."""
+        """Runs the effect after the commit. Effects are level-triggered, so the same one is deferred once a transaction.
+
+        The jobs are written together when the transaction ends.
+        """
         job = (effect, subject, lane)
         if at is None and job in self._deferred:
             return
-        self._store.jobs.defer(self.connection, effect, subject, lane=lane, once=once, at=at)
+        self._jobs.append(NewJob(effect, subject, lane, once, at))
         if at is None:
             self._deferred.add(job)
 
     def is_given_up(self, effects: Sequence[str], subject: str) -> bool:
         """Whether somebody dropped the last job that would have done this, and no other will."""
+        self.flush_jobs()
         return job_rows.is_given_up(self.connection, effects, subject)
 
     def unfinished(self, effect: str) -> frozenset[str]:
         """The subjects of this effect's jobs that wait or run."""
+        self.flush_jobs()
         return self._store.jobs.unfinished(self.connection, effect)
 
     def replay_parked_by(self, beginning: str) -> int:
         """Sends the jobs that are parked with an error that begins so back to their lanes; returns their number."""
         return self._store.jobs.replay_parked_by(self.connection, beginning)
 
-    def flush(self) -> None:
-        if not self._events:
-            return
-        for seq, event in self.ledger.append(self._events):
+    def flush(self) -> int:
+        """Returns the number of the last entry that it has written; 0 when there was nothing to write."""
+        seq = 0
+        for seq, event in self.ledger.append(self._events) if self._events else ():
             self._defer_what_follows(event, seq)
         self._events.clear()
+        return seq
+
+    def flush_jobs(self) -> None:
+        if self._jobs:
+            self._store.jobs.defer_all(self.connection, self._jobs)
+            self._jobs.clear()
 
     def policy(self) -> Policy:
         """The policy in force."""

@@ -34,7 +34,6 @@ from bot.gate.offline import read_approval, read_each
 from bot.services import Services
 from bot.signatures import APPROVALS, TrustedKey, digest_of
 from bot.store.attestations import Attestation, KnownKey
-from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at, decisions_for, on_record
 
@@ -67,7 +66,8 @@ def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQu
 
 
 def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> ApprovalStatus:
-    requests = _requests_about(question, tx, now)
+    basis = _basis(question, tx, now)
+    requests = _requests_about(question, basis, tx)
     renames = tx.custody.renames(question.version.workspace)
     newest = newest_verdict(requests)
     attestations = [one for request in requests for one in tx.attestations.of(request.id)]
@@ -75,7 +75,7 @@ def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> Appr
     claims = [_under_present_name(claim, renames) for claim in claims]
     result = judge(question, claims, [*doubts, *_elsewhere(question, tx)], now=now)
     called_off = newest is not None and newest.state is State.CALLED_OFF
-    objections = list(_objections(question, newest, tx, now)) if result.allowed or called_off else []
+    objections = list(_objections(question, newest, basis, tx, now)) if result.allowed or called_off else []
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
@@ -91,11 +91,11 @@ def _votes_by_passkey(newest: TransitionRequest | None, attestations: Sequence[A
     return tuple(one.envelope for one in attestations if (one.request_id, one.about) == (newest.id, VOTE))
 
 
-def _requests_about(question: GateQuery, tx: Transaction, now: datetime) -> list[TransitionRequest]:
+def _requests_about(question: GateQuery, basis: Basis | None, tx: Transaction) -> list[TransitionRequest]:
     """By whatever name the model had when they were decided."""
     versions = [version for version in (question.version, question.source) if version is not None]
     about = [one for one in decisions_for(_place_of(question), tx, versions) if one.version in versions]
-    holds_by_approval = _basis(question, tx, now) in (Basis.APPROVED, Basis.RATIFIED)
+    holds_by_approval = basis in (Basis.APPROVED, Basis.RATIFIED)
     return that_count(about, question.version) if holds_by_approval else about
 
 
@@ -128,13 +128,12 @@ def _elsewhere(question: GateQuery, tx: Transaction) -> list[Reason]:
 def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[VerifiedStatement], list[Reason]]:
     """Each that the ledger vouches for, with the keys that counted at its place there."""
     keys = [key for key in tx.keys.recorded().values() if key.purpose == APPROVALS]
-    entries = EvidenceRows(tx.connection)
     claims: list[VerifiedStatement] = []
     doubts: list[Reason] = []
     for one in attestations:
         ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem) for key in keys if key.covers(one.seq)}
         retired = next((key for key in keys if key.id == one.key_id and key.id not in ring), None)
-        if not entries.recorded_digest(one.seq) == one.digest == digest_of(one.envelope):
+        if not tx.evidence.recorded_digest(one.seq) == one.digest == digest_of(one.envelope):
             doubts.append(_not_recorded(one))
         elif retired is not None:
             doubts.append(_retired(one, retired))
@@ -146,7 +145,7 @@ def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Ve
 
 
 def _objections(
-    question: GateQuery, newest: TransitionRequest | None, tx: Transaction, now: datetime
+    question: GateQuery, newest: TransitionRequest | None, basis: Basis | None, tx: Transaction, now: datetime
 ) -> Iterator[Reason]:
     if newest is None:
         return
@@ -168,7 +167,7 @@ def _objections(
     if newest.state is State.APPROVED and newest.frozen_until is not None and newest.frozen_until > now:
         until = f"{newest.frozen_until:%Y-%m-%d %H:%M} UTC"
         yield Reason(ReasonCode.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
-    if _is_foreign(question, tx, now):
+    if basis is Basis.FOREIGN and _is_covered(question, tx):
         yield Reason(
             ReasonCode.MOVED_BY_HAND,
             f"{question.version} was approved for {question.target} once, and is back there by hand since. Have it approved again, or "
@@ -193,12 +192,10 @@ def _denied_copy(question: GateQuery, tx: Transaction) -> TransitionRequest | No
     return newest if newest is not None and verdict_of(newest) is Verdict.REJECT else None
 
 
-def _is_foreign(question: GateQuery, tx: Transaction, now: datetime) -> bool:
-    """Whether it holds the target without a right to, as `countersign list` says of it."""
+def _is_covered(question: GateQuery, tx: Transaction) -> bool:
+    """Whether a rule covers the target, so that a holder without a right to it is foreign, as `countersign list` says of it."""
     place = _place_of(question)
-    if tx.policy().rule_for(place.workspace, place.model, place.target) is None:
-        return False
-    return _basis(question, tx, now) is Basis.FOREIGN
+    return tx.policy().rule_for(place.workspace, place.model, place.target) is not None
 
 
 def _basis(question: GateQuery, tx: Transaction, now: datetime) -> Basis | None:

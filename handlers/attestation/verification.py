@@ -30,7 +30,7 @@ from bot.store.transaction import Transaction
 def signed_for(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> tuple[Signed, ...]:
     """Every vote and the decision, each verified again."""
     attestations = tx.attestations.of(request.id)
-    known = Known(tx.keys.ring(), tx.keys.recorded(), EvidenceRows(tx.connection), attestations)
+    known = Known(tx.keys.ring(), tx.keys.recorded(), tx.evidence, attestations)
     return tuple(
         Signed(
             about=one.about,

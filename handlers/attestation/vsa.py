@@ -30,7 +30,7 @@ from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.attestation.signing import check_counts, register_key
-from handlers.custody.belief import check_believed
+from handlers.custody.belief import check_row_believed
 
 log = structlog.get_logger()
 VALID_FOR = timedelta(hours=24)
@@ -48,10 +48,11 @@ def renew_verdict(request_id: str, s: Services) -> None:
         if key is not None and key.retired_seq is not None:
             _warn_retired(key)
             return
-        due = _due(tx.requests.get(request_id), tx, now)
+        request = tx.requests.get(request_id)
+        due, registry = _due(request, tx, now), tx.trust.find(request.version.workspace)
     if not due:
         return
-    check_believed(due[0].workspace, s)  # else versions of another registry would be said to have lost their approval
+    check_row_believed(registry, s)  # else versions of another registry would be said to have lost their approval
     if key is None:
         register_key(s)
     for verdict in due:

@@ -49,10 +49,15 @@ def check_believed(workspace: str, s: Services) -> None:
     """Before a move: a sweep comes once a minute, and a database can be emptied in between. Raises Doubted."""
     with s.store.transaction() as tx:
         row = tx.trust.find(workspace)
+    check_row_believed(row, s)
+
+
+def check_row_believed(row: RegistryRow, s: Services) -> None:
+    """As `check_believed`, on what was read with the rest. Asks the registry which one it is, so no transaction may be open."""
     if row.doubted_since is not None:
-        raise Doubted(row.doubt, workspace, is_restored=row.backup_of is not None)
+        raise Doubted(row.doubt, row.workspace, is_restored=row.backup_of is not None)
     if not is_same(row, s):
-        raise Doubted("it is another registry than before", workspace)
+        raise Doubted("it is another registry than before", row.workspace)
 
 
 def is_same(row: RegistryRow, s: Services) -> bool:

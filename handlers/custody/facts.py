@@ -49,9 +49,26 @@ def facts_of(
 
     `there`: versions of other models that the registry still has, for what is copied.
     """
-    policy, renames = tx.policy(), tx.custody.renames(place.workspace)
     holders = seen.holders(place.target) if seen else ()
-    on_record = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
+    return _facts(place, seen, holders, _placed(place, tx), tx, now, about=about, there=there)
+
+
+def _placed(place: Place, tx: Transaction) -> list[Placement]:
+    return [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
+
+
+def _facts(
+    place: Place,
+    seen: ModelSnapshot | None,
+    holders: tuple[VersionId, ...],
+    on_record: Sequence[Placement],
+    tx: Transaction,
+    now: datetime,
+    *,
+    about: Iterable[VersionId],
+    there: Iterable[VersionId],
+) -> Facts:
+    policy, renames = tx.policy(), tx.custody.renames(place.workspace)
     wanted = (*about, *holders[: 1 if place.target.kind is TargetKind.MODEL else None])
     intents = tx.registry.open_intents(place.workspace, place.model, place.target)
     by_request = [held.request_id for held in on_record if held.version in wanted]
@@ -91,10 +108,9 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
 
 def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
     """The facts without reading the registry: the holders when it was last seen."""
-    placed = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
+    placed = _placed(place, tx)
     holders = tuple(held.version for held in placed)
-    facts = facts_of(place, None, tx, now, about=holders)
-    return replace(facts, holders=holders, there=frozenset(holders))
+    return _facts(place, None, holders, placed, tx, now, about=holders, there=holders)
 
 
 def basis_of(placements: Sequence[Placement], tx: Transaction, now: datetime) -> dict[tuple[VersionId, Target], Basis]:

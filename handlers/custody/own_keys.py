@@ -14,7 +14,6 @@ from bot.errors import InvalidStatement, NotVerified
 from bot.services import Services
 from bot.signatures import TrustedKey, Verified, digest_of, verify
 from bot.store.attestations import Attestation
-from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
 
 
@@ -37,7 +36,7 @@ def read_signed(one: Attestation, ring: Mapping[str, TrustedKey], tx: Transactio
         return None
     key = tx.keys.recorded().get(verified.key)
     counts = key is not None and verified.key == one.key_id and key.covers(one.seq)
-    is_recorded = EvidenceRows(tx.connection).recorded_digest(one.seq) == digest_of(one.envelope)
+    is_recorded = tx.evidence.recorded_digest(one.seq) == digest_of(one.envelope)
     return verified if counts and is_recorded else None
 
 

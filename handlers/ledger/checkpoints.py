@@ -23,7 +23,7 @@ from bot.store.ledger import CheckpointRows, Recorded
 from bot.store.transaction import Transaction
 from handlers.ledger.outside import ask_witnesses
 from handlers.notify.card_and_ticket import card_in_place
-from handlers.notify.outbox import once, post_once
+from handlers.notify.outbox import Write, post_once, send_all
 from handlers.notify.readers import for_everyone
 
 
@@ -67,7 +67,7 @@ def witness(request_id: str, s: Services) -> None:
         reply = checkpoint_card(request.version, checkpoint.size, checkpoint.note)
     ticket, said = request.ticket, reply.paragraphs[0]
     if ticket is not None:
-        once(key, lambda: s.tickets.comment(ticket, key, said), s)
+        send_all([Write(key, lambda: s.tickets.comment(ticket, key, said))], s)
     elif not opens_ticket and (card := card_in_place(request_id, s)) is not None:
         post_once(key, card.channel, reply, s, thread=card.message)
 

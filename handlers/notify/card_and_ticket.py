@@ -83,6 +83,11 @@ def card_in_place(request_id: str, s: Services) -> PostedCard | None:
     """The message that a reply is for, posted anew when it is gone: a reply alone would say nothing, and could not be voted on."""
     with s.store.transaction() as tx:
         request, context = _read(request_id, tx, s)
+    return card_of(request, context, s)
+
+
+def card_of(request: TransitionRequest, context: CardContext, s: Services) -> PostedCard | None:
+    """As `card_in_place`, of a request that was read just now."""
     if request.card is None or s.notifier.is_there(request.card):
         return request.card
     return _post_anew(request, context, s)

@@ -11,7 +11,7 @@ from bot.domain.references import PostedCard
 from bot.services import Services
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
-from handlers.notify.card_and_ticket import card_in_place, has_called, note_the_call
+from handlers.notify.card_and_ticket import card_of, has_called, note_the_call
 from handlers.notify.outbox import post_once
 from handlers.notify.render_context import context_for
 
@@ -24,7 +24,7 @@ def show_details(request_id: str, s: Services) -> None:
             return
         context = context_for(request, tx, s.clock.now())
         calls = request.state is State.PENDING and not has_called(request_id, tx)
-    posted = card_in_place(request_id, s)
+    posted = card_of(request, context, s)
     if posted is not None:
         card = details_card(request, context, mentions_of(request, context) if calls else ())
         record = partial(_record, request_id, s, called=bool(card.mentions))

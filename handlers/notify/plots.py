@@ -31,6 +31,7 @@ from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
 
 log = structlog.get_logger()
+REQUESTS_READ = 4 * SHOWN_VERSIONS  # a version may have been asked for more than once
 WITH_A_PLOT = (State.PENDING, State.APPROVED, State.APPLIED)
 
 
@@ -103,10 +104,15 @@ def _read_history(request: TransitionRequest, evidence: Evidence, rule: Rule, s:
 
 
 def _read_earlier(request: TransitionRequest, s: Services) -> dict[int, tuple[Metric, ...]]:
-    """The figures of the newest versions before the candidate, whose own are frozen already."""
-    model = s.registry_at(request.version.workspace).find_model(request.version.workspace, request.version.model)
+    """The figures of the newest versions before the candidate, whose own are frozen already.
+
+    Those of a version that was asked for are frozen too, so that a long history costs no more calls than a short one.
+    """
+    registry = s.registry_at(request.version.workspace)
+    model = registry.find_model(request.version.workspace, request.version.model)
     older = [seen.id for seen in model.versions if seen.id.version < request.version.version] if model else []
-    return {
-        version.version: s.registry_at(version.workspace).read_metrics(version)
-        for version in older[: SHOWN_VERSIONS - 1]
-    }
+    shown = older[: SHOWN_VERSIONS - 1]
+    with s.store.transaction() as tx:
+        asked = tx.requests.before(request.version, REQUESTS_READ)
+    frozen = {one.version: one.evidence.metrics for one in reversed(asked) if one.evidence is not None}
+    return {one.version: frozen[one] if one in frozen else registry.read_metrics(one) for one in shown}

@@ -36,7 +36,6 @@ from bot.dvc import files as dvc_files
 from bot.errors import FilesUnread, InvalidDvcFile, NotFound, OutsideError
 from bot.language import N_, _
 from bot.services import Services
-from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
@@ -211,7 +210,7 @@ def _approval_text(request: TransitionRequest | None, names: Mapping[str, str], 
 
 def outcome_of(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> Told:
     """With its votes, what was signed, and what has happened to it since; `names` are those of all people."""
-    entry = EvidenceRows(tx.connection).decided_at_entry(request.id)
+    entry = tx.evidence.decided_at_entry(request.id)
     covering = CheckpointRows(tx.connection).first_over(entry) if entry is not None else None
     checkpoint = Checkpoint(covering.size, covering.made_at) if covering else None
     signed = signed_for(request, names, tx)

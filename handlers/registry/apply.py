@@ -17,7 +17,7 @@ from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
 from handlers.attestation.proven import check_may_be_carried_out
-from handlers.custody.belief import check_believed
+from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
 from handlers.registry.settling import announce, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard
@@ -43,9 +43,10 @@ def sync_target(request_id: str, s: Services) -> None:
 def _bring_about(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)  # read again, because others have had their turn meanwhile
+        registry = tx.trust.find(request.version.workspace)
     if request.settled_at is not None or not _has_consequences(request):
         return
-    check_believed(request.version.workspace, s)
+    check_row_believed(registry, s)
     facts = facts_about(request, s)
     step = next_step(request, facts, None)
     guard = read_guard(request, s) if isinstance(step, steps.CheckGuard) else None

@@ -22,7 +22,7 @@ from bot.engine.lanes import Lane
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.custody.belief import check_believed
+from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import decided_for, facts_of, place_of
 from handlers.custody.own_keys import is_approval_believed
 from handlers.notify.render_context import needed_rule
@@ -39,13 +39,14 @@ def freeze_evidence(request_id: str, s: Services) -> None:
     """Collects what the vote will be based on; only then does the vote open. While it cannot be read, the card says so."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
-    if request.state is not State.COLLECTING:
-        return
-    check_believed(request.version.workspace, s)
+        if request.state is not State.COLLECTING:
+            return
+        registry, policy = tx.trust.find(request.version.workspace), tx.policy()
+    check_row_believed(registry, s)
     reading = _Reading(request_id, s)
     try:
         with s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK), telling_if_unreadable(request, s):
-            read = _read(request, reading, s)
+            read = _read(request, policy, reading, s)
     except Permanent:
         return  # the card says so, and the clock retries it (`tell_waiting`)
     if read is not None:
@@ -87,18 +88,19 @@ def _origin(seen: Evidence, author: str | None) -> Origin:
     return Origin(author, seen.author or "", seen.author_from, seen.not_believed)
 
 
-def _read(request: TransitionRequest, reading: _Reading, s: Services) -> tuple[Evidence, VersionId | None] | None:
+def _read(
+    request: TransitionRequest, policy: Policy, reading: _Reading, s: Services
+) -> tuple[Evidence, VersionId | None] | None:
     """The evidence, and who holds the target now; None when there is nothing to decide any more and the request is withdrawn."""
-    with s.store.transaction() as tx:
-        policy = tx.policy()
-        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+    rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     model = s.registry_at(request.version.workspace).find_model(request.version.workspace, request.version.model)
-    champion, holder = _champion(request, _target_model(request, model, s), s)
-    pointless = _why_pointless(request, holder, model, s)
-    if pointless:
-        with s.store.transaction() as tx:
+    of_target = _target_model(request, model, s)
+    with s.store.transaction() as tx:
+        champion, holder = _champion(request, of_target, tx, s.clock.now())
+        pointless = _why_pointless(request, holder, model, tx)
+        if pointless:
             tx.record(lifecycle.withdraw(tx.requests.get(request.id, for_update=True), pointless, s.clock.now()))
-        return None
+            return None
     demand = (rule.lineage if rule else None) or LineageDemand()
     return s.registry_at(request.version.workspace).read_evidence(
         request.version, champion, policy.artifact_stores, demand, reading
@@ -213,14 +215,13 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
 
 
 def _why_pointless(
-    request: TransitionRequest, champion: VersionId | None, model: ModelSnapshot | None, s: Services
+    request: TransitionRequest, champion: VersionId | None, model: ModelSnapshot | None, tx: Transaction
 ) -> str:
     """Why the request has become pointless since it was opened; empty when it has not."""
     seen = model.version(request.version.version) if model else None
     if seen is None or seen.id != request.version:
         return f"{request.version} is no longer in the registry"
-    with s.store.transaction() as tx:
-        return overtaken(request, champion, tx)
+    return overtaken(request, champion, tx)
 
 
 def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
@@ -257,7 +258,7 @@ def _target_model(request: TransitionRequest, own: ModelSnapshot | None, s: Serv
 
 
 def _champion(
-    request: TransitionRequest, model: ModelSnapshot | None, s: Services
+    request: TransitionRequest, model: ModelSnapshot | None, tx: Transaction, now: datetime
 ) -> tuple[VersionId | None, VersionId | None]:
     """The lawful holder, which metrics are compared with, and the present holder, lawful or not."""
     there = {seen.id for seen in model.versions} if model else set()
@@ -266,6 +267,4 @@ def _champion(
     if request.kind is Kind.OBSERVED:
         before = request.previous
         return (before if before in there else None), found  # it may have been deleted since
-    with s.store.transaction() as tx:
-        facts = facts_of(place_of(request), model, tx, s.clock.now())
-    return lawful_there(facts), found
+    return lawful_there(facts_of(place_of(request), model, tx, now)), found

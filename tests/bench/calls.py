@@ -1,5 +1,8 @@
 """`python -m tests.bench.calls`: what one request costs, from the ask to the card and from the click to the moved target.
 
+With `--each` also every statement, transaction and call of MLflow, by run of an effect, with who made it; `again` marks what the same run
+had done before.
+
 Counts, not seconds: they are the same on every machine. Needs no network; starts its own PostgreSQL, MLflow, Slack and Jira.
 """
 
@@ -21,6 +24,8 @@ MODEL = "bike-demand"
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="countersign-calls-") as directory:
         asked, clicked = measure(Path(directory))
+    if "--each" in sys.argv[1:]:
+        print("\n".join(["THE ASK", *each(asked), "", "THE CLICK", *each(clicked), ""]))  # noqa: T201
     print(table(asked, clicked))  # noqa: T201
     return 0
 
@@ -57,6 +62,14 @@ def click(installation: Installation, counts: CallCounts) -> Tally:
     if installation.champion() != request.version.version:
         raise RuntimeError("the click did not move the target, so its figures mean nothing")
     return tally
+
+
+def each(tally: Tally) -> list[str]:
+    lines = []
+    for step in tally.steps:
+        lines.append(f"{step.effect:16} {step.kind:12} {'again' if step.again else '':6} {step.what[:200]}")
+        lines.append(f"{'':36} {' < '.join(step.callers[:6])}")
+    return lines
 
 
 def table(asked: Tally, clicked: Tally) -> str:

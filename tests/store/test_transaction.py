@@ -356,3 +356,47 @@ def test_requests_are_counted_and_found_by_their_ticket(store: Store) -> None:
         assert tx.requests.count() == {"collecting": 1, "withdrawn": 1}
         assert tx.requests.with_ticket(TICKET.id) == REQUEST_ID
         assert tx.requests.with_ticket("10002") is None
+
+
+def test_a_lock_reads_what_others_committed_since_the_first_look(store: Store) -> None:
+    record(store, opened())
+
+    with store.transaction() as tx:
+        seen = tx.requests.get(REQUEST_ID)
+        record(store, FROZEN)
+        locked = tx.requests.get(REQUEST_ID, for_update=True)
+
+    assert (seen.state, locked.state) == (State.COLLECTING, State.PENDING)
+
+
+def test_a_row_that_is_locked_is_read_once_and_shows_what_the_transaction_wrote(store: Store) -> None:
+    record(store, opened())
+    with store.transaction() as tx:
+        statements: list[str] = []
+        tx.requests.get(REQUEST_ID, for_update=True)
+        sa.event.listen(tx.connection, "before_cursor_execute", lambda *said: statements.append(said[2]))
+
+        tx.record([FROZEN])
+        after = tx.requests.get(REQUEST_ID)
+
+        assert after.state is State.PENDING
+        assert not [said for said in statements if "SELECT requests.body" in said]
+
+
+def test_jobs_are_written_together_when_the_transaction_ends(store: Store) -> None:
+    statements: list[str] = []
+    with store.transaction() as tx:
+        sa.event.listen(tx.connection, "before_cursor_execute", lambda *said: statements.append(said[2]))
+        for effect, once in (("sweep_models", True), ("sync_card", False), ("sweep_models", True)):
+            tx.defer(effect, "r1", f"lane:{len(statements)}:{effect}", once=once)
+        assert "sweep_models" not in {job.name for job in store.jobs.listing()}
+
+    assert [said for said in statements if "procrastinate_jobs" in said] == statements[-1:]
+    assert [job.name for job in store.jobs.listing()] == ["sync_card", "sweep_models"]
+
+
+def test_jobs_that_are_asked_about_are_written_first(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.defer("sync_target", "r1", "moves:r1")
+
+        assert tx.unfinished("sync_target") == {"r1"}

@@ -33,6 +33,7 @@ from bot.mlflow_addresses import NO_SERVER, mistake_in
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 ALREADY_THERE = "RESOURCE_ALREADY_EXISTS"
@@ -133,6 +134,11 @@ def open_client(tracking_uri: str, timeout: float, access: Access | None = None)
     _settle_that_these_are_missing()
     _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout, access))
     return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+
+
+def plainly(client: MlflowClient) -> ModelRegistryClient:
+    """Beneath the client's own methods, many of which first ask the server whether the model is a prompt: ours never are."""
+    return client._get_registry_client()  # type: ignore[no-untyped-call,no-any-return]
 
 
 def get(address: str, path: str, what: str) -> requests.Response:

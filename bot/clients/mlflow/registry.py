@@ -18,7 +18,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, webhook
 from bot.clients.mlflow.access import Access, Credentials
-from bot.clients.mlflow.http import AlreadyThere, Grant, NotThere, has_workspaces, open_client, reading, writing
+from bot.clients.mlflow.http import (
+    AlreadyThere,
+    Grant,
+    NotThere,
+    has_workspaces,
+    open_client,
+    plainly,
+    reading,
+    writing,
+)
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.domain.evidence.caps import capped
@@ -36,7 +45,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.store.entities import PagedList
-    from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 MODELS_A_PAGE = 1000  # the most that MLflow gives: mlflow/store/model_registry/__init__.py
 VERSIONS_A_PAGE = 1000
@@ -217,19 +225,13 @@ class MlflowRegistry:
 
     # Writing
 
-    @property
-    def _plainly(self) -> ModelRegistryClient:
-        """Beneath the client's own methods, each of which first asks the server whether the model is a prompt: ours never are."""
-        client: ModelRegistryClient = self._client._get_registry_client()  # type: ignore[no-untyped-call]
-        return client
-
     def set_alias(self, model: str, alias: str, version: int) -> None:
         with writing(f"setting alias {alias} of {model} to v{version}{self._where}"):
-            self._plainly.set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
+            plainly(self._client).set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
 
     def delete_alias(self, model: str, alias: str) -> None:
         with writing(f"deleting alias {alias} of {model}{self._where}", Grant.MANAGE):
-            self._plainly.delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
+            plainly(self._client).delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """MLflow warns that stages are deprecated; who uses them knows, so the function is called beneath the warning."""
@@ -267,7 +269,7 @@ class MlflowRegistry:
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             with writing(f"setting tag {key} on {model} v{version}{self._where}"):
-                self._plainly.set_model_version_tag(model, str(version), key, value)  # type: ignore[no-untyped-call]
+                plainly(self._client).set_model_version_tag(model, str(version), key, value)  # type: ignore[no-untyped-call]
 
 
 def _pages(call: Callable[[str | None], PagedList[Found]], what: str) -> Iterator[Iterable[Found]]:

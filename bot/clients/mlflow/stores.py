@@ -17,7 +17,7 @@ from urllib.parse import urlunsplit
 import requests
 
 from bot.bucket_refusals import BucketRefusal, bucket_refusal, failures_of_s3
-from bot.clients.mlflow.http import TRY_AGAIN, fix_for, reading
+from bot.clients.mlflow.http import TRY_AGAIN, fix_for, plainly, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
 from bot.locations import is_within, parts_of
@@ -107,7 +107,7 @@ class Folder:
 def _location_of(client: MlflowClient, version: ModelVersion, what: str) -> str:
     """MLflow resolves `models:` itself, and leaves `runs:` to its callers."""
     with reading(what):
-        location = client.get_model_version_download_uri(version.name, version.version) or ""
+        location = plainly(client).get_model_version_download_uri(version.name, version.version) or ""  # type: ignore[no-untyped-call]
     run_id, _, path = location.removeprefix("runs:/").partition("/")
     if not location.startswith("runs:/"):
         return location
