@@ -86,12 +86,17 @@ class World:
     @cached_property
     def mlflow(self) -> MlflowCheckup:
         there, own = Workspace.parse(self.place), self.settings.mlflow_tracking_uri
+        guard_secret = self.settings.guard_secret.get_secret_value()
         if self.place == DEFAULT:
-            return MlflowCheckup(own)
+            return MlflowCheckup(own, guard_secret=guard_secret)
         is_own = there.registry == DEFAULT
         secrets = self.settings.registries.get(there.registry, RegistrySecrets())
         access = Access(there, None if is_own else credentials_of(secrets))
-        return MlflowCheckup(own if is_own else self.registry.uri, access)
+        return MlflowCheckup(
+            own if is_own else self.registry.uri,
+            access,
+            guard_secret if is_own else secrets.guard_secret.get_secret_value(),
+        )
 
     @property
     def registry(self) -> Registry:

@@ -88,13 +88,14 @@ class WebhooksUnreadable(Permanent):
 class MlflowCheckup:
     """Makes no call until a method is used."""
 
-    def __init__(self, tracking_uri: str, access: Access | None = None) -> None:
+    def __init__(self, tracking_uri: str, access: Access | None = None, guard_secret: str = "") -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._access = access
+        self._guard_secret = guard_secret
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return open_client(self._tracking_uri, TIMEOUT, self._access)
+        return open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
 
     def server_version(self) -> str:
         """Such as `3.17.2`. Raises Permanent when what answers is no MLflow server."""
@@ -159,13 +160,13 @@ class MlflowCheckup:
 
     def test_delivery(self, webhook_id: str) -> DeliverySeen:
         """Has MLflow send its example event, of the model `example_model`, which the bot takes as no news."""
-        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT, self._access)
+        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT, self._access, self._guard_secret)
         try:
             with _decrypting(), reading("sending a test delivery", Grant.ADMIN):
                 result = patient.test_webhook(webhook_id)
         finally:
             open_client(
-                self._tracking_uri, TIMEOUT, self._access
+                self._tracking_uri, TIMEOUT, self._access, self._guard_secret
             )  # the timeout belongs to the address, not to the client
         return DeliverySeen(result.response_status, " ".join((result.error_message or "").split())[:300])
 
