@@ -131,7 +131,16 @@ def test_no_spelling_of_the_call_moves_the_alias(registry: Registry, spelling: s
         '{"name": "bike-demand", "alias": "champion", "version": "2", "more": ' + '"x"' * 1 + "}",
         '{"name": "bike-demand", "alias": "champion", "version": "2", "more": "' + "x" * 2_000_000 + '"}',
     ],
-    ids=["encoded twice", "name twice", "alias twice", "a number", "escaped", "a byte order mark", "unknown field", "large"],
+    ids=[
+        "encoded twice",
+        "name twice",
+        "alias twice",
+        "a number",
+        "escaped",
+        "a byte order mark",
+        "unknown field",
+        "large",
+    ],
 )
 def test_no_spelling_of_the_body_moves_the_alias(registry: Registry, body: str) -> None:
     answer = registry.call("POST", ALIAS, data=body.encode(), headers={"Content-Type": "application/json"})
@@ -145,10 +154,16 @@ def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
 
     answer = registry.call("POST", ALIAS, body)
 
-    refused(answer, "governed by Countersign", "countersign request-transition --name bike-demand --version 2 --to alias:champion")
+    refused(
+        answer,
+        "governed by Countersign",
+        "countersign request-transition --name bike-demand --version 2 --to alias:champion",
+    )
 
 
-@pytest.mark.parametrize("alias", ["Champion", "CHAMPION", "chаmpion", "champiоn", "champ\u0456on", "ｃhampion", "champ1on", "charnpion"])
+@pytest.mark.parametrize(
+    "alias", ["Champion", "CHAMPION", "chаmpion", "champiоn", "champ\u0456on", "ｃhampion", "champ1on", "charnpion"]
+)
 def test_an_alias_that_looks_like_a_governed_one_is_not_set(registry: Registry, alias: str) -> None:
     refused(registry.call("POST", ALIAS, {"name": "bike-demand", "alias": alias, "version": "2"}))
 
@@ -181,14 +196,26 @@ REFUSED = {
     "delete the model": ("DELETE", "/registered-models/delete", {"name": "bike-demand"}),
     "rename it away": ("POST", "/registered-models/rename", {"name": "bike-demand", "new_name": "elsewhere"}),
     "rename another to it": ("POST", "/registered-models/rename", {"name": "free", "new_name": "bike-other"}),
-    "to the stage": ("POST", "/model-versions/transition-stage", {"name": "staged-demand", "version": "2", "stage": "Production"}),
-    "in lower case": ("POST", "/model-versions/transition-stage", {"name": "staged-demand", "version": "2", "stage": "production"}),
+    "to the stage": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "2", "stage": "Production"},
+    ),
+    "in lower case": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "2", "stage": "production"},
+    ),
     "archiving others": (
         "POST",
         "/model-versions/transition-stage",
         {"name": "staged-demand", "version": "2", "stage": "Production", "archive_existing_versions": True},
     ),
-    "out of the stage": ("POST", "/model-versions/transition-stage", {"name": "staged-demand", "version": "1", "stage": "Archived"}),
+    "out of the stage": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "1", "stage": "Archived"},
+    ),
     "delete from the stage": ("DELETE", "/model-versions/delete", {"name": "staged-demand", "version": "1"}),
     "into the target model": ("POST", "/model-versions/create", {"name": "prod.from-demand", "source": "s3://evil"}),
     "delete the target model": ("DELETE", "/registered-models/delete", {"name": "prod.from-demand"}),
@@ -197,7 +224,11 @@ REFUSED = {
         "/model-versions/set-tag",
         {"name": "bike-demand", "version": "1", "key": "countersign.attestation.alias.champion.decision", "value": "x"},
     ),
-    "delete the bot's tag": ("DELETE", "/model-versions/delete-tag", {"name": "bike-demand", "version": "1", "key": "countersign.failed"}),
+    "delete the bot's tag": (
+        "DELETE",
+        "/model-versions/delete-tag",
+        {"name": "bike-demand", "version": "1", "key": "countersign.failed"},
+    ),
 }
 
 
@@ -217,7 +248,11 @@ def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(re
     writes = [
         ("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "mae", "value": 1.0, "timestamp": 1}),
         ("POST", f"{REST}/runs/log-metric", {"run_uuid": run, "key": "mae", "value": 1.0, "timestamp": 1}),
-        ("POST", f"{REST}/runs/log-batch", {"run_id": run, "metrics": [{"key": "mae", "value": 1, "timestamp": 1, "step": 1}]}),
+        (
+            "POST",
+            f"{REST}/runs/log-batch",
+            {"run_id": run, "metrics": [{"key": "mae", "value": 1, "timestamp": 1, "step": 1}]},
+        ),
         (
             "POST",
             f"{REST}/runs/log-batch",
@@ -258,7 +293,9 @@ def test_a_run_that_still_goes_on_may_log_and_end(registry: Registry) -> None:
     client.log_metric(run, "after", 1.0)
     client.set_terminated(run)
 
-    refused(registry.call("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "late", "value": 1.0, "timestamp": 1}))
+    refused(
+        registry.call("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "late", "value": 1.0, "timestamp": 1})
+    )
     refused(registry.call("POST", f"{REST}/runs/update", {"run_id": run, "status": "RUNNING"}))
 
 
@@ -285,7 +322,14 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
     "way",
     [
         *("put", "put by ajax", "put with dots", "put encoded", "put encoded twice", "put with two slashes"),
-        *("create in parts", "complete in parts", "delete a file", "delete the folder", "delete a folder above", "delete it all"),
+        *(
+            "create in parts",
+            "complete in parts",
+            "delete a file",
+            "delete the folder",
+            "delete a folder above",
+            "delete it all",
+        ),
     ],
 )
 def test_no_file_of_an_approved_version_is_written_or_deleted(registry: Registry, way: str) -> None:
@@ -314,7 +358,11 @@ def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: R
 
     refused(registry.call("POST", by_page, data=b"evil"))
     refused(registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": registry.run, "path": "x"}))
-    refused(registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}))
+    refused(
+        registry.call(
+            "POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}
+        )
+    )
 
 
 def test_the_bots_webhook_is_kept_and_others_are_free(registry: Registry) -> None:

@@ -13,9 +13,8 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from countersign_guard.decide import Act, Write, refusal
 from countersign_guard.governed import NotValid
 from countersign_guard.keeping import Keeper, Source, read_keys
 from countersign_guard.routes import READS, NotGuarded, check_flask_routes, check_native_routes, messages, read_write
+from countersign_guard.stores import MLFLOW, with_addresses
 
 log = logging.getLogger("countersign_guard")
 HEADER = "X-Countersign-Guard"
@@ -136,7 +136,7 @@ class Guard:
         write = read_write(request, _workspace(), self.messages)
         if write is None:
             return None
-        sentence = self.refuses(_with_addresses(write))
+        sentence = self.refuses(with_addresses(write))
         return Response(_body(sentence), 403, content_type="application/json") if sentence else None
 
     def refuses(self, write: Write) -> str:
@@ -174,84 +174,6 @@ class NativeGuard:
         if self.guard.is_bot(headers.get(HEADER.lower().encode(), "")):
             return ""
         return self.guard.refuses(Write(Act.WRITE_FILE, "", path=_decoded(path)))
-
-
-class _Mlflow:
-    """What MLflow's own tables say now."""
-
-    def real_name(self, model: str) -> str:
-        from mlflow.exceptions import MlflowException
-        from mlflow.server.handlers import _get_model_registry_store
-
-        try:
-            return str(_get_model_registry_store().get_registered_model(model).name)
-        except MlflowException:
-            return model
-
-    def aliases(self, model: str) -> Mapping[str, str]:
-        from mlflow.exceptions import MlflowException
-        from mlflow.server.handlers import _get_model_registry_store
-
-        try:
-            return {
-                alias: str(number)
-                for alias, number in _get_model_registry_store().get_registered_model(model).aliases.items()
-            }
-        except MlflowException:
-            return {}
-
-    def stage(self, model: str, number: str) -> str:
-        from mlflow.exceptions import MlflowException
-        from mlflow.server.handlers import _get_model_registry_store
-
-        try:
-            return _get_model_registry_store().get_model_version(model, number).current_stage or ""
-        except MlflowException:
-            return ""
-
-    def is_running(self, run: str) -> bool:
-        from mlflow.exceptions import MlflowException
-        from mlflow.server.handlers import _get_tracking_store
-
-        try:
-            return _get_tracking_store().get_run(run).info.status in {"RUNNING", "SCHEDULED"}
-        except MlflowException:
-            return False
-
-    def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
-        return any(_experiment_of(run) == experiment for run in runs)
-
-
-MLFLOW = _Mlflow()
-
-
-@lru_cache(maxsize=100_000)
-def _experiment_of(run: str) -> str:
-    """Of a run or a logged model; it never changes. Empty for one that is not there."""
-    from mlflow.exceptions import MlflowException
-    from mlflow.server.handlers import _get_tracking_store
-
-    store = _get_tracking_store()
-    try:
-        if run.startswith("m-"):
-            return str(store.get_logged_model(run).experiment_id)
-        return str(store.get_run(run).info.experiment_id)
-    except MlflowException:
-        return ""
-
-
-def _with_addresses(write: Write) -> Write:
-    """A webhook that is changed or deleted is named by its id alone."""
-    if write.act is not Act.WRITE_WEBHOOK or not write.number:
-        return write
-    from mlflow.exceptions import MlflowException
-    from mlflow.server.handlers import _get_model_registry_store
-
-    try:
-        before = (_get_model_registry_store().get_webhook(write.number).url,)
-    except MlflowException:
-        before = ()
-    return replace(write, urls=(*before, *write.urls))
 
 
 def _workspace() -> str:
