@@ -24,7 +24,7 @@ from countersign_guard.decide import Act, Write, refusal
 from countersign_guard.governed import NotValid
 from countersign_guard.keeping import Keeper, Source, read_keys
 from countersign_guard.routes import READS, NotGuarded, check_flask_routes, check_native_routes, messages, read_write
-from countersign_guard.stores import MLFLOW, with_addresses
+from countersign_guard.stores import MLFLOW, with_address
 
 log = logging.getLogger("countersign_guard")
 HEADER = "X-Countersign-Guard"
@@ -136,7 +136,7 @@ class Guard:
         write = read_write(request, _workspace(), self.messages)
         if write is None:
             return None
-        sentence = self.refuses(with_addresses(write))
+        sentence = self.refuses(with_address(write))
         return Response(_body(sentence), 403, content_type="application/json") if sentence else None
 
     def refuses(self, write: Write) -> str:

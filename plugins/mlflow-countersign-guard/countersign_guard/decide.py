@@ -54,7 +54,7 @@ CLOSED_WITHOUT_LIST = frozenset(
 
 @dataclass(frozen=True)
 class Write:
-    """`ids` are of the runs and logged models that it concerns; `path` is an artifact's, `urls` are a webhook's, before and after."""
+    """`ids` are of the runs and logged models that it concerns; `path` is an artifact's, `url` a webhook's."""
 
     act: Act
     workspace: str
@@ -63,7 +63,7 @@ class Write:
     name: str = ""  # of the alias, stage or tag, or the model's new name
     ids: tuple[str, ...] = ()
     path: str = ""
-    urls: tuple[str, ...] = ()
+    url: str = ""
     experiment: str = ""
     only_ends: bool = False  # an update of a run that says no more than that it is over
 
@@ -185,7 +185,7 @@ def _tag(case: Case) -> Iterator[str]:
 
 
 def _webhook(case: Case) -> Iterator[str]:
-    if case.governed.webhook and any(_same_address(url, case.governed.webhook) for url in case.write.urls):
+    if case.governed.webhook and _same_address(case.write.url, case.governed.webhook):
         yield "This webhook tells Countersign what changes, so only Countersign changes it. For changes: countersign doctor"
 
 

@@ -64,8 +64,7 @@ def _tag(seen: Seen) -> Write:
 
 
 def _webhook(seen: Seen) -> Write:
-    urls = tuple(url for url in (getattr(seen.said, "url", ""),) if url)
-    return Write(seen.act, seen.workspace, number=str(seen.path.get("webhook_id", "")), urls=urls)
+    return Write(seen.act, seen.workspace, number=str(seen.path.get("webhook_id", "")))
 
 
 def _run(seen: Seen) -> Write:
@@ -99,7 +98,6 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_delete_registered_model_tag": (Act.TAG_MODEL, _tag),
     "_set_model_version_tag": (Act.TAG_VERSION, _tag),
     "_delete_model_version_tag": (Act.TAG_VERSION, _tag),
-    "_create_webhook": (Act.WRITE_WEBHOOK, _webhook),
     "_update_webhook": (Act.WRITE_WEBHOOK, _webhook),
     "_delete_webhook": (Act.WRITE_WEBHOOK, _webhook),
     **dict.fromkeys(
@@ -139,6 +137,7 @@ OPEN = frozenset(
         "_update_registered_model",
         "_get_latest_versions",
         "_update_model_version",
+        "_create_webhook",
         "_test_webhook",
         "_create_logged_model",
         "_search_logged_models",

@@ -73,7 +73,7 @@ def _experiment_of(run: str) -> str:
         return ""
 
 
-def with_addresses(write: Write) -> Write:
+def with_address(write: Write) -> Write:
     """A webhook that is changed or deleted is named by its id alone."""
     if write.act is not Act.WRITE_WEBHOOK or not write.number:
         return write
@@ -84,4 +84,4 @@ def with_addresses(write: Write) -> Write:
         before = str(_get_model_registry_store().get_webhook(write.number).url)
     except MlflowException:
         return write
-    return replace(write, urls=(before, *write.urls))
+    return replace(write, url=before)
