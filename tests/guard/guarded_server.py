@@ -22,9 +22,9 @@ from bot.domain.attestation.governed import GovernedVersion, statement_for
 from bot.domain.policy.rules import Rule
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.signatures import PAYLOAD_TYPE, pae
+from tests.fixtures.installation import GUARD_SECRET as SECRET
 from tests.fixtures.mlflow_seed import client_of
 
-SECRET = "s3cret-of-the-guard-" + "x" * 20
 TOKEN = "token-of-the-api-" + "x" * 20
 HEADER = "X-Countersign-Guard"
 BOTS_WEBHOOK = "http://127.0.0.1:9/webhooks/mlflow"
