@@ -86,7 +86,7 @@ class World:
     @cached_property
     def mlflow(self) -> MlflowCheckup:
         there, own = Workspace.parse(self.place), self.settings.mlflow_tracking_uri
-        guard_secret = self.settings.guard_secret.get_secret_value()
+        guard_secret = self.guard_secret.get_secret_value()
         if self.place == DEFAULT:
             return MlflowCheckup(own, guard_secret=guard_secret)
         is_own = there.registry == DEFAULT
@@ -95,7 +95,7 @@ class World:
         return MlflowCheckup(
             own if is_own else self.registry.uri,
             access,
-            guard_secret if is_own else secrets.guard_secret.get_secret_value(),
+            guard_secret,
         )
 
     @property
@@ -109,6 +109,12 @@ class World:
         if self.registry.name == DEFAULT:
             return self.settings.mlflow_webhook_secrets
         return self.settings.registries.get(self.registry.name, RegistrySecrets()).webhook_secrets
+
+    @property
+    def guard_secret(self) -> SecretStr:
+        if self.registry.name == DEFAULT:
+            return self.settings.guard_secret
+        return self.settings.registries.get(self.registry.name, RegistrySecrets()).guard_secret
 
     @cached_property
     def there(self) -> ModelRegistry:
