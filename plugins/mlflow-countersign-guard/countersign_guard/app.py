@@ -23,12 +23,21 @@ from flask import Flask, Response, request
 from countersign_guard.decide import Act, Write, refusal
 from countersign_guard.governed import NotValid
 from countersign_guard.keeping import Keeper, Source, read_keys
-from countersign_guard.routes import READS, NotGuarded, check_flask_routes, check_native_routes, messages, read_write
+from countersign_guard.routes import (
+    READS,
+    NotGuarded,
+    NotReadable,
+    check_flask_routes,
+    check_native_routes,
+    messages,
+    read_write,
+)
 from countersign_guard.stores import MLFLOW, with_address
 
 log = logging.getLogger("countersign_guard")
 HEADER = "X-Countersign-Guard"
 FEWEST_LETTERS = 32  # of the secret
+REFUSED = "PERMISSION_DENIED"
 ARTIFACTS = "/mlflow-artifacts/artifacts/"
 GATEWAY_TOKEN = "_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN"
 BASIC_AUTH = "COUNTERSIGN_GUARD_BASIC_AUTH"
@@ -133,11 +142,14 @@ class Guard:
     def before_request(self) -> Response | None:
         if request.method in READS or self.is_bot(request.headers.get(HEADER, "")):
             return None
-        write = read_write(request, _workspace(), self.messages)
+        try:
+            write = read_write(request, _workspace(), self.messages)
+        except NotReadable as unreadable:
+            return _answer(str(unreadable), 400, "INVALID_PARAMETER_VALUE")
         if write is None:
             return None
         sentence = self.refuses(with_address(write))
-        return Response(_body(sentence), 403, content_type="application/json") if sentence else None
+        return _answer(sentence) if sentence else None
 
     def refuses(self, write: Write) -> str:
         sentence = refusal(write, self.keeper.governed, MLFLOW)
@@ -205,6 +217,10 @@ def _native_endpoints(app: Any) -> Iterator[Callable[..., Any]]:
             yield route.endpoint
 
 
-def _body(sentence: str) -> bytes:
+def _answer(sentence: str, status: int = 403, code: str = REFUSED) -> Response:
+    return Response(_body(sentence, code), status, content_type="application/json")
+
+
+def _body(sentence: str, code: str = REFUSED) -> bytes:
     """In the form of MLflow's own errors, so that its client and its pages show the sentence."""
-    return json.dumps({"error_code": "PERMISSION_DENIED", "message": sentence}).encode()
+    return json.dumps({"error_code": code, "message": sentence}).encode()

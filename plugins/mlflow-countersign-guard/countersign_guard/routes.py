@@ -35,6 +35,13 @@ class Seen:
 Reader = Callable[[Seen], Write]
 
 
+UNREADABLE = "The body of this request is not what MLflow reads here, so nobody can say what it would change."
+
+
+class NotReadable(Exception):
+    """A request that MLflow's own parser refuses."""
+
+
 class NotGuarded(Exception):
     """This MLflow has routes that the guard does not know, or lacks what it relies on."""
 
@@ -130,6 +137,9 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_delete_artifact_mlflow_artifacts": (Act.DELETE_FILE, _file),
     "_delete_workspace_handler": (Act.DELETE_WORKSPACE, _workspace),
 }
+
+READ_BY_ADDRESS = (_file, _webhook, _workspace)
+"""What is in the body of these is no message, or decides nothing here."""
 
 OPEN = frozenset(
     {
@@ -244,7 +254,7 @@ def _unknown(why: str) -> str:
 
 
 def read_write(request: Request, workspace: str, by_endpoint: Mapping[str, type]) -> Write | None:
-    """None for a request that changes nothing that could be governed. What MLflow cannot parse either is left to MLflow to refuse."""
+    """None for a request that changes nothing that could be governed. Raises NotReadable for a body that MLflow's parser refuses."""
     from mlflow.exceptions import MlflowException
     from mlflow.server import handlers
 
@@ -254,11 +264,12 @@ def read_write(request: Request, workspace: str, by_endpoint: Mapping[str, type]
     act, reader = found
     message = by_endpoint.get(request.endpoint or "")
     said = None
-    if message is not None:
+    if message is not None and reader not in READ_BY_ADDRESS:
         try:
             said = handlers._get_request_message(message(), request)
         except MlflowException:
-            return None
+            if reader is not _run:  # a logged model is deleted by its address, whatever the body says
+                raise NotReadable(UNREADABLE) from None
     return reader(Seen(act, workspace, said, request.view_args or {}, request.args))
 
 
