@@ -275,10 +275,18 @@ def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(re
     ]
 
     for method, path, body in writes:
-        refused(registry.call(method, path, body), "bike-demand v1", "Train and register a new version")
+        refused(registry.call(method, path, body), "approved")
 
     kept = registry.server.client.get_run(run)
     assert (kept.data.metrics, kept.info.lifecycle_stage) == ({"mae": 24.5}, "active")
+
+
+def test_a_logged_model_is_not_deleted_by_a_body_that_no_one_can_read(registry: Registry) -> None:
+    address = f"{REST}/logged-models/{registry.logged_model}"
+
+    refused(registry.call("DELETE", address, data=b"{", headers={"Content-Type": "application/json"}))
+
+    assert registry.server.client.get_logged_model(registry.logged_model).model_id == registry.logged_model
 
 
 def test_a_run_that_still_goes_on_may_log_and_end(registry: Registry) -> None:

@@ -27,6 +27,7 @@ from countersign_guard.governed import Governed, NotValid, read_governed
 log = logging.getLogger("countersign_guard")
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 TIMEOUT = 10.0
+SPREAD = random.SystemRandom()  # so that several servers do not ask at once
 AHEAD = timedelta(minutes=5)  # how far the bot's clock may be before ours
 FILE = "governed.json"
 
@@ -116,7 +117,7 @@ class Keeper:
 
     def _go_on(self) -> None:
         while True:
-            threading.Event().wait(self.source.every * random.uniform(0.8, 1.2))
+            threading.Event().wait(self.source.every * SPREAD.uniform(0.8, 1.2))
             self.ask()
 
     def _what_applies(self) -> str:

@@ -37,7 +37,7 @@ def numbers(installation: Installation) -> set[str]:
 def test_it_names_what_waits_what_is_approved_and_the_rules_targets(installation: Installation) -> None:
     rejected, approved, waiting = (installation.register() for _ in range(3))
     before = numbers(installation)
-    installation.reject(installation.asked(rejected))
+    installation.reject(installation.asked(rejected), reason="worse")
     installation.approve(installation.asked(approved))
     installation.asked(waiting)
 
@@ -50,6 +50,7 @@ def test_it_names_what_waits_what_is_approved_and_the_rules_targets(installation
 
 
 def test_it_is_made_again_only_when_something_has_changed(installation: Installation) -> None:
+    the_list(installation)  # the worker's key becomes known by it, which is a change
     first = the_list(installation)
     same = the_list(installation)
     installation.asked()
