@@ -284,6 +284,7 @@ def registries_of(settings: Settings, named: Callable[[], Sequence[Registry]]) -
         secrets={name: _secrets_of(one) for name, one in settings.registries.items()},
         mirror=GitMirrors(settings.home / "mirrors"),
         public_url=settings.mlflow_public_url,
+        guard_secret=settings.guard_secret.get_secret_value(),
     )
 
 
@@ -292,7 +293,8 @@ def credentials_of(one: RegistrySecrets) -> Credentials:
 
 
 def _secrets_of(one: RegistrySecrets) -> Secrets:
-    return Secrets(credentials_of(one), tuple(secret.get_secret_value() for secret in one.webhook_secrets))
+    webhook_secrets = tuple(secret.get_secret_value() for secret in one.webhook_secrets)
+    return Secrets(credentials_of(one), webhook_secrets, one.guard_secret.get_secret_value())
 
 
 def _notifier(settings: Settings) -> SlackNotifier:

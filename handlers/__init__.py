@@ -25,7 +25,7 @@ from bot.domain.events import Event
 from bot.domain.registry.watch_events import HolderLeft
 from bot.engine.lanes import FollowUp, Lane, Urgency
 from bot.services import Services
-from handlers.attestation import signing, vsa
+from handlers.attestation import governed, signing, vsa
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, details, plots
@@ -139,6 +139,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "send_to_witness": outside.send_to_witness,
     "renew_verdict": vsa.renew_verdict,
     "renew_verdicts": vsa.renew_verdicts,
+    "sign_governed": governed.sign_governed,
     "look_at_card": card_and_ticket.look_at_card,
     "look_at_cards": card_and_ticket.look_at_cards,
     "look_at_ticket": card_and_ticket.look_at_ticket,

@@ -86,12 +86,17 @@ class World:
     @cached_property
     def mlflow(self) -> MlflowCheckup:
         there, own = Workspace.parse(self.place), self.settings.mlflow_tracking_uri
+        guard_secret = self.guard_secret.get_secret_value()
         if self.place == DEFAULT:
-            return MlflowCheckup(own)
+            return MlflowCheckup(own, guard_secret=guard_secret)
         is_own = there.registry == DEFAULT
         secrets = self.settings.registries.get(there.registry, RegistrySecrets())
         access = Access(there, None if is_own else credentials_of(secrets))
-        return MlflowCheckup(own if is_own else self.registry.uri, access)
+        return MlflowCheckup(
+            own if is_own else self.registry.uri,
+            access,
+            guard_secret,
+        )
 
     @property
     def registry(self) -> Registry:
@@ -104,6 +109,12 @@ class World:
         if self.registry.name == DEFAULT:
             return self.settings.mlflow_webhook_secrets
         return self.settings.registries.get(self.registry.name, RegistrySecrets()).webhook_secrets
+
+    @property
+    def guard_secret(self) -> SecretStr:
+        if self.registry.name == DEFAULT:
+            return self.settings.guard_secret
+        return self.settings.registries.get(self.registry.name, RegistrySecrets()).guard_secret
 
     @cached_property
     def there(self) -> ModelRegistry:

@@ -32,6 +32,7 @@ MLFLOW = Section(
         Check("mlflow workspaces", mlflow.other_workspaces_are_known),
         Check("mlflow registry", mlflow.registry_is_believed),
         Check("mlflow writing", mlflow.models_can_be_written),
+        Check("mlflow guard", mlflow.guard_refuses_others),
         Check("mlflow webhook", mlflow.webhook_points_here),
     )
 )
@@ -217,7 +218,9 @@ def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ..
     """Longest first, so that a secret that contains another one is hidden completely."""
     held: set[str] = {environ.get(name, "") for name in MLFLOWS_OWN_SECRETS}
     for one in settings.registries.values():
-        held.update(secret.get_secret_value() for secret in (one.password, one.token, *one.webhook_secrets))
+        held.update(
+            secret.get_secret_value() for secret in (one.password, one.token, one.guard_secret, *one.webhook_secrets)
+        )
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         secrets = value if isinstance(value, tuple) else (value,)

@@ -223,6 +223,32 @@ class VerdictRows:
         self.connection.execute(sa.delete(tables.verdicts).where(tables.verdicts.c.expires_at <= now))
 
 
+@dataclass(frozen=True)
+class GovernedList:
+    """The newest signed list for a registry's guard; `covers` counts the ledger's entries that it takes into account."""
+
+    registry: str
+    covers: int
+    issued_at: datetime
+    envelope: str
+
+
+class GovernedRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def find(self, registry: str) -> GovernedList | None:
+        rows = tables.governed_lists
+        row = self.connection.execute(sa.select(rows).where(rows.c.registry == registry)).one_or_none()
+        return GovernedList(*row) if row else None
+
+    def put(self, new: GovernedList) -> None:
+        """Replaces the previous list."""
+        values = asdict(new)
+        upsert = insert(tables.governed_lists).values(values)
+        self.connection.execute(upsert.on_conflict_do_update(index_elements=["registry"], set_=values))
+
+
 # The requests that votes came in, as the notifier signed them. A row is written with its vote and never changed: the bot's role may not.
 
 VOTE = TypeAdapter(Vote)

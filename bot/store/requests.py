@@ -9,8 +9,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import JSONB
 
 from bot import tracing
+from bot.domain.attestation.governed import GovernedVersion
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.errors import NotFound, Refused
@@ -53,6 +55,23 @@ class RequestRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self._held: dict[str, str] = {}  # the bodies of those rows, by id
+
+    def governed_versions(self) -> list[GovernedVersion]:
+        """Those that wait for an approval or have one, with what they were made by."""
+        rows = tables.requests.c
+        evidence = sa.cast(rows.body, JSONB)["evidence"]
+        query = (
+            sa.select(
+                rows.workspace,
+                rows.model,
+                rows.version,
+                sa.func.coalesce(evidence["run_id"].astext, ""),
+                sa.func.coalesce(evidence["source"].astext, ""),
+            )
+            .where(rows.state.in_((*OPEN, State.APPROVED, State.APPLIED)))
+            .distinct()
+        )
+        return [GovernedVersion(*row) for row in self.connection.execute(query)]
 
     def lock_model(self, workspace: str, model: str) -> None:
         """Keeps other transactions from opening a request for this model until this one ends."""

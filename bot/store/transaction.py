@@ -26,7 +26,7 @@ from bot.engine.lanes import FollowUp, lane_of
 from bot.engine.pace import PaceRows
 from bot.errors import Refused
 from bot.store.absences import AbsenceRows, SwitchRows
-from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, VerdictRows
+from bot.store.attestations import AttestationRows, GovernedRows, KeyRows, SignedRequestRows, VerdictRows
 from bot.store.contents import ContentRows
 from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
@@ -102,6 +102,7 @@ class Transaction:
         self.signed_requests = SignedRequestRows(connection)
         self.passkeys = PasskeyRows(connection)
         self.verdicts = VerdictRows(connection)
+        self.governed = GovernedRows(connection)
         self.manifests = ManifestRows(connection)
         self.pipelines = PipelineRows(connection)
         self.readings = ReadingRows(connection)

@@ -141,6 +141,9 @@ class Settings(BaseModel):
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_public_url: WebAddress = Field("", alias="MLFLOW_PUBLIC_URL")
     job_registry: Annotated[str, AfterValidator(values.registry_name)] = Field("", alias="COUNTERSIGN_REGISTRY")
+    guard_secret: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(
+        UNSET, alias="COUNTERSIGN_GUARD_SECRET"
+    )
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
     slack_bot_tokens: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_bot_tokens)] = Field(
         (), alias="SLACK_BOT_TOKEN"

@@ -15,18 +15,20 @@ from config.settings import values
 
 UNSET = SecretStr("")
 NAMED = re.compile(
-    r"(MLFLOW_TRACKING_USERNAME|MLFLOW_TRACKING_PASSWORD|MLFLOW_TRACKING_TOKEN|MLFLOW_WEBHOOK_SECRET)_([A-Z][A-Z0-9_]*)"
+    r"(MLFLOW_TRACKING_USERNAME|MLFLOW_TRACKING_PASSWORD|MLFLOW_TRACKING_TOKEN|MLFLOW_WEBHOOK_SECRET"
+    r"|COUNTERSIGN_GUARD_SECRET)_([A-Z][A-Z0-9_]*)"
 )
 
 
 @dataclass(frozen=True)
 class RegistrySecrets:
-    """How the bot signs in to a registry, and the secrets of its webhooks, newest first."""
+    """How the bot signs in to a registry, the secrets of its webhooks, newest first, and the one for the registry's guard."""
 
     username: str = ""
     password: SecretStr = UNSET
     token: SecretStr = UNSET
     webhook_secrets: tuple[SecretStr, ...] = ()
+    guard_secret: SecretStr = UNSET
 
 
 def read_secrets(environ: Mapping[str, str]) -> tuple[dict[str, RegistrySecrets], list[str]]:
@@ -59,6 +61,8 @@ def _with(known: RegistrySecrets, kind: str, text: str) -> RegistrySecrets:
             return replace(known, password=SecretStr(text))
         case "MLFLOW_TRACKING_TOKEN":
             return replace(known, token=SecretStr(values.secret(text)))
+        case "COUNTERSIGN_GUARD_SECRET":
+            return replace(known, guard_secret=SecretStr(values.api_token(text)))
         case _:
             secrets = tuple(SecretStr(one) for one in values.several_secrets(text))
             return replace(known, webhook_secrets=secrets)

@@ -164,6 +164,13 @@ SETTINGS: tuple[Setting, ...] = (
         "eu",
     ),
     Setting(
+        "COUNTERSIGN_GUARD_SECRET",
+        "what the bot shows to the guard of the MLflow server, when it has one",
+        "none",
+        "9d1e6f1f5a0c4f0bb0c4e8f1d2a7b3c6",
+        "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))', and give it to the MLflow server too.",
+    ),
+    Setting(
         "MLFLOW_WEBHOOK_SECRET",
         "the secret of MLflow's webhooks; several, newest first, while it changes",
         "none, and every webhook of MLflow is refused: the poller finds the news",

@@ -32,6 +32,7 @@ NAME = "countersign"
 TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
 TRIED_ALIAS = "countersign-doctor"
+GUARD = "governed by Countersign"  # in each refusal of plugins/mlflow-countersign-guard
 NO_VERSION = "0"  # MLflow counts versions from 1
 RUN_USER = "mlflow.user"
 EXPERIMENTS_LOOKED_AT, RUNS_LOOKED_AT = 500, 1000
@@ -88,13 +89,14 @@ class WebhooksUnreadable(Permanent):
 class MlflowCheckup:
     """Makes no call until a method is used."""
 
-    def __init__(self, tracking_uri: str, access: Access | None = None) -> None:
+    def __init__(self, tracking_uri: str, access: Access | None = None, guard_secret: str = "") -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._access = access
+        self._guard_secret = guard_secret
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return open_client(self._tracking_uri, TIMEOUT, self._access)
+        return open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
 
     def server_version(self) -> str:
         """Such as `3.17.2`. Raises Permanent when what answers is no MLflow server."""
@@ -152,6 +154,28 @@ class MlflowCheckup:
         with writing(f'trying to delete an alias of "{model}"', Grant.MANAGE), suppress(NotThere):
             self._client.delete_registered_model_alias(model, TRIED_ALIAS)
 
+    def guard_stops_others(self, model: str, alias: str) -> bool:
+        """Asks without the guard's secret to set a governed alias on version 0, which never exists: only a guard refuses that."""
+        open_client(self._tracking_uri, TIMEOUT, self._access)
+        try:
+            return self._guard_stops(model, alias)
+        finally:
+            open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
+
+    def guard_stops_the_bot(self, model: str, alias: str) -> bool:
+        """The same with our secret."""
+        return self._guard_stops(model, alias)
+
+    def _guard_stops(self, model: str, alias: str) -> bool:
+        try:
+            with writing(f'trying to set the alias "{alias}" of "{model}"'):
+                self._client.set_registered_model_alias(model, alias, NO_VERSION)
+        except NotThere:
+            return False
+        except Permanent as refusal:
+            return GUARD in str(refusal)
+        return False
+
     def webhooks_to(self, url: str) -> list[WebhookSeen]:
         """Those that point at this very address, oldest first. Raises WebhooksUnreadable."""
         with _decrypting():
@@ -159,13 +183,13 @@ class MlflowCheckup:
 
     def test_delivery(self, webhook_id: str) -> DeliverySeen:
         """Has MLflow send its example event, of the model `example_model`, which the bot takes as no news."""
-        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT, self._access)
+        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT, self._access, self._guard_secret)
         try:
             with _decrypting(), reading("sending a test delivery", Grant.ADMIN):
                 result = patient.test_webhook(webhook_id)
         finally:
             open_client(
-                self._tracking_uri, TIMEOUT, self._access
+                self._tracking_uri, TIMEOUT, self._access, self._guard_secret
             )  # the timeout belongs to the address, not to the client
         return DeliverySeen(result.response_status, " ".join((result.error_message or "").split())[:300])
 

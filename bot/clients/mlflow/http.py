@@ -52,6 +52,9 @@ ANSWERED = re.compile(
 )
 LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+GUARD_HEADER = "X-Countersign-Guard"  # plugins/mlflow-countersign-guard
+
 OF_DATABRICKS = "x-databricks-"  # begins headers of a workspace, also under a name of its own
 
 FIXES = {
@@ -88,10 +91,11 @@ class AlreadyThere(Permanent):
 class OneAttempt(HTTPAdapter):
     """Sends once, follows nothing, and raises for the statuses that MLflow would blur."""
 
-    def __init__(self, timeout: float, access: Access | None = None) -> None:
+    def __init__(self, timeout: float, access: Access | None = None, guard_secret: str = "") -> None:
         super().__init__(max_retries=0)
         self.timeout = timeout
         self.access = access
+        self.guard_secret = guard_secret
 
     def send(
         self,
@@ -107,6 +111,8 @@ class OneAttempt(HTTPAdapter):
             self.access.admit(request)
             if self.access.credentials is not None:  # MLflow's variables are about the default registry's server
                 verify, cert = verify or True, None
+        if self.guard_secret and request.method not in READS:
+            request.headers[GUARD_HEADER] = self.guard_secret
         with tracing.call("mlflow", request.method or "GET", **{"url.path": urlsplit(request.url or "").path}) as span:
             response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
             span.set("http.response.status_code", response.status_code)
@@ -117,10 +123,13 @@ class OneAttempt(HTTPAdapter):
         raise requests.HTTPError(f"HTTP {response.status_code}", request=request, response=response)
 
 
-def open_client(tracking_uri: str, timeout: float, access: Access | None = None) -> MlflowClient:
+def open_client(
+    tracking_uri: str, timeout: float, access: Access | None = None, guard_secret: str = ""
+) -> MlflowClient:
     """Imports MLflow (about a second) and returns its client with our adapter in place; calls nothing yet. Raises Permanent.
 
-    Without `access` MLflow's own variables say how the server is reached.
+    Without `access` MLflow's own variables say how the server is reached. `guard_secret` goes with each write, for a server that our
+    guard protects (plugins/mlflow-countersign-guard).
     """
     mistake = mistake_in(tracking_uri)
     if mistake:
@@ -132,7 +141,7 @@ def open_client(tracking_uri: str, timeout: float, access: Access | None = None)
 
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     _settle_that_these_are_missing()
-    _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout, access))
+    _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout, access, guard_secret))
     return MlflowClient(tracking_uri, registry_uri=tracking_uri)
 
 

@@ -28,6 +28,7 @@ class Secrets:
 
     credentials: Credentials = NO_SECRETS
     webhook_secrets: tuple[str, ...] = ()
+    guard_secret: str = ""
 
 
 class MlflowRegistries:
@@ -42,12 +43,14 @@ class MlflowRegistries:
         secrets: Mapping[str, Secrets] | None = None,
         mirror: GitMirror | None = None,
         public_url: str = "",
+        guard_secret: str = "",
     ) -> None:
         self._own = Registry(DEFAULT, uri=tracking_uri, public_url=public_url)
         self._webhook_secrets = tuple(webhook_secrets)
         self._named = named
         self._secrets = secrets or {}
         self._mirror = mirror
+        self._guard_secret = guard_secret
         self._default = self._client(self._own, Workspace())
         self._clients: dict[tuple[str, str, Workspace], MlflowRegistry] = {}
         self._lock = Lock()
@@ -87,13 +90,15 @@ class MlflowRegistries:
 
     def _client(self, registry: Registry, place: Workspace) -> MlflowRegistry:
         is_own = registry.name == DEFAULT
+        secrets = self._secrets.get(registry.name, Secrets())
         return MlflowRegistry(
             registry.uri,
             webhook_secrets=self._webhook_secrets if is_own else (),
             mirror=self._mirror,
             public_url=registry.public_url,
             workspace=str(place),
-            credentials=None if is_own else self._secrets.get(registry.name, Secrets()).credentials,
+            credentials=None if is_own else secrets.credentials,
+            guard_secret=self._guard_secret if is_own else secrets.guard_secret,
         )
 
 

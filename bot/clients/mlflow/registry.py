@@ -73,6 +73,7 @@ class MlflowRegistry:
         public_url: str = "",
         workspace: str = DEFAULT_WORKSPACE,
         credentials: Credentials | None = None,
+        guard_secret: str = "",
     ) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._webhook_secrets = tuple(webhook_secrets)
@@ -82,6 +83,7 @@ class MlflowRegistry:
         self._workspace, self._where = workspace, in_workspace(workspace)
         self._place = Workspace.parse(workspace)
         self._credentials = credentials
+        self._guard_secret = guard_secret
         self._access = None if self._place == Workspace() else Access(self._place, credentials)
 
     def at(self, workspace: str) -> MlflowRegistry:
@@ -92,7 +94,7 @@ class MlflowRegistry:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        client = open_client(self._tracking_uri, self._timeout, self._access)
+        client = open_client(self._tracking_uri, self._timeout, self._access, self._guard_secret)
         if self._place.name != DEFAULT_WORKSPACE:
             self._check_that_there_are_workspaces(client)
         return client
@@ -104,7 +106,7 @@ class MlflowRegistry:
             return self._client
         there = Workspace(self._place.registry)
         access = None if there == Workspace() else Access(there, self._credentials)
-        return open_client(self._tracking_uri, self._timeout, access)
+        return open_client(self._tracking_uri, self._timeout, access, self._guard_secret)
 
     def _check_that_there_are_workspaces(self, client: MlflowClient) -> None:
         """A server before 3.10 would take the call to be about its only registry, whose models may have the same names."""

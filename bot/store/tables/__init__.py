@@ -220,6 +220,16 @@ verdicts = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
 )
 
+# The newest signed list of what is governed in each registry, for the guards of their servers.
+governed_lists = sa.Table(
+    "governed_lists",
+    metadata,
+    sa.Column("registry", sa.Text, primary_key=True),
+    sa.Column("covers", sa.BigInteger, nullable=False),
+    sa.Column("issued_at", Moment, nullable=False),
+    sa.Column("envelope", sa.Text, nullable=False),
+)
+
 # `sha256sum`-format lists of a version's files, by the digest that attestations name.
 manifests = sa.Table(
     "manifests",

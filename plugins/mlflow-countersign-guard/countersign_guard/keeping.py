@@ -1,0 +1,186 @@
+"""Keeps the list of what is governed: asks the bot for it, verifies its signature, keeps it on disk for when the bot is away."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+import os
+import random
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import requests
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from countersign_guard.governed import Governed, NotValid, read_governed
+
+log = logging.getLogger("countersign_guard")
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+TIMEOUT = 10.0
+SPREAD = random.SystemRandom()  # so that several servers do not ask at once
+AHEAD = timedelta(minutes=5)  # how far the bot's clock may be before ours
+FILE = "governed.json"
+
+Key = EllipticCurvePublicKey | Ed25519PublicKey
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the list is asked for. `keys` are the public keys that may sign it."""
+
+    url: str
+    token: str
+    registry: str
+    keys: tuple[Key, ...]
+    every: float = 15.0  # seconds between two questions
+
+
+class Keeper:
+    """The newest list that was signed by a key that we know. Several server processes share the file."""
+
+    def __init__(self, source: Source, folder: Path, now: Callable[[], datetime] | None = None) -> None:
+        self.source = source
+        self.file = folder / FILE
+        self.now = now or (lambda: datetime.now(UTC))
+        self._governed: Governed | None = None
+        self._said = ""
+        self._session = requests.Session()
+
+    @property
+    def governed(self) -> Governed | None:
+        return self._governed
+
+    def start(self) -> None:
+        """Reads the kept list, asks once, and goes on asking in a thread of its own."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.read_kept()
+        self.ask()
+        threading.Thread(target=self._go_on, name="countersign-guard", daemon=True).start()
+
+    def read_kept(self) -> None:
+        try:
+            self.take(self.file.read_text())
+        except FileNotFoundError:
+            return
+        except (OSError, NotValid) as error:
+            self._say(f"the kept list {self.file} is not used: {error}")
+
+    def ask(self) -> None:
+        """A failure leaves the list as it is: the registry goes on refusing what it refused."""
+        try:
+            answer = self._session.get(
+                f"{self.source.url.rstrip('/')}/guard/governed",
+                params={"registry": self.source.registry},
+                headers={"Authorization": f"Bearer {self.source.token}"},
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            )
+            envelope = _said_in(answer)
+            if self.take(envelope):
+                self._keep(envelope)
+        except (requests.RequestException, NotValid, OSError) as error:
+            self._say(f"the list of what is governed was not renewed: {error}. {self._what_applies()}")
+        else:
+            self._say("")
+
+    def take(self, envelope: str) -> bool:
+        """Whether this list is newer than the one in use, which it then replaces. Raises NotValid."""
+        found = read_governed(verified(envelope, self.source.keys))
+        if found.issued > self.now() + AHEAD:
+            raise NotValid(
+                f"it was issued at {found.issued.isoformat()}, which is in the future: compare the clocks of bot and server"
+            )
+        if self._governed is not None and found.issued <= self._governed.issued:
+            return False
+        self._governed = found
+        return True
+
+    def _keep(self, envelope: str) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self.file.parent, prefix=FILE)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(envelope)
+            Path(name).replace(self.file)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _go_on(self) -> None:
+        while True:
+            threading.Event().wait(self.source.every * SPREAD.uniform(0.8, 1.2))
+            self.ask()
+
+    def _what_applies(self) -> str:
+        if self._governed is None:
+            return "Until there is one, no alias, stage or deletion in the registry is possible"
+        late = ", which is out of date" if self._governed.expires < self.now() else ""
+        return f"The list of {self._governed.issued.isoformat()} applies{late}"
+
+    def _say(self, what: str) -> None:
+        """Once for each change, so that an outage fills no log."""
+        if what == self._said:
+            return
+        self._said = what
+        if what:
+            log.warning("countersign-guard: %s", what)
+        else:
+            log.info("countersign-guard: the list of what is governed is up to date")
+
+
+def _said_in(answer: requests.Response) -> str:
+    """Raises NotValid."""
+    if answer.status_code != 200:
+        raise NotValid(f"the bot answered {answer.status_code}: {answer.text[:200]}")
+    return answer.text
+
+
+def verified(envelope: str, keys: Sequence[Key]) -> bytes:
+    """The payload of a DSSE envelope that one of the keys has signed. Raises NotValid."""
+    try:
+        said = json.loads(envelope)
+        if said["payloadType"] != PAYLOAD_TYPE:
+            raise NotValid("it is signed as another kind of text")
+        payload = base64.b64decode(said["payload"], validate=True)
+        signatures = [base64.b64decode(one["sig"], validate=True) for one in said["signatures"]][:16]
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        raise NotValid("it is no signed envelope") from None
+    kind = PAYLOAD_TYPE.encode()
+    signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    if not any(_signed_by(key, signature, signed) for key in keys for signature in signatures):
+        raise NotValid("no key of COUNTERSIGN_GUARD_KEYS has signed it")
+    return payload
+
+
+def _signed_by(key: Key, signature: bytes, signed: bytes) -> bool:
+    try:
+        if isinstance(key, Ed25519PublicKey):
+            key.verify(signature, signed)
+        else:
+            key.verify(signature, signed, ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def read_keys(text: str) -> tuple[Key, ...]:
+    """One or more public keys in PEM, one after the other. Raises NotValid."""
+    parts = [f"{part}-----END PUBLIC KEY-----\n" for part in text.split("-----END PUBLIC KEY-----") if part.strip()]
+    if not parts:
+        raise NotValid("it has no public key in PEM; `countersign keys show` prints it")
+    try:
+        found = [load_pem_public_key(part.strip().encode()) for part in parts]
+    except ValueError:
+        raise NotValid("it is no public key in PEM; `countersign keys show` prints it") from None
+    if not all(isinstance(key, (EllipticCurvePublicKey, Ed25519PublicKey)) for key in found):
+        raise NotValid("approvals are signed by ECDSA P-256 or Ed25519 keys, and one of these is of another kind")
+    return tuple(found)  # type: ignore[arg-type]  # checked above

@@ -1,0 +1,403 @@
+"""Ways around the guard, against a real MLflow server with it: each is refused, says why and how to ask, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from bot.domain.attestation.governed import GovernedVersion
+from bot.domain.model import Target, TargetKind
+from tests.builders import a_rule
+from tests.fixtures import quick_directory
+from tests.fixtures.mlflow_seed import logged_version, new_run, new_version
+from tests.guard.guarded_server import BOTS_WEBHOOK, HEADER, SECRET, Guarded, guarded_mlflow, standing_in
+
+REST, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
+ALIAS = f"{REST}/registered-models/alias"
+CHAMPION, PRODUCTION = Target(TargetKind.ALIAS, "champion"), Target(TargetKind.STAGE, "Production")
+RULES = (
+    a_rule(models="bike-*", target=CHAMPION),
+    a_rule(models="staged-*", target=PRODUCTION),
+    a_rule(models="from-*", target=Target(TargetKind.MODEL, "prod.{name}")),
+)
+
+
+@dataclass
+class Registry:
+    """`bike-demand`: v1 is approved and the champion, v2 was never asked for. `staged-demand`: v1 is in Production, v2 is not."""
+
+    server: Guarded
+    run: str
+    logged_model: str
+    other_run: str
+    other_logged_model: str
+    folder: str
+
+    def call(self, method: str, path: str, body: object = None, **more: object) -> requests.Response:
+        return self.server.call(method, path, body, **more)
+
+    def aliases(self) -> dict[str, str]:
+        return dict(self.server.client.get_registered_model("bike-demand").aliases)
+
+
+@pytest.fixture(scope="module", params=["uvicorn", pytest.param("gunicorn", marks=pytest.mark.proof)])
+def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    options = () if request.param == "uvicorn" else ("--gunicorn-opts", "--timeout 0")
+    with quick_directory() as home, standing_in() as bot:
+        bot.govern(())
+        with guarded_mlflow(bot, home, options) as server:
+            yield seeded(server)
+
+
+def seeded(server: Guarded) -> Registry:
+    client = server.client
+    for name in ("bike-demand", "staged-demand", "free", "from-demand", "prod.from-demand"):
+        client.create_registered_model(name)
+    run, other = new_run(client, {"mae": 24.5}), new_run(client, {"mae": 30.0})
+    approved = logged_version(client, "bike-demand", run)
+    logged_version(client, "bike-demand", other)
+    source, other_source = (client.get_model_version("bike-demand", number).source for number in ("1", "2"))
+    client.set_registered_model_alias("bike-demand", "champion", "1")
+    for _ in range(2):
+        new_version(client, "staged-demand")
+    with pytest.warns(FutureWarning):
+        client.transition_model_version_stage("staged-demand", "1", "Production")
+    client.create_webhook("countersign", BOTS_WEBHOOK, ["registered_model.created"])
+    govern(server, GovernedVersion("default", "bike-demand", approved.version, run, source))
+    folder = client.get_model_version_download_uri("bike-demand", "1").removeprefix("mlflow-artifacts:/")
+    return Registry(server, run, source.removeprefix("models:/"), other, other_source.removeprefix("models:/"), folder)
+
+
+def govern(server: Guarded, *versions: GovernedVersion) -> None:
+    """Returns when the server has the list."""
+    server.bot.govern(RULES, versions)
+    there = server.home / "guard" / "governed.json"
+    while not there.exists() or there.read_text() != server.bot.answer:
+        pass
+    while server.call("POST", ALIAS, {"name": "bike-demand", "alias": "champion", "version": "1"}).status_code != 403:
+        pass
+
+
+def refused(answer: requests.Response, *words: str) -> None:
+    assert answer.status_code == 403, answer.text
+    said = answer.json()
+    assert said["error_code"] == "PERMISSION_DENIED"
+    for word in words:
+        assert word in said["message"], said["message"]
+
+
+SPELLINGS = {
+    "api": (f"{REST}/registered-models/alias", {}),
+    "ajax-api": (f"{AJAX}/registered-models/alias", {}),
+    "two slashes": (f"/{REST}/registered-models/alias", {}),
+    "a trailing slash": (f"{REST}/registered-models/alias/", {}),
+    "percent encoding": (f"{REST}/registered%2Dmodels/ali%61s", {}),
+    "a query": (f"{ALIAS}?name=free&alias=x", {}),
+    "plain text": (ALIAS, {"headers": {"Content-Type": "text/plain"}}),
+    "no type": (ALIAS, {"headers": {"Content-Type": ""}}),
+    "another method": (ALIAS, {"headers": {"X-HTTP-Method-Override": "GET"}}),
+    "a forged host": (ALIAS, {"headers": {"Host": "127.0.0.1/api/2.0/mlflow/experiments/search?"}}),
+    "a wrong secret": (ALIAS, {"headers": {HEADER: SECRET[:-1]}}),
+    "an empty secret": (ALIAS, {"headers": {HEADER: ""}}),
+}
+
+
+@pytest.mark.parametrize("spelling", list(SPELLINGS))
+def test_no_spelling_of_the_call_moves_the_alias(registry: Registry, spelling: str) -> None:
+    path, more = SPELLINGS[spelling]
+    body = json.dumps({"name": "bike-demand", "alias": "champion", "version": "2"})
+
+    answer = registry.call("POST", path, data=body, **{"headers": {"Content-Type": "application/json"}} | more)
+
+    assert answer.status_code in (403, 404, 400), answer.text
+    assert registry.aliases() == {"champion": "1"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '"{\\"name\\": \\"bike-demand\\", \\"alias\\": \\"champion\\", \\"version\\": \\"2\\"}"',
+        '{"name": "free", "name": "bike-demand", "alias": "champion", "version": "2"}',
+        '{"name": "bike-demand", "alias": "x", "alias": "champion", "version": "2"}',
+        '{"name": "bike-demand", "alias": "champion", "version": 2}',
+        '{"name": "bike-demand", "alias": "\\u0063hampion", "version": "2"}',
+        '\ufeff{"name": "bike-demand", "alias": "champion", "version": "2"}',
+        '{"name": "bike-demand", "alias": "champion", "version": "2", "more": ' + '"x"' * 1 + "}",
+        '{"name": "bike-demand", "alias": "champion", "version": "2", "more": "' + "x" * 2_000_000 + '"}',
+    ],
+    ids=[
+        "encoded twice",
+        "name twice",
+        "alias twice",
+        "a number",
+        "escaped",
+        "a byte order mark",
+        "unknown field",
+        "large",
+    ],
+)
+def test_no_spelling_of_the_body_moves_the_alias(registry: Registry, body: str) -> None:
+    answer = registry.call("POST", ALIAS, data=body.encode(), headers={"Content-Type": "application/json"})
+
+    assert answer.status_code in (400, 403), answer.text
+    assert registry.aliases() == {"champion": "1"}
+
+
+def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
+    body = {"name": "bike-demand", "alias": "champion", "version": "2"}
+
+    answer = registry.call("POST", ALIAS, body)
+
+    refused(
+        answer,
+        "governed by Countersign",
+        "countersign request-transition --name bike-demand --version 2 --to alias:champion",
+    )
+
+
+@pytest.mark.parametrize(
+    "alias", ["Champion", "CHAMPION", "chаmpion", "champiоn", "champ\u0456on", "ｃhampion", "champ1on", "charnpion"]
+)
+def test_an_alias_that_looks_like_a_governed_one_is_not_set(registry: Registry, alias: str) -> None:
+    refused(registry.call("POST", ALIAS, {"name": "bike-demand", "alias": alias, "version": "2"}))
+
+    assert registry.aliases() == {"champion": "1"}
+
+
+def test_what_is_not_governed_goes_on_as_before(registry: Registry) -> None:
+    client = registry.server.client
+    number = new_version(client, "free").version
+
+    client.set_registered_model_alias("free", "champion", str(number))
+    client.set_registered_model_alias("bike-demand", "challenger", "2")
+    client.delete_registered_model_alias("bike-demand", "challenger")
+    client.set_model_version_tag("bike-demand", "2", "countersign.ask", "alias:champion")
+    client.set_registered_model_tag("bike-demand", "team", "rides")
+    client.update_model_version("bike-demand", "1", "The May rides.")
+    client.log_metric(new_run(client, {}), "mae", 1.0)
+    client.delete_model_version("free", str(number))
+    client.delete_registered_model("free")
+    client.create_registered_model("free")
+
+    assert registry.call("GET", f"{REST}/registered-models/get?name=bike-demand").status_code == 200
+    assert registry.call("GET", "/").status_code == 200
+
+
+REFUSED = {
+    "delete the alias": ("DELETE", "/registered-models/alias", {"name": "bike-demand", "alias": "champion"}),
+    "delete it in upper case": ("DELETE", "/registered-models/alias", {"name": "bike-demand", "alias": "CHAMPION"}),
+    "delete the version": ("DELETE", "/model-versions/delete", {"name": "bike-demand", "version": "1"}),
+    "delete the model": ("DELETE", "/registered-models/delete", {"name": "bike-demand"}),
+    "rename it away": ("POST", "/registered-models/rename", {"name": "bike-demand", "new_name": "elsewhere"}),
+    "rename another to it": ("POST", "/registered-models/rename", {"name": "free", "new_name": "bike-other"}),
+    "to the stage": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "2", "stage": "Production"},
+    ),
+    "in lower case": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "2", "stage": "production"},
+    ),
+    "archiving others": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "2", "stage": "Production", "archive_existing_versions": True},
+    ),
+    "out of the stage": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "1", "stage": "Archived"},
+    ),
+    "delete from the stage": ("DELETE", "/model-versions/delete", {"name": "staged-demand", "version": "1"}),
+    "into the target model": ("POST", "/model-versions/create", {"name": "prod.from-demand", "source": "s3://evil"}),
+    "delete the target model": ("DELETE", "/registered-models/delete", {"name": "prod.from-demand"}),
+    "the bot's tag": (
+        "POST",
+        "/model-versions/set-tag",
+        {"name": "bike-demand", "version": "1", "key": "countersign.attestation.alias.champion.decision", "value": "x"},
+    ),
+    "delete the bot's tag": (
+        "DELETE",
+        "/model-versions/delete-tag",
+        {"name": "bike-demand", "version": "1", "key": "countersign.failed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("prefix", [REST, AJAX])
+@pytest.mark.parametrize("what", list(REFUSED))
+def test_every_other_way_to_move_or_to_lose_it_is_refused(registry: Registry, what: str, prefix: str) -> None:
+    method, path, body = REFUSED[what]
+
+    refused(registry.call(method, f"{prefix}{path}", body))
+
+    assert registry.aliases() == {"champion": "1"}
+    assert registry.server.client.get_model_version("staged-demand", "1").current_stage == "Production"
+
+
+def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(registry: Registry) -> None:
+    run, model = registry.run, registry.logged_model
+    writes = [
+        ("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "mae", "value": 1.0, "timestamp": 1}),
+        ("POST", f"{REST}/runs/log-metric", {"run_uuid": run, "key": "mae", "value": 1.0, "timestamp": 1}),
+        (
+            "POST",
+            f"{REST}/runs/log-batch",
+            {"run_id": run, "metrics": [{"key": "mae", "value": 1, "timestamp": 1, "step": 1}]},
+        ),
+        (
+            "POST",
+            f"{REST}/runs/log-batch",
+            {
+                "run_id": registry.other_run,
+                "metrics": [{"key": "mae", "value": 1, "timestamp": 1, "step": 1, "model_id": model}],
+            },
+        ),
+        ("POST", f"{REST}/runs/log-parameter", {"run_id": run, "key": "depth2", "value": "9"}),
+        ("POST", f"{REST}/runs/set-tag", {"run_id": run, "key": "mlflow.source.git.commit", "value": "0" * 40}),
+        ("POST", f"{REST}/runs/delete-tag", {"run_id": run, "key": "mlflow.user"}),
+        ("POST", f"{REST}/runs/update", {"run_id": run, "status": "RUNNING"}),
+        ("POST", f"{REST}/runs/delete", {"run_id": run}),
+        ("POST", f"{REST}/experiments/delete", {"experiment_id": "0"}),
+        ("PATCH", f"{REST}/logged-models/{model}/tags", {"tags": [{"key": "x", "value": "y"}]}),
+        ("DELETE", f"{REST}/logged-models/{model}/tags/x", None),
+        ("POST", f"{REST}/logged-models/{model}/params", {"params": [{"key": "lr", "value": "0.2"}]}),
+        ("PATCH", f"{REST}/logged-models/{model}", {"status": "LOGGED_MODEL_UPLOAD_FAILED"}),
+        ("DELETE", f"{REST}/logged-models/{model}", None),
+    ]
+
+    for method, path, body in writes:
+        refused(registry.call(method, path, body), "approved")
+
+    kept = registry.server.client.get_run(run)
+    assert (kept.data.metrics, kept.info.lifecycle_stage) == ({"mae": 24.5}, "active")
+
+
+def test_a_logged_model_is_not_deleted_by_a_body_that_no_one_can_read(registry: Registry) -> None:
+    address = f"{REST}/logged-models/{registry.logged_model}"
+
+    refused(registry.call("DELETE", address, data=b"{", headers={"Content-Type": "application/json"}))
+
+    assert registry.server.client.get_logged_model(registry.logged_model).model_id == registry.logged_model
+
+
+def test_a_run_that_still_goes_on_may_log_and_end(registry: Registry) -> None:
+    """Otherwise a training that asks before its end would fail at its end."""
+    client = registry.server.client
+    run = client.create_run("0").info.run_id
+    version = logged_version(client, "bike-demand", run)
+    source = client.get_model_version("bike-demand", str(version.version)).source
+    before = GovernedVersion("default", "bike-demand", 1, registry.run, f"models:/{registry.logged_model}")
+    govern(registry.server, before, GovernedVersion("default", "bike-demand", version.version, run, source))
+
+    client.log_metric(run, "after", 1.0)
+    client.set_terminated(run)
+
+    refused(
+        registry.call("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "late", "value": 1.0, "timestamp": 1})
+    )
+    refused(registry.call("POST", f"{REST}/runs/update", {"run_id": run, "status": "RUNNING"}))
+
+
+def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
+    files = "/api/2.0/mlflow-artifacts"
+    folder = registry.folder
+    return {
+        "put": ("PUT", f"{files}/artifacts/{folder}/model.pkl"),
+        "put by ajax": ("PUT", f"/ajax-api/2.0/mlflow-artifacts/artifacts/{folder}/model.pkl"),
+        "put with dots": ("PUT", f"{files}/artifacts/1/./{folder.split('/', 1)[1]}/model.pkl"),
+        "put encoded": ("PUT", f"{files}/artifacts/{quote(folder, safe='').replace('-', '%2D')}/model.pkl"),
+        "put encoded twice": ("PUT", f"{files}/artifacts/{quote(quote(folder, safe=''), safe='')}/model.pkl"),
+        "put with two slashes": ("PUT", f"{files}/artifacts//{folder.replace('/', '//')}/model.pkl"),
+        "create in parts": ("POST", f"{files}/mpu/create/{folder}/model.pkl"),
+        "complete in parts": ("POST", f"{files}/mpu/complete/{folder}/model.pkl"),
+        "delete a file": ("DELETE", f"{files}/artifacts/{folder}/model.pkl"),
+        "delete the folder": ("DELETE", f"{files}/artifacts/{folder}"),
+        "delete a folder above": ("DELETE", f"{files}/artifacts/{folder.split('/', maxsplit=1)[0]}"),
+        "delete it all": ("DELETE", f"{files}/artifacts/."),
+    }
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("put", "put by ajax", "put with dots", "put encoded", "put encoded twice", "put with two slashes"),
+        *(
+            "create in parts",
+            "complete in parts",
+            "delete a file",
+            "delete the folder",
+            "delete a folder above",
+            "delete it all",
+        ),
+    ],
+)
+def test_no_file_of_an_approved_version_is_written_or_deleted(registry: Registry, way: str) -> None:
+    there = Path(registry.server.home / "mlflow" / "artifacts" / registry.folder)
+    there.mkdir(parents=True, exist_ok=True)
+    (there / "model.pkl").write_bytes(b"approved")
+    method, path = uploads(registry)[way]
+
+    answer = registry.call(method, path, data=b"evil")
+
+    assert answer.status_code in (400, 403, 404), answer.text
+    assert (there / "model.pkl").read_bytes() == b"approved"
+
+
+def test_another_models_files_are_written_as_before(registry: Registry) -> None:
+    folder = registry.folder.replace(registry.logged_model, registry.other_logged_model)
+
+    answer = registry.call("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{folder}/model.pkl", data=b"mine")
+
+    assert answer.status_code == 200
+    assert (registry.server.home / "mlflow" / "artifacts" / folder / "model.pkl").read_bytes() == b"mine"
+
+
+def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: Registry) -> None:
+    by_page = f"{AJAX}/upload-artifact?run_uuid={registry.run}&path=model.pkl"
+
+    refused(registry.call("POST", by_page, data=b"evil"))
+    refused(registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": registry.run, "path": "x"}))
+    refused(
+        registry.call(
+            "POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}
+        )
+    )
+
+
+def test_the_bots_webhook_is_kept_and_others_are_free(registry: Registry) -> None:
+    (bots,) = [one for one in registry.server.client.list_webhooks() if one.url == BOTS_WEBHOOK]
+
+    refused(registry.call("PATCH", f"{REST}/webhooks/{bots.webhook_id}", {"status": "DISABLED"}))
+    refused(registry.call("DELETE", f"{REST}/webhooks/{bots.webhook_id}"))
+    own = registry.server.client.create_webhook("mine", "http://127.0.0.1:9/mine", ["registered_model.created"])
+    registry.server.client.delete_webhook(own.webhook_id)
+
+    assert registry.server.client.get_webhook(bots.webhook_id).url == BOTS_WEBHOOK
+
+
+def test_the_bot_moves_what_others_cannot(registry: Registry) -> None:
+    moved = registry.server.as_bot("POST", ALIAS, {"name": "bike-demand", "alias": "champion", "version": "2"})
+    there = registry.aliases()
+    back = registry.server.as_bot("POST", ALIAS, {"name": "bike-demand", "alias": "champion", "version": "1"})
+
+    assert (moved.status_code, back.status_code) == (200, 200)
+    assert there == {"champion": "2"}
+
+
+def test_with_the_bot_away_the_registry_goes_on_refusing(registry: Registry) -> None:
+    kept, registry.server.bot.answer = registry.server.bot.answer, None
+    asked = registry.server.bot.asked
+    while registry.server.bot.asked < asked + 2:
+        pass
+
+    refused(registry.call("POST", ALIAS, {"name": "bike-demand", "alias": "champion", "version": "2"}))
+    registry.server.bot.answer = kept

@@ -1,0 +1,182 @@
+"""The signed list: what the bot writes the guard reads, and what is forged, old, or from the future changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from countersign_guard.app import read_settings
+from countersign_guard.governed import Governed, NotValid, read_governed
+from countersign_guard.keeping import Keeper, Source, read_keys, verified
+from countersign_guard.routes import NotGuarded
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.attestation.decision import payload_of
+from bot.domain.attestation.governed import OWN_TAGS, GovernedVersion, statement_for
+from bot.domain.model import Target, TargetKind
+from tests.builders import a_rule
+from tests.guard.guarded_server import TOKEN, StandIn, settings_of, standing_in
+
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+RULE = a_rule(models="bike-*", target=Target(TargetKind.ALIAS, "champion"))
+VERSION = GovernedVersion("default", "bike-demand", 7, "a" * 32, "models:/m-" + "b" * 32)
+
+
+@pytest.fixture
+def bot() -> Iterator[StandIn]:
+    with standing_in() as bot:
+        yield bot
+
+
+def keeper_of(bot: StandIn, home: Path, now: datetime | None = None) -> Keeper:
+    source = Source(bot.url, TOKEN, "default", read_keys(bot.pem))
+    return Keeper(source, home, (lambda: now) if now else None)
+
+
+def read(registry: str, *rules: object, versions: tuple[GovernedVersion, ...] = ()) -> Governed:
+    return read_governed(payload_of(statement_for(registry, rules, versions, "https://bot/webhooks/mlflow", AT)))  # type: ignore[arg-type]
+
+
+def test_the_guard_reads_what_the_bot_writes() -> None:
+    found = read("default", RULE, versions=(VERSION,))
+
+    assert (found.issued, found.expires) == (AT, AT + timedelta(hours=24))
+    assert found.targets_of("default", "bike-demand")[0].name == "champion"
+    assert not found.targets_of("team-b", "bike-demand")
+    assert {version.number for version in found.by_id.values()} == {"7"}
+    assert set(found.by_id) == {"a" * 32, "m-" + "b" * 32}
+    assert found.tags == OWN_TAGS
+    assert found.webhook == "https://bot/webhooks/mlflow"
+
+
+def test_each_registry_gets_what_concerns_it_under_its_own_names() -> None:
+    rule = a_rule(models="bike-*", workspace="eu/team-*", target=Target(TargetKind.ALIAS, "champion"))
+    version = replace(VERSION, workspace="eu/team-a")
+
+    theirs, default = read("eu", rule, versions=(version,)), read("default", rule, versions=(version,))
+
+    assert theirs.targets_of("team-a", "bike-demand")
+    assert [one.workspace for one in theirs.versions] == ["team-a"]
+    assert (default.rules, default.versions) == ((), ())
+
+
+def test_a_list_is_kept_for_when_the_bot_is_away(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE], [VERSION])
+    keeper_of(bot, tmp_path).start()
+    bot.answer = None
+
+    later = keeper_of(bot, tmp_path)
+    later.start()
+
+    assert later.governed is not None
+    assert later.governed.versions_of("default", "bike-demand")
+
+
+def test_an_older_list_replaces_no_newer_one(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([])
+    older = bot.answer
+    bot.govern([RULE], [VERSION])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.start()
+    bot.answer = older
+
+    keeper.ask()
+
+    assert keeper.governed is not None
+    assert keeper.governed.rules
+
+
+def test_a_list_from_the_future_is_not_used(bot: StandIn, tmp_path: Path) -> None:
+    bot.issued = datetime.now(UTC) + timedelta(hours=1)
+    bot.govern([])
+    keeper = keeper_of(bot, tmp_path)
+
+    keeper.start()
+
+    assert keeper.governed is None
+
+
+def test_an_expired_list_goes_on_refusing(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path, datetime.now(UTC) + timedelta(days=30))
+
+    keeper.start()
+
+    assert keeper.governed is not None
+    assert keeper.governed.covers("default", "bike-demand")
+
+
+def tampered(envelope: str) -> dict[str, str]:
+    said = json.loads(envelope)
+    other = StandIn(key=Ed25519PrivateKey.generate())
+    other.govern([])
+    return {
+        "another key": other.answer or "",
+        "no signature": json.dumps(said | {"signatures": []}),
+        "another text": json.dumps(said | {"payload": json.loads(other.answer or "")["payload"]}),
+        "another kind": json.dumps(said | {"payloadType": "text/plain"}),
+        "no JSON": envelope[:-1],
+        "a list": "[]",
+        "nothing": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "how", ["another key", "no signature", "another text", "another kind", "no JSON", "a list", "nothing"]
+)
+def test_a_forged_list_changes_nothing(bot: StandIn, tmp_path: Path, how: str) -> None:
+    bot.govern([RULE], [VERSION])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.start()
+    bot.govern([])
+    bot.answer = tampered(bot.answer or "")[how]
+
+    keeper.ask()
+
+    assert keeper.governed is not None
+    assert keeper.governed.rules
+    assert "bike" in (tmp_path / "governed.json").read_text() or keeper.governed.versions
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_whatever_is_signed_is_a_list_or_not_valid(content: object) -> None:
+    try:
+        read_governed(json.dumps(content).encode())
+    except NotValid:
+        pass
+    else:
+        pytest.fail("this is no list")
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_whatever_is_sent_is_an_envelope_or_not_valid(content: bytes) -> None:
+    with pytest.raises(NotValid):
+        verified(content.decode(errors="replace"), read_keys(StandIn().pem))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"COUNTERSIGN_URL": ""}, "set COUNTERSIGN_URL"),
+        ({"COUNTERSIGN_GUARD_SECRET": "short"}, "fewer than 32"),
+        ({"COUNTERSIGN_GUARD_KEYS": "/nowhere"}, "COUNTERSIGN_GUARD_KEYS=/nowhere"),
+        ({"COUNTERSIGN_GUARD_EVERY": "soon"}, "COUNTERSIGN_GUARD_EVERY=soon"),
+        ({"COUNTERSIGN_GUARD_EVERY": "nan"}, "COUNTERSIGN_GUARD_EVERY=nan"),
+    ],
+)
+def test_a_wrong_setting_stops_the_server_with_what_to_do(
+    bot: StandIn, tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    with pytest.raises(NotGuarded, match=said):
+        read_settings(settings_of(bot, tmp_path) | changes)
