@@ -29,6 +29,15 @@ from countersign_guard.routes import (
     NotReadable,
     check_flask_routes,
     check_native_routes,
+    decoded,
+    messages,
+    read_write,
+)
+    READS,
+    NotGuarded,
+    NotReadable,
+    check_flask_routes,
+    check_native_routes,
     messages,
     read_write,
 )
