@@ -15,6 +15,7 @@ import bot
 
 ROOT = Path(bot.__file__).parents[1]
 CATALOGUES = ROOT / "bot" / "language"
+KEYWORDS = {**DEFAULT_KEYWORDS, "recorded": ((1, "c"), 2)}  # as `make messages` has them
 Key = tuple[str, str]
 
 
@@ -23,7 +24,7 @@ def marked() -> Mapping[Key, tuple[str, ...]]:
     """The English forms by context and text."""
     found: dict[Key, tuple[str, ...]] = {}
     for package in ("bot", "handlers", "config"):
-        extracted = extract_from_dir(ROOT / package, keywords=DEFAULT_KEYWORDS)
+        extracted = extract_from_dir(ROOT / package, keywords=KEYWORDS)
         for _file, _line, message, _comments, context in extracted:
             forms = (message,) if isinstance(message, str) else tuple(message)
             found[context or "", forms[0]] = forms
