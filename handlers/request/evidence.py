@@ -9,6 +9,7 @@ from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.evidence.lineage import KeptLock
+from bot.domain.grounds import HOW, No
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, Origin, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.queries.description import Pipeline
@@ -214,8 +215,9 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     if rejected is not None and rejected.decided_at is not None:
         return recorded(
             "outcome",
-            "{version} was rejected for {target} on {when}: {reason}",
+            "{version} was {how} for {target} on {when}: {reason}",
             version=str(rejected.version),
+            how=HOW[No.REJECTED],
             target=target,
             when=format_utc(rejected.decided_at),
             reason=rejected.outcome.rstrip("."),

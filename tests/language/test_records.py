@@ -39,7 +39,6 @@ def test_a_recorded_sentence_is_english_in_every_block() -> None:
         ("run a1 is not finished", "sin terminar: a1"),
         ("v7 was run a1 is not finished.", "de v7 consta: sin terminar: a1."),
         ("v7 was run a1 finished", "de v7 consta: run a1 finished"),
-        ("run run a1 is deleted is gone", "gone: run a1 is deleted"),
         ("run a1 is x; run b2 is y", "x: a1; y: b2"),
         ("run a1 is not finished, at last", "sin terminar: a1, por fin"),
         ("v7 was slow", "de v7 consta: slow"),
