@@ -10,7 +10,7 @@ from bot.domain.card.metrics_table import figure, meant_by, roles_of, same_data
 from bot.domain.model import Evidence, Metric, TransitionRequest
 from bot.domain.policy.rules import Rule, Threshold
 from bot.domain.text import model_name, version_name
-from bot.language import _, sentences
+from bot.language import N_, _, sentences
 
 SHOWN_VERSIONS = 20
 LARGEST = 1e100  # larger than any real metric; the difference of two larger values may overflow a float
@@ -45,7 +45,7 @@ class MetricHistory:
     candidate: Point
     holder: Holder | None
     threshold: Threshold | None
-    role: str = ""
+    role: str = N_("candidate")
 
     @property
     def limit(self) -> float | None:
