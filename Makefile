@@ -160,7 +160,7 @@ reference: $(STAMP)
 # Takes the marked texts out of the code into each bot/language/*.po; what is new there is empty or fuzzy until someone translates it.
 messages: $(STAMP)
 	set -e; new=$$(mktemp); trap 'rm -f "$$new"' EXIT; \
-	$(BIN)/pybabel -q extract -F pyproject.toml --sort-by-file --add-location=file --no-wrap -o "$$new" bot handlers config; \
+	$(BIN)/pybabel -q extract -F pyproject.toml -k recorded:1c,2 --sort-by-file --add-location=file --no-wrap -o "$$new" bot handlers config; \
 	for catalogue in bot/language/*.po; do \
 		$(BIN)/pybabel -q update --ignore-obsolete --ignore-pot-creation-date --no-wrap -i "$$new" \
 			-l "$$(basename "$$catalogue" .po)" -o "$$catalogue"; done

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.language import Value, recorded
+
 
 @dataclass(frozen=True)
 class LineageCheck:
@@ -28,6 +30,13 @@ class No(StrEnum):
     REJECTED = "rejected"
     ROLLED_BACK = "rolled back"
     CALLED_OFF = "called off"
+
+
+HOW = {
+    No.REJECTED: recorded("outcome", "rejected"),
+    No.ROLLED_BACK: recorded("outcome", "rolled back"),
+    No.CALLED_OFF: recorded("outcome", "called off"),
+}
 
 
 @dataclass(frozen=True)
@@ -124,13 +133,18 @@ class RefusedVote:
     reason: str
 
 
-def objection_text(objection: Objection, name: str = "") -> str:
-    """As a phrase without its full stop. `name` is the person's; without it, no one is named."""
-    by = f" by {name}" if name else ""
-    when = f"on {objection.at:%Y-%m-%d %H:%M} UTC"
+def objection_text(objection: Objection) -> str:
+    """For the ledger, in English, as a phrase without its full stop. No one is named."""
+    values: dict[str, Value] = {
+        "version": objection.version,
+        "how": HOW[objection.how],
+        "target": objection.target,
+        "when": f"{objection.at:%Y-%m-%d %H:%M} UTC",
+    }
     reason = objection.reason.strip().removesuffix(".")
-    said = f"{objection.version} was {objection.how} for {objection.target}{by} {when}"
-    return f"{said}: {reason}" if reason else said
+    if not reason:
+        return recorded("outcome", "{version} was {how} for {target} on {when}", **values)
+    return recorded("outcome", "{version} was {how} for {target} on {when}: {reason}", **values, reason=reason)
 
 
 def newest(objections: Iterable[Objection]) -> Objection | None:

@@ -3,6 +3,9 @@
 `_("{name} is away", name=...)` is read in the language that `reading` has set, and in English outside of it. A parameter is a text, a
 count (an int, with the language's separators), a moment (an aware datetime), or a list of texts (joined by "and"). Version numbers are
 names and no counts: give them as text.
+
+What the ledger keeps is English. `recorded("lineage", "run {run} finished", run=...)` writes such a sentence, and `from_record` reads it
+back in the reader's language.
 """
 
 from __future__ import annotations
@@ -12,13 +15,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Protocol, TypeVar, cast
+from functools import cached_property
+from typing import Literal, Protocol, TypeVar, cast, get_args
+
+from bot.language.records import Reader
 
 ENGLISH, SPANISH = "en", "es"
 LANGUAGES = (ENGLISH, SPANISH)
 
 Value = str | int | datetime | date | Sequence[str]
 Forms = tuple[str, ...]  # of a translation: one, or one for each plural
+Subject = Literal["lineage", "fast track", "outcome"]  # of a sentence that the ledger keeps
+SUBJECTS: tuple[str, ...] = get_args(Subject)
 Anything = TypeVar("Anything")
 
 
@@ -46,6 +54,11 @@ class Catalogue:
         if isinstance(value, date):
             return self.day(value)
         return self.count(value) if isinstance(value, int) else self.list([self.shown(item) for item in value])
+
+    @cached_property
+    def records(self) -> Reader:
+        """Reads sentences that were recorded in English."""
+        return Reader({text: forms[0] for (context, text), forms in self.messages.items() if context in SUBJECTS})
 
 
 IN_ENGLISH = Catalogue(ENGLISH)
@@ -127,6 +140,15 @@ class Sequel:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    text: str
+
+    def read(self, catalogue: Catalogue) -> str:
+        constant = catalogue.messages.get(("", self.text)) if self.text else None
+        return constant[0] if constant else catalogue.records.read(self.text)
+
+
+@dataclass(frozen=True)
 class Alone:
     text: str
 
@@ -152,6 +174,16 @@ def ngettext(one: str, several: str, number: int, /, **values: Value) -> Text:
 def N_(text: str) -> str:
     """Marks a constant for the catalogues. It stays English, also in the ledger; `_` reads it where it is shown."""
     return text
+
+
+def recorded(subject: Subject, text: str, /, **values: Value) -> str:
+    """A sentence for the ledger: always English, also within a block in another language."""
+    return Message(subject, text, None, 1, values).read(IN_ENGLISH)
+
+
+def from_record(text: str) -> Text:
+    """What `recorded`, or a constant marked by `N_`, has written. A text that neither has, such as a person's reason, stays as it is."""
+    return Text(Recorded(text))
 
 
 def listed(items: Iterable[str]) -> Text:

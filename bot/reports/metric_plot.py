@@ -60,7 +60,7 @@ def draw(history: MetricHistory) -> bytes:
 
 
 def _draw_axes(axes: Axes, history: MetricHistory) -> None:
-    title = _shown(f"{history.metric} of {history.model}", TITLE_SHOWN)
+    title = _shown(_("{metric} of {model}", metric=history.metric, model=history.model), TITLE_SHOWN)
     axes.set_title(title, fontsize=LARGE, color=TEXT, loc="left", fontweight="bold", parse_math=False)
     axes.set_ylabel(_shown(history.metric), fontsize=USUAL, color=TEXT, parse_math=False)
     axes.set_xlabel(_("version"), fontsize=USUAL, color=TEXT)
@@ -118,7 +118,7 @@ def _draw_apart(axes: Axes, history: MetricHistory, places: dict[int, int]) -> N
     apart = [point for point in history.points if not point.is_comparable]
     if apart:
         at, values = [places[point.version] for point in apart], [point.value for point in apart]
-        said = "measured on other data"
+        said = _("measured on other data")
         (marks,) = axes.plot(at, values, linestyle="none", marker="o", markersize=8, color=FAINT, label=said)
         marks.set_markerfacecolor("white")
 
@@ -146,17 +146,13 @@ def _draw_limit(axes: Axes, history: MetricHistory) -> None:
     if history.limit is None:
         return
     low, high = axes.get_ylim()
-    side = (
-        ""
-        if low <= history.limit <= high
-        else " (off the chart, above)"
-        if history.limit > high
-        else " (off the chart, below)"
-    )
-    if side:
-        axes.plot([], [], color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=f"{demanded(history)}{side}")
-    else:
-        axes.axhline(history.limit, color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=demanded(history))
+    label = demanded(history)
+    if low <= history.limit <= high:
+        axes.axhline(history.limit, color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=label)
+        return
+    above, below = _("{limit} (off the chart, above)", limit=label), _("{limit} (off the chart, below)", limit=label)
+    label = above if history.limit > high else below
+    axes.plot([], [], color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=label)
 
 
 def _draw_legend(sheet: Figure) -> None:

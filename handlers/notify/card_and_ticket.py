@@ -30,7 +30,7 @@ from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
-from handlers.notify.readers import for_everyone
+from handlers.notify.readers import for_account, for_everyone
 from handlers.notify.render_context import context_for, needed_rule
 from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
@@ -46,15 +46,18 @@ def sync_card(request_id: str, s: Services) -> None:
         if request.card is None and request.state in ENDED_UNDECIDED:
             return  # it ended before its card was posted, so there is nothing to say
         calls = request.card is None and not has_called(request_id, tx)
-        card = request_card(request, context, version_page(request, s), calls=calls)
+        with in_language(tx.policy().language):
+            card = request_card(request, context, version_page(request, s), calls=calls)
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
     if request.card is None:
         channel = needed_rule(request, context.rule).channel
         record = _recording(request_id, card, s)
-        post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, record=record)
+        with for_everyone(s):
+            post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, record=record)
     elif update is not None:
         try:
-            update.send(s)
+            with for_everyone(s):
+                update.send(s)
         except MessageGone:
             _post_anew(request, context, s)
 
@@ -101,10 +104,11 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
     log.warning("card_deleted_in_slack", request=request.id, message=gone.message)
     with s.store.transaction() as tx:
         calls = not has_called(request.id, tx)
-    card = request_card(request, context, version_page(request, s), calls=calls)
-    key = f"card:{request.id}:after:{gone.message}"
-    record = _recording(request.id, card, s, instead_of=gone)
-    return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, record=record)
+    with for_everyone(s):
+        card = request_card(request, context, version_page(request, s), calls=calls)
+        key = f"card:{request.id}:after:{gone.message}"
+        record = _recording(request.id, card, s, instead_of=gone)
+        return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, record=record)
 
 
 def sync_ticket(request_id: str, s: Services) -> None:
@@ -160,7 +164,8 @@ def tell(request_id: str, s: Services) -> None:
         found = None if person.account else s.notifier.find_account(person.email)
         account = person.account or (found.id if found else None)
         if account is not None:  # others are not in this workspace; the card and the ticket say it as well
-            post_once(key, account, outcome_card(request, context), s)
+            with for_account(account, s):
+                post_once(key, account, outcome_card(request, context), s)
 
 
 def announce(seq: str, s: Services) -> None:
@@ -174,8 +179,9 @@ def announce(seq: str, s: Services) -> None:
             return
         channels = {f"note:{seq}:{channel}": channel for channel in note.channels}
         waiting = unsent_keys(channels, tx)
-    for key in waiting:
-        post_once(key, channels[key], note.card, s)
+    with in_language(policy.language):
+        for key in waiting:
+            post_once(key, channels[key], note.card, s)
 
 
 def _is_to_be_told(request: TransitionRequest) -> bool:

@@ -13,6 +13,7 @@ from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.notify.card_and_ticket import card_of, has_called, note_the_call
 from handlers.notify.outbox import post_once
+from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
 
 
@@ -26,9 +27,10 @@ def show_details(request_id: str, s: Services) -> None:
         calls = request.state is State.PENDING and not has_called(request_id, tx)
     posted = card_of(request, context, s)
     if posted is not None:
-        card = details_card(request, context, mentions_of(request, context) if calls else ())
-        record = partial(_record, request_id, s, called=bool(card.mentions))
-        post_once(_key(request_id, posted), posted.channel, card, s, thread=posted.message, record=record)
+        with for_everyone(s):
+            card = details_card(request, context, mentions_of(request, context) if calls else ())
+            record = partial(_record, request_id, s, called=bool(card.mentions))
+            post_once(_key(request_id, posted), posted.channel, card, s, thread=posted.message, record=record)
 
 
 def _is_due(request: TransitionRequest, card: PostedCard, tx: Transaction) -> bool:

@@ -24,11 +24,13 @@ from bot.domain.model import Evidence, Metric, State, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.references import Image, PostedCard
 from bot.errors import ChartRefused, Permanent
+from bot.language import _
 from bot.reports.metric_plot import draw
 from bot.services import Services
 from bot.store.outbox import SentRows
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
+from handlers.notify.readers import for_everyone
 
 log = structlog.get_logger()
 REQUESTS_READ = 4 * SHOWN_VERSIONS  # a version may have been asked for more than once
@@ -44,12 +46,13 @@ def show_plot(request_id: str, s: Services) -> None:
         sent = SentRows(tx.connection).digests([shown, refused])
     if request.card is None or request.state not in WITH_A_PLOT or shown in sent:
         return
-    if request.plot is not None:
-        _reply(request, _titled(request, request.plot.alt, image=request.plot), s)
-    elif request.evidence is not None and rule is not None:
-        history = _read_history(request, request.evidence, rule, s)
-        if history is not None:
-            _show(request, history, s, takes_charts=refused not in sent)
+    with for_everyone(s):
+        if request.plot is not None:
+            _reply(request, _titled(request, request.plot.alt, image=request.plot), s)
+        elif request.evidence is not None and rule is not None:
+            history = _read_history(request, request.evidence, rule, s)
+            if history is not None:
+                _show(request, history, s, takes_charts=refused not in sent)
 
 
 def _show(request: TransitionRequest, history: MetricHistory, s: Services, *, takes_charts: bool) -> None:
@@ -92,7 +95,7 @@ def _keys(request: TransitionRequest, card: PostedCard | None = None) -> tuple[s
 
 
 def _titled(request: TransitionRequest, words: str, image: Image | None = None) -> Card:
-    title = f"History: {short_version(request.version)}"
+    title = _("History: {version}", version=short_version(request.version))
     return Card(title=title, summary=words, paragraphs=(words,), image=image)
 
 

@@ -15,6 +15,7 @@ from bot.domain.request.askers import is_stranger
 from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
+from bot.language import _
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
@@ -82,7 +83,9 @@ def _later_card(request: TransitionRequest, applied: Sequence[TransitionRequest]
 
 def _progress(request: TransitionRequest, tx: Transaction) -> str:
     reading = tx.readings.find(request.id) if request.state is State.COLLECTING else None
-    return f"{size_of(reading[0])} of {size_of(reading[1])} of its files are read." if reading else ""
+    if reading is None:
+        return ""
+    return _("{read} of {size} of its files are read.", read=size_of(reading[0]), size=size_of(reading[1]))
 
 
 def _claimed(request: TransitionRequest) -> set[str]:

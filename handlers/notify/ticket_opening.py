@@ -47,8 +47,8 @@ def _open(
         plan, parent = replace(plan, type=plan.relation_type), named.key
     with for_everyone(s):
         card = ticket_card(replace(request, named=named), context)
-    noted = partial(_noted, record=record, named=named)
-    open_ticket_once(f"countersign-{request.id}", plan, card, s, record=noted, parent=parent)
+        noted = partial(_noted, record=record, named=named)
+        open_ticket_once(f"countersign-{request.id}", plan, card, s, record=noted, parent=parent)
 
 
 def _noted(tx: Transaction, ticket: Ticket, *, record: Record, named: NamedTicket | None) -> None:

@@ -20,6 +20,7 @@ from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.engine.lanes import move_lane
+from bot.language import recorded
 from bot.store.requests import new_request_id
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
@@ -27,7 +28,7 @@ from handlers.registry.renewals import defer_renewals
 from handlers.request.asking import open_new
 
 APPROVED = "approved"  # what a ledger entry says of a move by hand to a version that was approved
-BY_RULE = "the rule puts back what was moved without an approval"
+BY_RULE = recorded("outcome", "the rule puts back what was moved without an approval")
 
 
 def judge(
@@ -128,10 +129,19 @@ def _end_overtaken(move: Move, seen: ModelSnapshot, tx: Transaction, now: dateti
 
     Such an ask is opened again when the version is moved away by hand.
     """
-    where = f"{move.version} was put there" if move.version else "nobody holds it now"
+    target = str(move.target)
+    if move.version:
+        why = recorded(
+            "outcome",
+            "{target} was moved again without asking: {version} was put there",
+            target=target,
+            version=str(move.version),
+        )
+    else:
+        why = recorded("outcome", "{target} was moved again without asking: nobody holds it now", target=target)
     fulfilled = None
     for request in _overtaken_by(move, seen, tx):
-        tx.record(lifecycle.withdraw(request, f"{move.target} was moved again without asking: {where}", now))
+        tx.record(lifecycle.withdraw(request, why, now))
         if request.kind is Kind.PROMOTION:
             fulfilled = request
         elif request.version != move.version:

@@ -18,6 +18,7 @@ from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.workspaces import of_subject, subject_of
 from bot.engine.lanes import Lane, model_lane
+from bot.language import recorded
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
@@ -189,4 +190,10 @@ def withdraw_what_is_gone(seen: ModelSnapshot, tx: Transaction, now: datetime) -
     there = {version.id for version in seen.versions}
     for request in tx.requests.find(workspace=seen.workspace, model=seen.name, states=OPEN, for_update=True):
         if request.version not in there:
-            tx.record(lifecycle.withdraw(request, f"{request.version} was deleted from the registry", now))
+            tx.record(
+                lifecycle.withdraw(
+                    request,
+                    recorded("outcome", "{version} was deleted from the registry", version=str(request.version)),
+                    now,
+                )
+            )

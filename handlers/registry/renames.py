@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.domain.events import Event, ModelGone, ModelRenamed
 from bot.domain.model import OPEN, Placed
 from bot.domain.request import lifecycle
+from bot.language import recorded
 from bot.ports import ModelSummary
 from bot.services import Services
 from bot.store.registry import ModelRow
@@ -50,7 +51,10 @@ def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, 
         tx.custody.put_rename(workspace, before, after, now)
         events: list[Event] = [ModelRenamed(now, workspace, before, after)]
         for request in tx.requests.find(workspace=workspace, model=before, states=OPEN, for_update=True):
-            events += lifecycle.withdraw(request, f"{before} is called {after} now. Ask again under that name", now)
+            why = recorded(
+                "outcome", "{before} is called {after} now. Ask again under that name", before=before, after=after
+            )
+            events += lifecycle.withdraw(request, why, now)
         tx.record(events)
 
 
@@ -65,7 +69,8 @@ def forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime, 
     tx.custody.leave(workspace, name, now)
     events: list[Event] = [ModelGone(now, workspace, name, why, held, accepted)]
     for request in tx.requests.find(workspace=workspace, model=name, states=OPEN, for_update=True):
-        events += lifecycle.withdraw(request, f"{name} is gone: {why}. Should it come back, ask again", now)
+        said = recorded("outcome", "{model} is gone: {why}. Should it come back, ask again", model=name, why=why)
+        events += lifecycle.withdraw(request, said, now)
     tx.record(events)
 
 

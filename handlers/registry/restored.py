@@ -16,6 +16,7 @@ from bot.domain.names import shown
 from bot.domain.registry.diff import ruled_places
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
+from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.registry.baselines import read_models
@@ -53,10 +54,17 @@ class Change:
 def begin_again(made_at: datetime, s: Services) -> int:
     """Ends what waited, and doubts every registry until an admin accepts it. Returns how many requests were ended."""
     now = s.clock.now()
-    why = f"Countersign's database was restored from a backup of {made_at:%Y-%m-%d %H:%M} UTC, and what was decided later is not on record"
+    when = f"{made_at:%Y-%m-%d %H:%M} UTC"
+    why = f"Countersign's database was restored from a backup of {when}, and what was decided later is not on record"
+    ends = recorded(
+        "outcome",
+        "Countersign's database was restored from a backup of {when}, and what was decided later is not on record. "
+        "Ask again if it is still wanted",
+        when=when,
+    )
     with s.store.transaction() as tx:
         waiting = tx.requests.find(states=(*OPEN, State.APPROVED, State.REJECTED), for_update=True)
-        ended = [one for one in waiting if _end(one, f"{why}. Ask again if it is still wanted", tx, now)]
+        ended = [one for one in waiting if _end(one, ends, tx, now)]
         tx.registry.close_all_intents(now)  # also to give an emptied target back, which is of no request
         for row in tx.trust.all():
             tx.trust.put(replace(row, doubted_since=row.doubted_since or now, doubt=f"{why}.", backup_of=made_at))

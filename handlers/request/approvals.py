@@ -19,7 +19,7 @@ from bot.domain.request.quorum import wants_passkey
 from bot.domain.text import version_name
 from bot.engine.lanes import Lane
 from bot.errors import Refused
-from bot.language import N_, _, sentences
+from bot.language import _, sentences
 from bot.ports import Click
 from bot.services import Services
 from handlers.notify.readers import for_account
@@ -40,8 +40,6 @@ from handlers.request.casting import (
 from handlers.request.casting import Reply as Reply
 from handlers.request.confirming import ask_for_passkey
 from handlers.request.voters import Voter, voter_for
-
-LABELS = (N_("Approve"), N_("Reject"), N_("Ratify"), N_("Put back"))  # of the buttons
 
 
 def press(click: Click, s: Services) -> Reply:
@@ -118,6 +116,6 @@ def _question(request: TransitionRequest, verdict: Verdict, context: CardContext
     approve, reject = button_labels(request)
     where = _("Your reason goes on the card, into the ticket and into the ledger.")
     if verdict is Verdict.APPROVE:
-        return _(approve), sentences(approval_text(request, context), _("Why are you approving it?"), where)
+        return approve, sentences(approval_text(request, context), _("Why are you approving it?"), where)
     why = _("Why are you rejecting {version}?", version=version_name(request.version))
-    return _(reject), sentences(what_reject_does(request), why, where)
+    return reject, sentences(what_reject_does(request), why, where)

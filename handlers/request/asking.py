@@ -17,6 +17,7 @@ from bot.domain.request.rollback import failure_of
 from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
+from bot.language import recorded
 from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.store.people import Person
@@ -180,7 +181,7 @@ def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime,
     request = tx.requests.get(request_id, for_update=True)
     if not _nobody_asks_in_words(request):
         return
-    why = f"{ask.version} no longer asks {ask.ask}"
+    why = recorded("outcome", "{version} no longer asks {ask}", version=str(ask.version), ask=str(ask.ask))
     tx.record(lifecycle.withdraw(request, why, now))
     if request.state is State.APPROVED and not overtaken and _is_called_off(ask, request, seen, tx):
         end_approval(request, "", why, tx, now)

@@ -10,7 +10,7 @@ from bot.domain.request import lifecycle
 from bot.domain.text import target_label, version_name
 from bot.engine.rows import Job
 from bot.errors import Refused
-from bot.language import _
+from bot.language import _, recorded
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
@@ -115,5 +115,5 @@ def end_dropped(request: TransitionRequest, tx: Transaction, now: datetime) -> b
     """Whether an earlier release dropped its job and left the approval open. Such an approval ends here, and nothing revives it."""
     if request.state is not State.APPROVED or not tx.is_given_up(ITS_JOBS, request.id):
         return False
-    end_approval(request, "", "the job that would have applied it was dropped", tx, now)
+    end_approval(request, "", recorded("outcome", "the job that would have applied it was dropped"), tx, now)
     return True

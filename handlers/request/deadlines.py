@@ -17,6 +17,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
+from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
 from handlers.request.askers import are_looked_up, void_votes_of_askers
 
@@ -57,7 +58,8 @@ def remind(request_id: str, s: Services) -> None:
             return
     card = card_in_place(request_id, s)
     if card is not None:
-        post_once(key, card.channel, reminder_card(request, context), s, thread=card.message)
+        with for_everyone(s):
+            post_once(key, card.channel, reminder_card(request, context), s, thread=card.message)
 
 
 def resume_after_freeze(_: str, s: Services) -> None:

@@ -9,6 +9,7 @@ from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.evidence.lineage import KeptLock
+from bot.domain.grounds import HOW, No
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, Origin, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.queries.description import Pipeline
@@ -20,6 +21,7 @@ from bot.domain.request.rollback import brought_by, needs_no_vote, rejection_of
 from bot.domain.text import format_utc, target_label
 from bot.engine.lanes import Lane
 from bot.errors import Permanent
+from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.belief import check_believed, check_row_believed
@@ -196,22 +198,36 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     """
     if request.kind is not Kind.ROLLBACK:
         return ""
+    version, target = str(request.version), target_label(request)
     decided = decided_for(request, tx)
     approved = brought_by(request.version, decided)
     if approved is None or approved.evidence is None:
-        return f"{request.version} was never approved for {target_label(request)}"
+        return recorded("outcome", "{version} was never approved for {target}", version=version, target=target)
     if not is_approval_believed(tx.requests.get(approved.id), tx, s):
-        return f"{request.version} was approved, but not with a signature that this worker believes"
+        return recorded(
+            "outcome", "{version} was approved, but not with a signature that this worker believes", version=version
+        )
     if seen.outside:
-        return f"{request.version} runs files that are not its own: {seen.outside[0]}"
+        return recorded(
+            "outcome", "{version} runs files that are not its own: {file}", version=version, file=seen.outside[0]
+        )
     if request.failed_before:
-        return f"{request.version} was {request.failed_before}"
+        return recorded("outcome", "{version} was {failed}", version=version, failed=request.failed_before)
     rejected = rejection_of(request.version, decided)
     if rejected is not None and rejected.decided_at is not None:
-        when = format_utc(rejected.decided_at)
-        return f"{rejected.version} was rejected for {target_label(request)} on {when}: {rejected.outcome.rstrip('.')}"
+        return recorded(
+            "outcome",
+            "{version} was {how} for {target} on {when}: {reason}",
+            version=str(rejected.version),
+            how=HOW[No.REJECTED],
+            target=target,
+            when=format_utc(rejected.decided_at),
+            reason=rejected.outcome.rstrip("."),
+        )
     differs = "; ".join(changes(approved.evidence, seen))
-    return f"{request.version} is not what was approved: {differs}" if differs else ""
+    if not differs:
+        return ""
+    return recorded("outcome", "{version} is not what was approved: {why}", version=version, why=differs)
 
 
 def _why_pointless(
@@ -220,7 +236,7 @@ def _why_pointless(
     """Why the request has become pointless since it was opened; empty when it has not."""
     seen = model.version(request.version.version) if model else None
     if seen is None or seen.id != request.version:
-        return f"{request.version} is no longer in the registry"
+        return recorded("outcome", "{version} is no longer in the registry", version=str(request.version))
     return overtaken(request, champion, tx)
 
 

@@ -6,6 +6,7 @@ from bot.domain.evidence.changes import are_other_files, changes
 from bot.domain.model import DecidedBy, Kind, StaleCause, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.steps import Guard
+from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.request.waiting import telling_if_unreadable
@@ -41,9 +42,9 @@ def why_not_now(request: TransitionRequest, tx: Transaction, *, lock: bool = Fal
     policy = tx.policy()
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None:
-        return "no rule in the policy speaks of the target any more"
+        return recorded("outcome", "no rule in the policy speaks of the target any more")
     if request.rule_hash not in policy.hashes(rule):
-        return "the rule, or a group that it names, is another one than was decided under"
+        return recorded("outcome", "the rule, or a group that it names, is another one than was decided under")
     if request.decided_by is DecidedBy.FAST_TRACK and not tx.switches.fast_track_is_on(lock=lock):
-        return "the fast track was switched off before its decision was applied"
+        return recorded("outcome", "the fast track was switched off before its decision was applied")
     return ""

@@ -9,6 +9,7 @@ from bot.services import Services
 from bot.store.requests import LIVE
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once, unsent_keys
+from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
 from handlers.request.asking import open_new
 from handlers.request.calling_off import judge_anew
@@ -26,7 +27,8 @@ def answer_refused_votes(request_id: str, s: Services) -> None:
     if card is None:
         return
     for key in waiting:
-        post_once(key, card.channel, refused_vote_card(request, keys[key], context), s, thread=card.message)
+        with for_everyone(s):
+            post_once(key, card.channel, refused_vote_card(request, keys[key], context), s, thread=card.message)
 
 
 def _open_again(request_id: str, s: Services) -> None:

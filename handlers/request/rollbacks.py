@@ -35,7 +35,7 @@ from bot.domain.request.rollback import (
 )
 from bot.domain.text import model_name, target_label, version_name
 from bot.errors import Refused
-from bot.language import N_, _, sentences
+from bot.language import N_, _, recorded, sentences
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
@@ -158,7 +158,12 @@ def overtaken(request: TransitionRequest, champion: VersionId | None, tx: Transa
     holder = held_as_asked(champion, request.target, tx) if champion else None
     if request.away_from in (None, holder):
         return ""
-    return f"{request.away_from} no longer holds {request.target}: {holder or 'nobody'} does"
+    away, target = str(request.away_from), str(request.target)
+    if holder is None:
+        return recorded("outcome", "{version} no longer holds {target}: nobody does", version=away, target=target)
+    return recorded(
+        "outcome", "{version} no longer holds {target}: {holder} does", version=away, target=target, holder=str(holder)
+    )
 
 
 def held_as_asked(held: VersionId, target: Target, tx: Transaction) -> VersionId:
@@ -241,7 +246,12 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
             )
             card = _("Its card: {card}", card=overtaken.card.url) if overtaken.card else ""
             raise Refused(sentences(going, card, between=". "))
-        why = f"{target} is to go back to {back_to} now, by a rollback"
+        why = recorded(
+            "outcome",
+            "{target} is to go back to {version} now, by a rollback",
+            target=str(target),
+            version=str(back_to),
+        )
         tx.record(lifecycle.withdraw(overtaken, why, now))
         if overtaken.state is State.APPROVED:
             tx.record(lifecycle.mark_stale(overtaken, why, StaleCause.OVERTAKEN, now))
@@ -279,10 +289,13 @@ def _checked_reason(reason: str) -> str:
 
 
 def _why_votes(request: TransitionRequest, *, was_approved: bool, rejected: bool) -> str:
+    version, target = str(request.version), target_label(request)
     if request.failed_before:
-        return f"{request.version} was {request.failed_before}"
+        return recorded("outcome", "{version} was {failed}", version=version, failed=request.failed_before)
     if rejected:
-        return f"{request.version} was rejected for {target_label(request)} since it was approved"
+        return recorded(
+            "outcome", "{version} was rejected for {target} since it was approved", version=version, target=target
+        )
     if not was_approved:
-        return f"{request.version} was never approved for {target_label(request)}"
-    return f"The rule for {target_label(request)} wants votes to go back as well"
+        return recorded("outcome", "{version} was never approved for {target}", version=version, target=target)
+    return recorded("outcome", "The rule for {target} wants votes to go back as well", target=target)

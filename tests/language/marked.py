@@ -16,6 +16,7 @@ import bot
 
 ROOT = Path(bot.__file__).parents[1]
 CATALOGUES = ROOT / "bot" / "language"
+KEYWORDS = {**DEFAULT_KEYWORDS, "recorded": ((1, "c"), 2)}  # as `make messages` has them
 Key = tuple[str, str]
 
 
@@ -24,7 +25,7 @@ def marked() -> Mapping[Key, tuple[str, ...]]:
     """The English forms by context and text."""
     found: dict[Key, tuple[str, ...]] = {}
     for package in ("bot", "handlers", "config"):
-        extracted = extract_from_dir(ROOT / package, _mappings(), _options(), DEFAULT_KEYWORDS)
+        extracted = extract_from_dir(ROOT / package, _mappings(), _options(), KEYWORDS)
         for _file, _line, message, _comments, context in extracted:
             forms = (message,) if isinstance(message, str) else tuple(message)
             found[context or "", forms[0]] = forms

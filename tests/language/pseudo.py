@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bot.language import Catalogue, Forms
+from tests.language.marked import marked
 
 ACCENTED = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "áƀçđéƒĝĥíĵķłɱñóþɋřšťúṽŵẋýžÁƁÇĐÉƑĜĤÍĴĶŁṀÑÓÞɊŘŠŤÚṼŴẊÝŽ"
@@ -15,18 +16,19 @@ PLAIN_WORD = re.compile(r"[A-Za-z]{2,}")
 
 
 class Pseudo(Mapping[tuple[str, str], Forms]):
-    """Has a translation of everything, in one form."""
+    """Has a translation of every marked text, in one form."""
 
     def __getitem__(self, key: tuple[str, str]) -> Forms:
+        marked()[key]  # a KeyError where it is not
         parts = PLACEHOLDER.split(key[1])
         accented = "".join(part if part.startswith("{") else part.translate(ACCENTED) for part in parts)
         return (accented + "·" * (len(key[1]) * 2 // 5),)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(())
+        return iter(marked())
 
     def __len__(self) -> int:
-        return 0
+        return len(marked())
 
 
 def _pseudo_list(items: object) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from bot.clients.plain_text import is_web_address, one_line, paragraph
 from bot.domain.card.card import Card, Fact, Link, Table
+from bot.language import _
 
 Node: TypeAlias = dict[str, object]
 
@@ -193,9 +194,11 @@ def _trimmed_fact(fact: Fact, letters: int) -> Fact:
 
 
 def _trimmed_table(table: Table, rows: int, letters: int) -> Table:
-    left_out = f" (the first {rows} of {len(table.rows)} rows)" if len(table.rows) > rows else ""
+    title = one_line(table.title, letters)
+    if len(table.rows) > rows:
+        title = _("{table} (the first {count} of {all} rows)", table=title, count=rows, all=len(table.rows))
     return Table(
-        one_line(table.title, letters) + left_out,
+        title,
         tuple(one_line(name, letters) for name in table.columns),
         tuple(tuple(one_line(text, letters) for text in row) for row in table.rows[:rows]),
     )

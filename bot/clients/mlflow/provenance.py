@@ -19,6 +19,7 @@ from bot.domain.evidence.lineage import KeptLock, LoggedFiles, Provenance, RunSe
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
 from bot.dvc.files import read_in_folder
 from bot.errors import InvalidDvcFile, Temporary
+from bot.language import recorded
 from bot.ports.data_stores import GitMirror
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _mirrored(provenance: Provenance, where: Sources) -> Provenance:
     if where.demand.git is None:
         return provenance
     if where.mirror is None:
-        return replace(provenance, not_mirrored="this process keeps no git mirror")
+        return replace(provenance, not_mirrored=recorded("lineage", "this process keeps no git mirror"))
     try:
         seen = where.mirror.look(
             where.demand.git, provenance.commit, where.demand.main, provenance.lock_path, provenance.code

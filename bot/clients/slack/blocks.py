@@ -17,7 +17,7 @@ from bot.clients.slack.charts import chart_blocks
 from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Lead, Link, Mark, Mention, Table, Tone, Weight
 from bot.domain.references import Image
-from bot.language import _
+from bot.language import N_, _, ngettext
 from bot.ports import Click
 
 Found = Mapping[Mention, str]
@@ -65,7 +65,8 @@ COLOURS = {
 }
 PLAIN_SUMMARY_LIMIT = 600
 PLAIN_TEXT_LIMIT = 1_500
-NOT_TAKEN = "Slack did not take the whole card, so it is shown in short. All of it: countersign describe"
+WAITS_FOR = N_("Waiting for:")
+NOT_TAKEN = N_("Slack did not take the whole card, so it is shown in short. All of it: countersign describe")
 
 
 def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
@@ -96,7 +97,7 @@ def plain_blocks_of(card: Card) -> list[Block]:
         (links, PLAIN_TEXT_LIMIT),
     ]
     shown = [_section(text, limit) for text, limit in texts if text]
-    return [_header(card), *shown, *_footer(card.footer), *_footer(NOT_TAKEN), *_buttons(card.buttons)]
+    return [_header(card), *shown, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *_buttons(card.buttons)]
 
 
 def _header(card: Card) -> Block:
@@ -184,7 +185,10 @@ def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
         line = [bold(f"{one_line(fact.label, LABEL_LIMIT)}: "), *_values(fact.value)]
         line_break = [text_of("\n")] if elements else []
         if text_length([*elements, *line_break, *line]) > room - ROOM_FOR_A_NOTE:
-            elements += [*line_break, text_of(f"… {len(facts) - shown} more lines")]
+            elements += [
+                *line_break,
+                text_of(ngettext("… {count} more line", "… {count} more lines", len(facts) - shown)),
+            ]
             break
         elements += [*line_break, *line]
     return [rich(elements)] if elements else []
@@ -193,9 +197,12 @@ def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
 def _mentions(mentions: Sequence[Mention], found: Found) -> list[Block]:
     elements: list[Block] = []
     for mention in mentions[:MENTIONS_SHOWN]:
-        elements += [text_of(", ") if elements else bold("Waiting for: "), _mention(mention, found.get(mention))]
+        elements += [
+            text_of(", ") if elements else bold(f"{_(WAITS_FOR)} "),
+            _mention(mention, found.get(mention)),
+        ]
     if len(mentions) > MENTIONS_SHOWN:
-        elements.append(text_of(f", and {len(mentions) - MENTIONS_SHOWN} more"))
+        elements.append(text_of(_(", and {count} more", count=len(mentions) - MENTIONS_SHOWN)))
     return [rich(elements)] if elements else []
 
 
@@ -230,7 +237,8 @@ def _tables(tables: Sequence[Table], room: int) -> list[Block]:
     for shown, table in enumerate(tables):
         left = room - text_length(blocks) - HEADER_LIMIT - ROOM_FOR_A_NOTE
         if shown == TABLES_SHOWN or left < SMALLEST_TABLE:
-            return [*blocks, _section(f"… {len(tables) - shown} more tables", SECTION_TEXT_LIMIT)]
+            more = ngettext("… {count} more table", "… {count} more tables", len(tables) - shown)
+            return [*blocks, _section(more, SECTION_TEXT_LIMIT)]
         rows = _cells(table)
         is_native = native_is_free and _fits(rows, left)
         native_is_free = native_is_free and not is_native
@@ -269,7 +277,8 @@ def _whole_lines(lines: Sequence[str], room: int) -> str:
         return text.strip() or NOTHING
     shown = max(1, beginning(text, room - ROOM_FOR_A_NOTE).count("\n"))
     kept = beginning("\n".join(lines[:shown]), room - ROOM_FOR_A_NOTE)
-    return f"{kept}\n… {len(lines) - shown} more rows"
+    more = ngettext("… {count} more row", "… {count} more rows", len(lines) - shown)
+    return f"{kept}\n{more}"
 
 
 def _paragraphs(paragraphs: Sequence[str], room: int) -> list[Block]:
@@ -277,7 +286,8 @@ def _paragraphs(paragraphs: Sequence[str], room: int) -> list[Block]:
     for shown, text in enumerate(paragraphs):
         left = room - text_length(blocks) - ROOM_FOR_A_NOTE
         if shown == PARAGRAPHS_SHOWN or left < ROOM_FOR_A_NOTE:
-            return [*blocks, _section(f"… {len(paragraphs) - shown} more paragraphs", SECTION_TEXT_LIMIT)]
+            more = ngettext("… {count} more paragraph", "… {count} more paragraphs", len(paragraphs) - shown)
+            return [*blocks, _section(more, SECTION_TEXT_LIMIT)]
         blocks.append(_paragraph(text, min(SECTION_TEXT_LIMIT, left)))
     return blocks
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from bot.clients.plain_text import length
+from bot.language.moments import MOMENT, read_moment
 
 Block = dict[str, object]
 
-# As `bot.domain.text` writes a moment. One with an offset is of a calendar, and stays as it is.
-MOMENT = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC(?![+\w])")
-FORMATS = ("%Y-%m-%d %H:%M UTC", "%Y-%m-%d %H:%M:%S UTC")
 SHOWN_AS = "{date_short} {time}"  # https://docs.slack.dev/reference/block-kit/block-elements/date-element
 
 
@@ -53,14 +49,9 @@ def _pieces(text: str, is_bold: bool) -> Iterator[Block]:
 
 
 def _read(text: str) -> int | None:
-    """Seconds since 1970; None for what only looks like a moment."""
-    for form in FORMATS:
-        try:
-            moment = datetime.strptime(text, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return int(moment.timestamp()) if moment.year >= 1970 else None
-    return None
+    """Seconds since 1970."""
+    moment = read_moment(text)
+    return int(moment.timestamp()) if moment is not None and moment.year >= 1970 else None
 
 
 def text_length(value: object) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from bot.domain.card.card import Fact
 from bot.domain.card.context import CardContext
@@ -39,8 +38,12 @@ SOURCES: Mapping[str, str] = {
     AuthorSource.RUN: N_("as the run says"),
     AuthorSource.COMMIT_TAG: N_("as a tag of the run says"),
 }
-NO_LINEAGE = "No DVC lineage recorded (optional)"
-SIGNATURE_PARTS = ("inputs", "outputs", "params")
+NO_LINEAGE = N_("No DVC lineage recorded (optional)")
+SIGNATURE_PARTS = {
+    "inputs": N_("inputs {changes}"),
+    "outputs": N_("outputs {changes}"),
+    "params": N_("params {changes}"),
+}
 
 
 def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
@@ -49,14 +52,14 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
     if evidence is None:
         return []
     lines = [
-        ("Commit", _commit(request, evidence, context)),
-        ("Parameters", _parameters(evidence.params, evidence.champion)),
-        ("Model signature", _signature(evidence.signature, evidence.champion)),
-        ("Artifacts", _artifacts(evidence.artifacts, evidence.artifacts_unread)),
-        ("Not covered", _bounded(list(evidence.uncovered), "; ")),
-        ("Data sets", _bounded([_data_set(found) for found in evidence.datasets])),
-        ("Lineage", _lineage(evidence)),
-        ("Missing", _missing(evidence, context)),
+        (_("Commit"), _commit(request, evidence, context)),
+        (_("Parameters"), _parameters(evidence.params, evidence.champion)),
+        (_("Model signature"), _signature(evidence.signature, evidence.champion)),
+        (_("Artifacts"), _artifacts(evidence.artifacts, evidence.artifacts_unread)),
+        (_("Not covered"), _bounded(list(evidence.uncovered), "; ")),
+        (_("Data sets"), _bounded([_data_set(found) for found in evidence.datasets])),
+        (_("Lineage"), _lineage(evidence)),
+        (_("Missing"), _missing(evidence, context)),
     ]
     return [Fact(label, text) for label, text in lines if text]
 
@@ -87,7 +90,9 @@ def _author(
         return _("{person} ({source}, not in the policy's people)", person=claimed, source=words)
     if person_id is None and claimed:
         return _("{person} (not in the policy's people)", person=claimed)
-    return f"{context.name(person_id)} ({words})" if words and person_id is not None else context.name(person_id)
+    if words and person_id is not None:
+        return _("{person} ({source})", person=context.name(person_id), source=words)
+    return context.name(person_id)
 
 
 def _lineage(evidence: Evidence) -> str:
@@ -96,13 +101,17 @@ def _lineage(evidence: Evidence) -> str:
         return ""
     failed = sorted(lineage.failed(evidence), key=lambda check: not check.blocks)
     if not any(check.blocks for check in failed) and not _has_lock(evidence):
-        return NO_LINEAGE
-    blocked = [f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in failed if check.blocks]
-    stops = f"cannot be approved without: {_bounded(blocked)}; " if blocked else ""
-    others = "".join(_noted(failed, state) for state in CheckState)
-    mirrored = evidence.vouched_by == lineage.GIT_MIRROR
-    source = "confirmed by the git mirror" if mirrored else "self-reported by the trainer"
-    return f"{stops}{lineage.checks_text(evidence.lineage)}; {others}{source}"
+        return _(NO_LINEAGE)
+    blocked = _bounded([lineage.title_text(check) for check in failed if check.blocks])
+    found = [
+        _("cannot be approved without: {checks}", checks=blocked) if blocked else "",
+        lineage.checks_text(evidence.lineage),
+        *(_noted(failed, state) for state in CheckState),
+        _("confirmed by the git mirror")
+        if evidence.vouched_by == lineage.GIT_MIRROR
+        else _("self-reported by the trainer"),
+    ]
+    return "; ".join(filter(None, found))
 
 
 def _has_lock(evidence: Evidence) -> bool:
@@ -116,13 +125,13 @@ def _missing(evidence: Evidence, context: CardContext) -> str:
     is_asked = bool(demand and demand.block) or bool(track and Demand.LINEAGE in track.require)
     if not is_asked and not _has_lock(evidence):
         return ""
-    return _bounded([part.name for part in lineage.PARTS if not part.is_there(evidence)])
+    return _bounded([_(part.name) for part in lineage.PARTS if not part.is_there(evidence)])
 
 
 def _noted(failed: Sequence[LineageCheck], state: CheckState) -> str:
     """The checks in this state that do not block."""
-    titles = [lineage.TITLES[check.code] for check in failed if not check.blocks and lineage.state_of(check) is state]
-    return f"{state}: {_bounded(titles)}; " if titles else ""
+    titles = [_(lineage.TITLES[one.code]) for one in failed if not one.blocks and lineage.state_of(one) is state]
+    return _("{state}: {checks}", state=_(state), checks=_bounded(titles)) if titles else ""
 
 
 def _commit(request: TransitionRequest, evidence: Evidence, context: CardContext) -> str:
@@ -157,7 +166,7 @@ def _signature(signature: str | None, champion: Champion | None) -> str:
         return _("unchanged")
     was, now = _parts(champion.signature), _parts(signature)
     changed = [(part, _differences(was[part], now[part])) for part in SIGNATURE_PARTS]
-    told = _bounded([f"{part} {', '.join(found)}" for part, found in changed if found], "; ")
+    told = _bounded([_(SIGNATURE_PARTS[part], changes=", ".join(found)) for part, found in changed if found], "; ")
     return _("changed: {changes}", changes=told) if told else _("changed")
 
 
@@ -172,7 +181,7 @@ def _artifacts(artifacts: Artifacts | None, unread: str) -> str:
 
 def size_of(size: int) -> str:
     if size < 1000:
-        return f"{size} bytes"
+        return ngettext("{count} byte", "{count} bytes", size)
     for unit, one in (("GB", 1e9), ("MB", 1e6)):
         if size >= one:
             return f"{size / one:.1f} {unit}"
@@ -181,13 +190,20 @@ def size_of(size: int) -> str:
 
 def _data_set(found: DataSet) -> str:
     used_for = f" ({found.context})" if found.context else ""
-    table = f", {_table(found.table)}" if found.table else ""
-    return f"{_short(found.name, NAME_SHOWN)} {found.digest}{used_for}{table}"
+    named = f"{_short(found.name, NAME_SHOWN)} {found.digest}{used_for}"
+    return f"{named}, {_table(found.table)}" if found.table else named
 
 
 def _table(table: Table) -> str:
     """The version is never cut off, and of a long path the beginning and the end are shown."""
-    return str(replace(table, path=_middle_out(table.path), name=_middle_out(table.name)))
+    called = _middle_out(table.path) or _middle_out(table.name)
+    if table.version is None:
+        if not called:
+            return _("Delta table that is not named, version not known")
+        return _("Delta table {table}, version not known", table=called)
+    return _(
+        "version {version} of Delta table {table}", version=str(table.version), table=called or _("without a name")
+    )
 
 
 def _middle_out(text: str) -> str:
@@ -247,9 +263,9 @@ def _columns(part: object) -> dict[str, str]:
 
 def _column(number: int, column: object) -> tuple[str, str]:
     if not isinstance(column, dict):
-        return f"column {number}", str(column)
+        return _("column {number}", number=number), str(column)
     tensor = column.get("tensor-spec")
     kind = f"{tensor.get('dtype')} {tensor.get('shape')}" if isinstance(tensor, dict) else column.get("type")
     text = kind if isinstance(kind, str) else json.dumps(kind, sort_keys=True)
-    optional = ", optional" if column.get("required") is False else ""
-    return str(column.get("name") or f"column {number}"), f"{text}{optional}"
+    named = str(column.get("name") or _("column {number}", number=number))
+    return named, _("{type}, optional", type=text) if column.get("required") is False else text

@@ -12,7 +12,7 @@ from bot.domain.references import PostedCard
 from bot.domain.request.fast_track import Agreement
 from bot.language import N_, _
 
-UNKNOWN = "unknown"
+UNKNOWN = N_("unknown")
 
 SOMEONE = N_("someone")
 
@@ -52,4 +52,5 @@ class CardContext:
     addresses: frozenset[str] = frozenset()
 
     def name(self, person_id: str | None) -> str:
-        return in_one_line(self.names.get(person_id, UNKNOWN)) if person_id else UNKNOWN
+        name = in_one_line(self.names.get(person_id, "")) if person_id else ""
+        return name or _(UNKNOWN)

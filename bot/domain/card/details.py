@@ -11,13 +11,14 @@ from bot.domain.card.context import CardContext
 from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
 from bot.domain.card.named_ticket import named_text
+from bot.domain.card.reasons import comment_of
 from bot.domain.card.risk import warnings
 from bot.domain.card.titles import short_version
 from bot.domain.evidence.caps import cut_text
 from bot.domain.model import AskKind, FastTrackMode, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.names import in_one_line
-from bot.domain.text import format_utc, target_label, version_name
-from bot.language import N_, _
+from bot.domain.text import target_label, version_name
+from bot.language import N_, _, from_record, moment, ngettext, sentences
 
 ASKED = {
     AskKind.ALIAS: N_("by alias {name}"),
@@ -50,31 +51,32 @@ def details_card(request: TransitionRequest, context: CardContext, mentions: tup
 
     `mentions` are those who are to vote and were not called when the card was posted.
     """
-    title = f"Details: {short_version(request.version)} → {target_label(request)}"
+    version, target = short_version(request.version), target_label(request)
+    title = _("Details: {version} → {target}", version=version, target=target)
     return Card(
         title=title,
-        summary=f"{title}. The evidence that the vote is based on.",
-        facts=(*facts_of(request, context), Fact("Opened", format_utc(request.opened_at))),
+        summary=sentences(_("{said}.", said=title), _("The evidence that the vote is based on.")),
+        facts=(*facts_of(request, context), Fact(_("Opened"), moment(request.opened_at))),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_grounds(request, context)),
-        footer=f"Countersign request {request.short_id}",
+        footer=_("Countersign request {id}", id=request.short_id),
         mentions=mentions,
     )
 
 
 def facts_of(request: TransitionRequest, context: CardContext) -> list[Fact]:
-    evidence = request.evidence
+    evidence, version = request.evidence, version_name(request.version)
     facts = [
-        Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
-        Fact("Target", holder_of(request)),
-        Fact("Requested by", asked(request, context)),
-        Fact("Trained by", trained_by(request, context)),
+        Fact(_("Version"), Link(version, evidence.version_url) if evidence else version),
+        Fact(_("Target"), holder_of(request)),
+        Fact(_("Requested by"), asked(request, context)),
+        Fact(_("Trained by"), trained_by(request, context)),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
-        facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
+        facts.append(Fact(_("Run"), Link(_("Run {id}", id=evidence.run_id[:8]), evidence.run_url)))
     facts += change_facts(request, context)
     if request.named is not None:
-        facts.append(Fact("Named ticket", named_text(request.named, request, context)))
+        facts.append(Fact(_("Named ticket"), named_text(request.named, request, context)))
     return facts
 
 
@@ -138,16 +140,18 @@ def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
     """What a vote is based on, with the fast track's record."""
     paragraphs = warnings(request, context)
     if request.people_decide and not request.failed_before:
-        paragraphs.append(f"Votes are needed: {in_one_line(request.people_decide)}.")
+        paragraphs.append(_("Votes are needed: {why}.", why=from_record(in_one_line(request.people_decide))))
     if request.comment:
-        paragraphs.append(f"Why: {in_one_line(request.comment)}")
+        paragraphs.append(_("Why: {reason}", reason=comment_of(request)))
     if request.evidence is not None and request.evidence.description:
-        paragraphs.append(f"Description: {in_one_line(request.evidence.description)}")
+        paragraphs.append(_("Description: {text}", text=in_one_line(request.evidence.description)))
     if request.evidence is not None and request.evidence.cut:
         paragraphs.append(cut_text(request.evidence.cut))
     hidden = left_out(request, context)
     if hidden:
-        paragraphs.append(f"{hidden} more metrics are on the run.")
+        paragraphs.append(
+            ngettext("{count} more metric is on the run.", "{count} more metrics are on the run.", hidden)
+        )
     return [*paragraphs, *judgement_of(request, context, with_the_record=True)]
 
 
@@ -156,8 +160,7 @@ def judgement_of(request: TransitionRequest, context: CardContext, *, with_the_r
     judgement = request.judgement
     if judgement is None or judgement.mode is FastTrackMode.OFF:
         return []
-    rule = context.rule.label if context.rule else "that is no longer in the policy"
-    said = judgement_text(judgement, rule, request.rule_hash)
+    said = judgement_text(judgement, context.rule.label if context.rule else "", request.rule_hash)
     is_shadow = judgement.mode is FastTrackMode.SHADOW
     record = agreement_text(context.agreement) if with_the_record and is_shadow else ""
-    return [f"{said} {record}".rstrip()]
+    return [sentences(said, record)]

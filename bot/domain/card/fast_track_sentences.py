@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bot.domain.model import Check, FastTrackMode, Judgement
 from bot.domain.names import in_one_line
 from bot.domain.request.fast_track import Agreement
-from bot.domain.text import counted
-from bot.language import _
+from bot.language import _, from_record, ngettext
 
 HASH_SHOWN = len("sha256:") + 8
+TO_A_PERSON = ", so a person decides"
 
 
 def checks_text(checks: Iterable[Check]) -> str:
     """What was found, with the metrics: one sentence without a full stop."""
-    return "; ".join(in_one_line(check.sentence).rstrip(".") for check in checks)
+    return "; ".join(from_record(in_one_line(check.sentence).rstrip(".")) for check in checks)
 
 
 def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
-    """The fast track's result and its reasons; empty when it is off. `rule` is the rule's label."""
+    """The fast track's result and its reasons; empty when it is off. `rule` is the rule's label, empty when it is no longer there."""
     if judgement.mode is FastTrackMode.OFF:
         return ""
     if judgement.mode is FastTrackMode.SHADOW:
@@ -31,10 +32,17 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
         return _sentence(would, _reasons(judgement))
     if judgement.decides:
         hash_ = f"{rule_hash[:HASH_SHOWN]}…"
-        by = _("Auto-approved, all thresholds met: rule {rule} ({hash})", rule=rule, hash=hash_)
+        by = (
+            _("Auto-approved, all thresholds met: rule {rule} ({hash})", rule=rule, hash=hash_)
+            if rule
+            else _("Auto-approved, all thresholds met: by a rule that is no longer in the policy ({hash})", hash=hash_)
+        )
         return _sentence(by, _reasons(judgement))
     if judgement.passes:
-        but = _("Not auto-approved, because {why}; all thresholds are met", why=in_one_line(judgement.held_back))
+        but = _(
+            "Not auto-approved, because {why}; all thresholds are met",
+            why=from_record(in_one_line(judgement.held_back)),
+        )
         return _sentence(but, _reasons(judgement))
     return _sentence(_("Not auto-approved"), _reasons(judgement))
 
@@ -43,16 +51,23 @@ def agreement_text(agreement: Agreement | None) -> str:
     """How often the fast track in shadow mode and people agreed; empty before people have decided any."""
     if agreement is None or not agreement.decided:
         return ""
-    passes, holds = counted(agreement.false_passes, "false pass"), counted(agreement.false_holds, "false hold")
-    of = "1 version" if agreement.decided == 1 else f"{agreement.decided} versions"
-    return f"It agreed with people on {agreement.agreed} of {of} in 90 days ({passes}, {holds})."
+    passes = ngettext("{count} false pass", "{count} false passes", agreement.false_passes)
+    holds = ngettext("{count} false hold", "{count} false holds", agreement.false_holds)
+    return ngettext(
+        "It agreed with people on {agreed} of {count} version in 90 days ({passes}, {holds}).",
+        "It agreed with people on {agreed} of {count} versions in 90 days ({passes}, {holds}).",
+        agreement.decided,
+        agreed=agreement.agreed,
+        passes=passes,
+        holds=holds,
+    )
 
 
 def _reasons(judgement: Judgement) -> str:
     """All reasons when it passed, else only the reasons against it."""
-    said = checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
-    return said.replace(", so a person decides", "")
+    said = [check for check in judgement.checks if judgement.passes or not check.passed]
+    return checks_text(replace(check, sentence=check.sentence.removesuffix(TO_A_PERSON)) for check in said)
 
 
 def _sentence(says: str, why: str) -> str:
-    return f"{says}: {why}." if why else f"{says}."
+    return _("{said}: {why}.", said=says, why=why) if why else _("{said}.", said=says)

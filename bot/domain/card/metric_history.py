@@ -9,7 +9,8 @@ from bot.domain.card.card import Chart
 from bot.domain.card.metrics_table import figure, meant_by, roles_of, same_data
 from bot.domain.model import Evidence, Metric, TransitionRequest
 from bot.domain.policy.rules import Rule, Threshold
-from bot.domain.workspaces import in_workspace
+from bot.domain.text import model_name, version_name
+from bot.language import N_, _, sentences
 
 SHOWN_VERSIONS = 20
 LARGEST = 1e100  # larger than any real metric; the difference of two larger values may overflow a float
@@ -44,7 +45,7 @@ class MetricHistory:
     candidate: Point
     holder: Holder | None
     threshold: Threshold | None
-    role: str = "candidate"
+    role: str = N_("candidate")
 
     @property
     def limit(self) -> float | None:
@@ -75,23 +76,44 @@ def history_of(
     if len(points) < 2:
         return None
     holder = _holder(request, evidence, metric, points)
-    role, _ = roles_of(request)
-    named = f"{request.version.model}{in_workspace(request.version.workspace)}"
-    return MetricHistory(named, metric.name, points, candidate, holder, threshold, role)
+    named = model_name(request.version.model, request.version.workspace)
+    return MetricHistory(named, metric.name, points, candidate, holder, threshold, roles_of(request)[0])
 
 
 def in_words(history: MetricHistory) -> str:
     """The plot as text, for readers who cannot see it."""
-    first, last = history.points[0].version, history.candidate.version
-    holder = (
-        f"{figure(history.holder.value)} ({history.holder.name}, {history.holder.role}), " if history.holder else ""
+    named = {
+        "metric": history.metric,
+        "first": str(history.points[0].version),
+        "last": str(history.candidate.version),
+        "model": history.model,
+    }
+    parts = [
+        _("{value} ({version}, {role})", value=figure(holder.value), version=holder.name, role=holder.role)
+        if (holder := history.holder)
+        else "",
+        _("{role} {version} {value}", **_candidate(history)),
+        demanded(history),
+    ]
+    figures = ", ".join(_figure(point) for point in history.points)
+    return sentences(
+        _(
+            "{metric} over versions {first} to {last} of {model}: {figures}.",
+            **named,
+            figures=", ".join(filter(None, parts)),
+        ),
+        _("All figures: {figures}.", figures=figures),
     )
-    threshold = f", {demanded(history)}" if demanded(history) else ""
-    figures = ", ".join(f"v{point.version} {figure(point.value)}{_apart(point)}" for point in history.points)
-    return (
-        f"{history.metric} over versions {first} to {last} of {history.model}: {holder}"
-        f"{history.role} v{last} {figure(history.candidate.value)}{threshold}. All figures: {figures}."
-    )
+
+
+def _candidate(history: MetricHistory) -> dict[str, str]:
+    candidate = history.candidate
+    return {"role": history.role, "version": f"v{candidate.version}", "value": figure(candidate.value)}
+
+
+def _figure(point: Point) -> str:
+    said = f"v{point.version} {figure(point.value)}"
+    return said if point.is_comparable else _("{figure} (other data)", figure=said)
 
 
 def chart_of(history: MetricHistory) -> Chart:
@@ -100,25 +122,25 @@ def chart_of(history: MetricHistory) -> Chart:
     labels = tuple(f"v{point.version}" for point in points)
     lines = [(history.metric, tuple(point.value for point in points))]
     if history.limit is not None:
-        lines.append((f"limit {figure(history.limit)}", (history.limit,) * len(points)))
+        lines.append((_("limit {limit}", limit=figure(history.limit)), (history.limit,) * len(points)))
     if history.holder is not None:
         lines.append((f"{history.holder.role} {history.holder.name}", (history.holder.value,) * len(points)))
-    return Chart(f"{history.metric} by version", labels, tuple(lines), "version", history.metric, in_words(history))
+    title = _("{metric} by version", metric=history.metric)
+    return Chart(title, labels, tuple(lines), _("version"), history.metric, in_words(history))
 
 
 def demanded(history: MetricHistory) -> str:
     """The threshold as text; empty when the rule has none for this metric."""
     if history.threshold is None or history.limit is None:
         return ""
-    return f"limit: {'at least' if history.threshold.greater_is_better else 'at most'} {figure(history.limit)}"
+    limit = figure(history.limit)
+    if history.threshold.greater_is_better:
+        return _("limit: at least {limit}", limit=limit)
+    return _("limit: at most {limit}", limit=limit)
 
 
 def _is_drawable(metric: Metric) -> bool:
     return abs(metric.value) < LARGEST  # False for NaN as well
-
-
-def _apart(point: Point) -> str:
-    return "" if point.is_comparable else " (other data)"
 
 
 def _point(number: int, metrics: tuple[Metric, ...], like: Metric) -> Point | None:
@@ -140,5 +162,5 @@ def _holder(request: TransitionRequest, evidence: Evidence, metric: Metric, poin
         return None
     is_ours = version.model == request.version.model
     point = next((point for point in points if is_ours and point.version == version.version), None)
-    name = f"v{version.version}" if is_ours else str(version)
+    name = f"v{version.version}" if is_ours else version_name(version)
     return Holder(name, roles_of(request)[1], point.value if point else found.value, point)

@@ -12,12 +12,16 @@ from bot.domain.evidence.directions import greater_is_better
 from bot.domain.model import Check, Evidence, Kind, Metric, TransitionRequest
 from bot.domain.policy.rules import Threshold
 from bot.domain.request.fast_track import demand_text
+from bot.language import N_, _
 
 SHOWN_METRICS = 20
 SHOWN_WITHOUT_THRESHOLDS = 3
 NOTHING = "-"
-MISSING = "missing"
-OTHER_FIGURES = "other data"  # the holder has the metric, but from a data set with another fingerprint
+MISSING = N_("missing")
+OTHER_FIGURES = N_("other data")  # the holder has the metric, but from a data set with another fingerprint
+
+
+SOURCES = {"run": N_("run"), "logged model": N_("logged model")}
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Row:
 
 def metric_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
     """One table of all metrics, or none when it would be empty. The fast track's metrics come first."""
-    return _tables("Metrics", _rows(request, context)[:SHOWN_METRICS], request)
+    return _tables(_("Metrics"), _rows(request, context)[:SHOWN_METRICS], request)
 
 
 def deciding_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
@@ -51,19 +55,21 @@ def _tables(title: str, rows: Sequence[Row], request: TransitionRequest) -> list
     if evidence is None or not rows:
         return []
     role, holds = roles_of(request)
-    holder = f"v{evidence.champion.version.version} ({holds})" if evidence.champion else ""
+    ours = f"v{request.version.version}"
+    held = f"v{evidence.champion.version.version}" if evidence.champion else ""
+    holder = _("{version} ({role})", version=held, role=holds) if held else ""
     columns = [
-        ("Metric", [row.metric for row in rows]),
-        (f"v{request.version.version} ({role})", [row.candidate for row in rows]),
+        (_("Metric"), [row.metric for row in rows]),
+        (_("{version} ({role})", version=ours, role=role), [row.candidate for row in rows]),
         (holder, [row.holder for row in rows]),
-        ("Difference", [row.difference for row in rows]),
-        ("Threshold", [row.threshold for row in rows]),
+        (_("Difference"), [row.difference for row in rows]),
+        (_("Threshold"), [row.threshold for row in rows]),
     ]
     if all(row.holder == NOTHING for row in rows):
-        columns.append(("Read from", [row.source for row in rows]))
+        columns.append((_("Read from"), [row.source for row in rows]))
     filled = [(heading, cells) for heading, cells in columns if any(cell != NOTHING for cell in cells)]
-    cells = zip(*(cells for _, cells in filled), strict=True)
-    return [Table(title, tuple(heading for heading, _ in filled), tuple(cells))]
+    cells = zip(*(cells for _heading, cells in filled), strict=True)
+    return [Table(title, tuple(heading for heading, _cells in filled), tuple(cells))]
 
 
 def left_out(request: TransitionRequest, context: CardContext) -> int:
@@ -98,7 +104,9 @@ def same_data(one: Metric, other: Metric) -> bool:
 
 def roles_of(request: TransitionRequest) -> tuple[str, str]:
     """The table's titles for this version and for the version that held the target when the evidence was frozen."""
-    return ("now", "before") if request.kind is Kind.OBSERVED else ("candidate", request.target.name)
+    if request.kind is Kind.OBSERVED:
+        return _("now"), _("before")
+    return _("candidate"), request.target.name
 
 
 def _rows(request: TransitionRequest, context: CardContext) -> list[Row]:
@@ -126,7 +134,7 @@ def _row(metric: Metric, evidence: Evidence, threshold: Threshold | None, checks
         holder=_holder_cell(metric, beside, evidence),
         difference=_difference(metric, beside, upwards) if beside else NOTHING,
         threshold=_met(threshold, checks, evidence) if threshold else NOTHING,
-        source=metric.source,
+        source=_(SOURCES.get(metric.source, metric.source)),
         is_known=upwards is not None,
     )
 
@@ -138,7 +146,7 @@ def direction_of(metric: Metric, threshold: Threshold | None) -> bool | None:
 
 def _missing(threshold: Threshold, checks: tuple[Check, ...]) -> Row:
     where = f", {threshold.dataset}" if threshold.dataset else ""
-    return Row(f"{threshold.metric}{where}", MISSING, threshold=_demand(threshold, checks))
+    return Row(f"{threshold.metric}{where}", _(MISSING), threshold=_demand(threshold, checks))
 
 
 def _where(metric: Metric) -> str:
@@ -156,16 +164,17 @@ def _holder_cell(metric: Metric, beside: Metric | None, evidence: Evidence) -> s
     if beside is not None:
         return figure(beside.value)
     theirs = [m for m in (evidence.champion.metrics if evidence.champion else ()) if m.name == metric.name]
-    return OTHER_FIGURES if theirs and not any(same_data(m, metric) for m in theirs) else NOTHING
+    return _(OTHER_FIGURES) if theirs and not any(same_data(m, metric) for m in theirs) else NOTHING
 
 
 def _difference(metric: Metric, beside: Metric, upwards: bool | None) -> str:
     if metric.value == beside.value or (math.isnan(metric.value) and math.isnan(beside.value)):
-        return "the same"
+        return _("the same")
     difference = metric.value - beside.value
     if upwards is None or not math.isfinite(difference):
         return f"{difference:+.4g}"
-    return f"{difference:+.4g}, {'better' if (difference > 0) is upwards else 'worse'}"
+    amount = f"{difference:+.4g}"
+    return _("{amount}, better", amount=amount) if (difference > 0) is upwards else _("{amount}, worse", amount=amount)
 
 
 def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) -> str:
@@ -174,7 +183,7 @@ def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) ->
         return _demand(threshold, checks)
     alone = replace(threshold, min_absolute_change=None, min_relative_change=None)
     about_it = [check for check in checks if check.metric == threshold.metric]
-    return f"{_demand(alone, tuple(about_it[:1]))}, no champion yet"
+    return _("{threshold}, no champion yet", threshold=_demand(alone, tuple(about_it[:1])))
 
 
 def _demand(threshold: Threshold, checks: tuple[Check, ...]) -> str:

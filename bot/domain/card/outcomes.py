@@ -7,7 +7,7 @@ from bot.domain.model import Kind, State, TargetKind, TransitionRequest, Vote
 from bot.domain.names import in_one_line
 from bot.domain.registry.comparisons import compared_with
 from bot.domain.text import target_label, version_name
-from bot.language import N_, Value, _, sentences
+from bot.language import N_, Value, _, from_record, sentences
 
 
 def what_reject_does(request: TransitionRequest) -> str:
@@ -50,9 +50,16 @@ def what_approve_does(request: TransitionRequest) -> str:
     )
 
 
+def outcome_of(request: TransitionRequest) -> str:
+    """Why it ended, as a phrase without its full stop; what a person wrote stays as it is."""
+    said = in_one_line(request.outcome).rstrip(".")
+    is_ours = not request.ended_by and not (request.state is State.REJECTED and request.votes)
+    return from_record(said) if is_ours else said
+
+
 def called_off(request: TransitionRequest, context: CardContext) -> str:
     """That an approval was taken back before it was applied, by whom, when and why."""
-    why, when = _(in_one_line(request.outcome).rstrip(".")), request.ended_at or request.opened_at
+    why, when = outcome_of(request), request.ended_at or request.opened_at
     if request.ended_by:
         person = context.name(request.ended_by)
         said = _("Called off by {person} on {when}: {why}.", person=person, when=when, why=why)
@@ -142,7 +149,7 @@ def _because(said: str, request: TransitionRequest) -> str:
     """With the reason, where no vote gives one."""
     if request.votes or not request.outcome:
         return _("{said}.", said=said)
-    return _("{said}: {why}.", said=said, why=_(in_one_line(request.outcome)))
+    return _("{said}: {why}.", said=said, why=outcome_of(request))
 
 
 def lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:

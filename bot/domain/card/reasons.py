@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bot.domain.model import Evidence, TransitionRequest
+from bot.domain.model import Evidence, Kind, TransitionRequest
 from bot.domain.names import in_one_line
+from bot.language import N_, from_record
 
-NOT_GIVEN = "no reason given"
+NOT_GIVEN = N_("no reason given")
 SENTENCES = re.compile(r"(?<=[.;!?])\s+|\n+")
 FIGURE = r"\s*[:=]?\s*[-+]?(\d[\d.e+-]*|nan\b|inf\b)"
 FILLERS = 2  # words, as in "Train with depth=6"
@@ -17,8 +18,14 @@ FILLERS = 2  # words, as in "Train with depth=6"
 def reason_of(request: TransitionRequest) -> str:
     """The requester's comment, else what a person wrote into the version's description; empty when there is neither."""
     if request.comment:
-        return in_one_line(request.comment)
+        return comment_of(request)
     return human_words(request.evidence) if request.evidence else ""
+
+
+def comment_of(request: TransitionRequest) -> str:
+    """The requester's own words; where nobody asked, why the bot asks."""
+    said = in_one_line(request.comment)
+    return from_record(said) if request.kind is Kind.OBSERVED and request.requester is None else said
 
 
 def human_words(evidence: Evidence) -> str:

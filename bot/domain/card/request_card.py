@@ -5,6 +5,8 @@ The metrics are in `metrics_table`, the risk in `risk`, the sentences in `senten
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import trained_by
 from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of
@@ -31,7 +33,8 @@ from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.opening import waits_since
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
 from bot.domain.request.shown import vote_value
-from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
+from bot.domain.text import target_label, version_name
+from bot.language import Value, _, from_record, listed, moment, ngettext, sentences
 
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "", *, calls: bool = False) -> Card:
@@ -40,7 +43,7 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
     is_rolled_back = bool(context.rolled_back)
     return Card(
         title=title,
-        summary=f"{title}. {_summary(request, context)}",
+        summary=sentences(_("{said}.", said=title), _summary(request, context)),
         mark=mark_of(request, is_rolled_back=is_rolled_back),
         lead=risk_of(request, context) if request.state is State.PENDING else None,
         facts=tuple(_facts(request, context)),
@@ -48,7 +51,7 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
         paragraphs=tuple(_paragraphs(request, context)),
         links=tuple(_links(request, context, walk_back)),
         buttons=_buttons(request, context),
-        footer=f"Countersign request {request.short_id}",
+        footer=_("Countersign request {id}", id=request.short_id),
         mentions=mentions_of(request, context) if calls and request.state is State.PENDING else (),
     )
 
@@ -56,10 +59,10 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
 def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
     """The direct message to the requester."""
     title = _title(request, context)
-    facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
+    facts = [Fact(_("Ticket"), Link(request.ticket.key, request.ticket.url))] if request.ticket else []
     return Card(
         title=title,
-        summary=f"{title}. {status_sentence(request, context)}",
+        summary=sentences(_("{said}.", said=title), status_sentence(request, context)),
         facts=(*facts, *_link_to_the_card(request)),
         paragraphs=(
             *judgement_of(request, context),
@@ -72,13 +75,13 @@ def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
 
 def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
     """Posted in the card's thread while the request waits; notifies those who can decide and have not."""
-    title = f"Still waiting: {request.version} → {target_label(request)}"
+    title = _("Still waiting: {version} → {target}", **_names(request))
     waits = _waiting_since(request)
-    deadline = [Fact("Decide by", format_utc(request.expires_at))] if request.expires_at else []
+    deadline = [Fact(_("Decide by"), moment(request.expires_at))] if request.expires_at else []
     said = [waits, status_sentence(request, context)] if waits else [status_sentence(request, context)]
     return Card(
         title=title,
-        summary=f"{title}. {' '.join(said)}",
+        summary=sentences(_("{said}.", said=title), *said),
         facts=(*_link_to_the_card(request), *deadline),
         paragraphs=tuple(said),
         mentions=mentions_of(request, context),
@@ -87,20 +90,27 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
 
 def refused_vote_card(request: TransitionRequest, refused: RefusedVote, context: CardContext) -> Card:
     """Posted in the card's thread for a vote on record that nothing proves."""
-    title = f"A vote was refused: {request.version} → {target_label(request)}"
+    title = _("A vote was refused: {version} → {target}", **_names(request))
     said = refused_vote_text(refused, context)
-    advice = (
+    advice = _(
         "If that person pressed the button, press it again on the newest card. If not, somebody else wrote this vote: "
         "tell your administrators, and run countersign audit verify."
     )
     return Card(
-        title=title, summary=f"{title}. {said}", facts=tuple(_link_to_the_card(request)), paragraphs=(said, advice)
+        title=title,
+        summary=sentences(_("{said}.", said=title), said),
+        facts=tuple(_link_to_the_card(request)),
+        paragraphs=(said, advice),
     )
 
 
 def refused_vote_text(refused: RefusedVote, context: CardContext) -> str:
-    who, when = context.name(refused.person), format_utc(refused.cast_at)
-    return f"The vote on record by {who} of {when} does not count and was not signed: {in_one_line(refused.reason).rstrip('.')}."
+    return _(
+        "The vote on record by {person} of {when} does not count and was not signed: {why}.",
+        person=context.name(refused.person),
+        when=refused.cast_at,
+        why=from_record(in_one_line(refused.reason).rstrip(".")),
+    )
 
 
 def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
@@ -132,7 +142,7 @@ def _summary(request: TransitionRequest, context: CardContext) -> str:
     """What a notification shows: the risk first, then what is needed or what happened."""
     risk = risk_of(request, context) if request.state is State.PENDING else None
     said = status_sentence(request, context)
-    return f"{risk.text.rstrip('.')}. {said}" if risk else said
+    return sentences(_("{said}.", said=risk.text.rstrip(".")), said) if risk else said
 
 
 def _waiting_since(request: TransitionRequest) -> str:
@@ -141,26 +151,38 @@ def _waiting_since(request: TransitionRequest) -> str:
     since = waits_since(request)
     if since is None:
         return ""
-    so_far = f", {duration_text(max(moments) - since, IN_PROSE)}" if moments else ""
-    return f"It has waited since {format_utc(since)}{so_far}."
+    if not moments:
+        return _("It has waited since {since}.", since=since)
+    return _("It has waited since {since}, {duration}.", since=since, duration=_duration(max(moments) - since))
+
+
+def _duration(length: timedelta) -> str:
+    """In the two largest units that are not zero."""
+    minutes = max(int(length.total_seconds()), 0) // 60
+    parts = [
+        ngettext("{count} day", "{count} days", minutes // 1440) if minutes >= 1440 else "",
+        ngettext("{count} hour", "{count} hours", minutes // 60 % 24) if minutes // 60 % 24 else "",
+        ngettext("{count} minute", "{count} minutes", minutes % 60) if minutes % 60 else "",
+    ]
+    return listed([part for part in parts if part][:2]) or _("less than a minute")
 
 
 def _link_to_the_card(request: TransitionRequest) -> list[Fact]:
-    return [Fact("Card", Link("Open the card", request.card.url))] if request.card else []
+    return [Fact(_("Card"), Link(_("Open the card"), request.card.url))] if request.card else []
 
 
 def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     facts = [
-        Fact("Moved by" if request.kind is Kind.OBSERVED else "Requested by", asked_by(request, context)),
-        Fact("Trained by", trained_by(request, context)),
-        Fact("Why", reason_of(request) or NOT_GIVEN),
+        Fact(_("Moved by") if request.kind is Kind.OBSERVED else _("Requested by"), asked_by(request, context)),
+        Fact(_("Trained by"), trained_by(request, context)),
+        Fact(_("Why"), reason_of(request) or _(NOT_GIVEN)),
     ]
     if is_moved_by_hand(request):
-        facts.append(Fact("Target", holder_of(request)))
+        facts.append(Fact(_("Target"), holder_of(request)))
     if request.named is not None:
-        facts.append(Fact("Named ticket", named_text(request.named, request, context)))
+        facts.append(Fact(_("Named ticket"), named_text(request.named, request, context)))
     if request.state.is_open and request.expires_at is not None:
-        facts.append(Fact("Decide by", format_utc(request.expires_at)))
+        facts.append(Fact(_("Decide by"), moment(request.expires_at)))
     return facts
 
 
@@ -169,10 +191,10 @@ def _links(request: TransitionRequest, context: CardContext, walk_back: str) -> 
     evidence, ticket = request.evidence, request.ticket
     links = [
         Link(ticket.key, ticket.url) if ticket else None,
-        Link("Full record of this version", walk_back) if walk_back else None,
-        Link("In the registry", evidence.version_url) if evidence and evidence.version_url else None,
-        Link("The earlier card", context.earlier.url) if context.earlier else None,
-        Link("The new card", context.later.url) if context.later else None,
+        Link(_("Full record of this version"), walk_back) if walk_back else None,
+        Link(_("In the registry"), evidence.version_url) if evidence and evidence.version_url else None,
+        Link(_("The earlier card"), context.earlier.url) if context.earlier else None,
+        Link(_("The new card"), context.later.url) if context.later else None,
     ]
     return [link for link in links if link is not None]
 
@@ -198,16 +220,16 @@ def _risks(request: TransitionRequest, context: CardContext) -> list[str]:
 def _why_people(request: TransitionRequest) -> list[str]:
     if not request.people_decide or request.failed_before:
         return []
-    return [f"Votes are needed: {in_one_line(request.people_decide)}."]
+    return [_("Votes are needed: {why}.", why=from_record(in_one_line(request.people_decide)))]
 
 
 def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
     if request.state is not State.PENDING or context.rule is None or in_the_way(request, context.rule):
         return []
-    happens = f"If approved: {what_approve_does(request)}"
-    if request.kind is Kind.OBSERVED:
-        happens = f"If ratified: {what_approve_does(request)} If not: {what_reject_does(request)}"
-    return [f"{happens} {freeze_text(context)}".rstrip()]
+    if request.kind is not Kind.OBSERVED:
+        return [sentences(_("If approved: {what}", what=what_approve_does(request)), freeze_text(context))]
+    ratified = _("If ratified: {what}", what=what_approve_does(request))
+    return [sentences(ratified, _("If not: {what}", what=what_reject_does(request)), freeze_text(context))]
 
 
 def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
@@ -216,7 +238,7 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
     if request.state is State.APPLIED:
         return _way_back(request, context)
     if request.state is State.APPROVED:
-        return (Button("call_off", "Call off", request.id, Tone.DANGER),)  # a form asks why, and confirms as well
+        return (Button("call_off", _("Call off"), request.id, Tone.DANGER),)  # a form asks why, and confirms as well
     return _votes(request, context) if request.state is State.PENDING else ()
 
 
@@ -224,7 +246,7 @@ def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button,
     """Opens a form that asks for a reason, which is also the confirmation."""
     if request.kind is Kind.OBSERVED or not context.may_go_back:
         return ()
-    return (Button("roll_back", "Undo" if context.may_undo else "Roll back", request.id, Tone.DANGER),)
+    return (Button("roll_back", _("Undo") if context.may_undo else _("Roll back"), request.id, Tone.DANGER),)
 
 
 def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
@@ -245,5 +267,10 @@ def _confirm(
         return None
     version = short_version(request.version)
     if verdict is Verdict.REJECT:
-        return Confirm(f"{label} {version}?", happens, label, "Cancel")
-    return Confirm(f"{label} {version} for {target_label(request)}?", approval_text(request, context), label, "Cancel")
+        return Confirm(_("{reject} {version}?", reject=label, version=version), happens, label, _("Cancel"))
+    asks = _("{approve} {version} for {target}?", approve=label, version=version, target=target_label(request))
+    return Confirm(asks, approval_text(request, context), label, _("Cancel"))
+
+
+def _names(request: TransitionRequest) -> dict[str, Value]:
+    return {"version": version_name(request.version), "target": target_label(request)}

@@ -12,17 +12,20 @@ from bot.domain.card.metrics_table import beside_of, direction_of, meant_by, rol
 from bot.domain.card.outcomes import freeze_text, what_approve_does
 from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
-from bot.domain.grounds import objection_text
+from bot.domain.grounds import No, Objection
 from bot.domain.model import Champion, Evidence, FastTrackMode, Kind, Metric, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Threshold
-from bot.language import _, sentences
+from bot.domain.text import version_name
+from bot.language import N_, _, from_record, ngettext, sentences
 
 HIGHER_FIRST = (Weight.HIGH, Weight.MEDIUM, Weight.LOW)
-ON_THRESHOLDS = ("misses its threshold", "miss their thresholds")
-ON_THE_HOLDER = ("is worse", "are worse")
-NOT_COMPARED = ("cannot be compared", "cannot be compared")
 LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
+OBJECTED = {
+    No.REJECTED: N_("{version} was rejected for {target} by {person} on {when}"),
+    No.ROLLED_BACK: N_("{version} was rolled back for {target} by {person} on {when}"),
+    No.CALLED_OFF: N_("{version} was called off for {target} by {person} on {when}"),
+}
 
 
 def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
@@ -35,7 +38,7 @@ def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
     if not _leads_too(measured, request):
         return Lead(warned[0], Weight.HIGH)
     first, then = (measured.text, warned[0]) if measured.weight is Weight.HIGH else (warned[0], measured.text)
-    return Lead(f"{first.rstrip('.')}. {then}", Weight.HIGH)
+    return Lead(sentences(_("{said}.", said=first.rstrip(".")), then), Weight.HIGH)
 
 
 def other_risks(request: TransitionRequest, context: CardContext) -> list[str]:
@@ -44,7 +47,7 @@ def other_risks(request: TransitionRequest, context: CardContext) -> list[str]:
     if request.evidence is None or not warned:
         return warned
     measured = metrics_risk(request, context)
-    return [*warned[1:], *([] if _leads_too(measured, request) else [f"{measured.text}."])]
+    return [*warned[1:], *([] if _leads_too(measured, request) else [_("{said}.", said=measured.text)])]
 
 
 def _leads_too(measured: Lead, request: TransitionRequest) -> bool:
@@ -53,29 +56,54 @@ def _leads_too(measured: Lead, request: TransitionRequest) -> bool:
     return measured.weight is Weight.HIGH or (measured.weight is Weight.MEDIUM and has_holder)
 
 
-def warnings(request: TransitionRequest, context: CardContext) -> list[str]:
-    """Sentences about what speaks against an approval whatever the metrics say, the heaviest first."""
-    return list(_warnings(request, context))
+def warnings(request: TransitionRequest, context: CardContext, *, ever: bool = False) -> list[str]:
+    """Sentences about what speaks against an approval whatever the metrics say, the heaviest first.
+
+    `ever`: also about the lineage of a request that has ended, for the record of its vote.
+    """
+    return list(_warnings(request, context, ever=ever))
 
 
-def _warnings(request: TransitionRequest, context: CardContext) -> Iterator[str]:
+def _warnings(request: TransitionRequest, context: CardContext, *, ever: bool) -> Iterator[str]:
     outside = request.evidence.outside if request.evidence else ()
     if outside:
-        yield f"Careful, the gate denies this version: it runs files that are not its own. {in_one_line('; '.join(outside))}."
-    blocked = lineage.in_the_way(request, context.rule) if context.rule and request.state.is_open else ()
+        files = in_one_line("; ".join(outside))
+        yield _("Careful, the gate denies this version: it runs files that are not its own. {files}.", files=files)
+    blocked = lineage.in_the_way(request, context.rule) if context.rule and (ever or request.state.is_open) else ()
     if blocked:
-        named = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
-        yield f"Careful, it cannot be approved without: {named}."
+        yield _("Careful, it cannot be approved without: {checks}.", checks=", ".join(map(lineage.title_text, blocked)))
     if context.unread:
-        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {in_one_line(context.unread).rstrip('.')}."
+        yield _(
+            "Careful, the evidence cannot be read any more, so an approval cannot be applied: {why}.",
+            why=in_one_line(context.unread).rstrip("."),
+        )
     if context.stranger:
-        yield f"Careful: {in_one_line(context.stranger)} asked for this, and neither the policy nor Slack knows that address."
+        yield _(
+            "Careful: {address} asked for this, and neither the policy nor Slack knows that address.",
+            address=in_one_line(context.stranger),
+        )
     if request.failed_before:
-        yield f"Careful: {request.version} was {in_one_line(request.failed_before).rstrip('.')}."
+        failed = from_record(in_one_line(request.failed_before).rstrip("."))
+        yield _("Careful: {version} was {failed}.", version=version_name(request.version), failed=failed)
     for objection in request.objections:
-        yield f"Careful, the same content: {in_one_line(objection_text(objection, context.name(objection.person)))}."
+        yield _objection(objection, context)
     if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
-        yield f"Careful, the model's files were not read: {in_one_line(request.evidence.artifacts_unread).rstrip('.')}."
+        why = in_one_line(request.evidence.artifacts_unread).rstrip(".")
+        yield _("Careful, the model's files were not read: {why}.", why=why)
+
+
+def _objection(objection: Objection, context: CardContext) -> str:
+    said = _(
+        OBJECTED[objection.how],
+        version=objection.version,
+        target=objection.target,
+        person=context.name(objection.person),
+        when=objection.at,
+    )
+    reason = in_one_line(objection.reason).removesuffix(".")
+    if not reason:
+        return _("Careful, the same content: {objection}.", objection=said)
+    return _("Careful, the same content: {objection}: {reason}.", objection=said, reason=reason)
 
 
 def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
@@ -83,7 +111,7 @@ def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
     evidence = request.evidence
     thresholds = thresholds_of(request, context)
     if evidence is None or not (evidence.metrics or thresholds):
-        return Lead("No metrics were logged", Weight.MEDIUM)
+        return Lead(_("No metrics were logged"), Weight.MEDIUM)
     demanded = _demanded(request, evidence, thresholds)
     found = list(demanded) if thresholds else list(_comparable(request, evidence))
     if not found:
@@ -92,16 +120,18 @@ def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
     if thresholds and worst.weight is Weight.LOW:
         return _all_met(request, worst)
     others = [seen for seen in found if seen is not worst and seen.weight is not Weight.LOW]
-    return Lead(f"{worst.text}{_more(others, ON_THRESHOLDS if thresholds else ON_THE_HOLDER)}", worst.weight)
+    return Lead("; ".join((worst.text, *_more(others, on_thresholds=bool(thresholds)))), worst.weight)
 
 
-def _more(others: Sequence[_Seen], compared: tuple[str, str]) -> str:
-    """How many other metrics speak against it, and how: `compared` is what is said of one and of several that were compared."""
-    of_each = (
-        (sum(seen.is_compared for seen in others), compared),
-        (sum(not seen.is_compared for seen in others), NOT_COMPARED),
-    )
-    return "".join(f"; {count} more {said[count > 1]}" for count, said in of_each if count)
+def _more(others: Sequence[_Seen], *, on_thresholds: bool) -> Iterator[str]:
+    """How many other metrics speak against it, and how."""
+    compared = sum(seen.is_compared for seen in others)
+    if compared and on_thresholds:
+        yield ngettext("{count} more misses its threshold", "{count} more miss their thresholds", compared)
+    elif compared:
+        yield ngettext("{count} more is worse", "{count} more are worse", compared)
+    if len(others) > compared:
+        yield ngettext("{count} more cannot be compared", "{count} more cannot be compared", len(others) - compared)
 
 
 def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
@@ -109,14 +139,14 @@ def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
     judgement = request.judgement
     against = [check.sentence for check in judgement.checks if not check.passed] if judgement else []
     if judgement and judgement.mode is FastTrackMode.ON and against:
-        return Lead(f"Not auto-approved: {_reason(against[0])}", Weight.MEDIUM)
-    return Lead(f"All thresholds met: {seen.text}", Weight.LOW)
+        return Lead(_("Not auto-approved: {why}", why=_reason(against[0])), Weight.MEDIUM)
+    return Lead(_("All thresholds met: {metric}", metric=seen.text), Weight.LOW)
 
 
 def _reason(sentence: str) -> str:
     for ending in LEFT_TO_PEOPLE:
         sentence = sentence.removesuffix(ending)
-    return in_one_line(sentence).rstrip(".")
+    return from_record(in_one_line(sentence).rstrip("."))
 
 
 @dataclass(frozen=True)
@@ -135,29 +165,31 @@ def _demanded(request: TransitionRequest, evidence: Evidence, thresholds: tuple[
         for metric in meant:
             yield _against(metric, threshold, request, evidence)
         if not meant:
-            yield _Seen(f"{metric_name(threshold.metric)} was not logged{_limit(threshold)}", Weight.HIGH)
+            said = _("{metric} was not logged", metric=metric_name(threshold.metric))
+            yield _Seen(_limited(said, threshold), Weight.HIGH)
 
 
 def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, evidence: Evidence) -> _Seen:
     beside = beside_of(metric, evidence)
     loss = _loss(metric, beside, threshold.greater_is_better)
-    text = f"{_figures(metric, beside, threshold.greater_is_better, request)}{_limit(threshold)}"
+    text = _limited(_figures(metric, beside, threshold.greater_is_better, request), threshold)
+    too_little = _("{metric}, too little for the rule", metric=text)
     checks = request.judgement.checks if request.judgement else ()
     judged = [check for check in checks if check.metric == metric.name]
     failed = [check.sentence for check in judged if not check.passed]
     if _misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
         return _Seen(text, Weight.HIGH, loss or 0.0)
     if failed and loss is not None and _is_too_little(-loss, metric, beside, threshold):
-        return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss)
+        return _Seen(too_little, Weight.MEDIUM, loss)
     if failed:
-        return _Seen(f"Not auto-approved: {_reason(failed[0])}", Weight.MEDIUM)
+        return _Seen(_("Not auto-approved: {why}", why=_reason(failed[0])), Weight.MEDIUM)
     if (
         threshold.compares and evidence.champion is not None
     ):  # the fast track judges no rollback, and nothing when it is off
         if loss is None:
             return _not_comparable(metric.name, metric, evidence.champion)
         if not judged and _is_too_little(-loss, metric, beside, threshold):
-            return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss)
+            return _Seen(too_little, Weight.MEDIUM, loss)
     return _Seen(text, Weight.LOW, loss or 0.0)
 
 
@@ -197,20 +229,22 @@ def _not_comparable(name: str, ours: Metric | None, champion: Champion) -> _Seen
     theirs = [metric for metric in champion.metrics if metric.name == name]
     held = f"v{champion.version.version}"
     if ours is None:
-        why = "it was not logged"
+        why = _("it was not logged")
     elif not theirs:
-        why = f"{held} has none"
+        why = _("{version} has none", version=held)
     elif all(not math.isfinite(metric.value) for metric in theirs):
-        why = f"that of {held} is {theirs[0].value}"
+        why = _("that of {version} is {value}", version=held, value=str(theirs[0].value))
     else:
-        why = f"that of {held} is from other data, or from another place"
-    return _Seen(f"{metric_name(name)} cannot be compared: {why}", Weight.MEDIUM, is_compared=False)
+        why = _("that of {version} is from other data, or from another place", version=held)
+    said = _("{metric} cannot be compared: {why}", metric=metric_name(name), why=why)
+    return _Seen(said, Weight.MEDIUM, is_compared=False)
 
 
 def _nothing_to_compare(request: TransitionRequest, evidence: Evidence) -> str:
     if evidence.champion is None:
-        return "No approved version to compare with"
-    return f"No metric can be compared with {_holder(request)}, v{evidence.champion.version.version}"
+        return _("No approved version to compare with")
+    held = f"v{evidence.champion.version.version}"
+    return _("No metric can be compared with {holder}, {version}", holder=_holder(request), version=held)
 
 
 def _is_too_little(gain: float, metric: Metric, beside: Metric | None, threshold: Threshold) -> bool:
@@ -241,27 +275,32 @@ def _figures(metric: Metric, beside: Metric | None, upwards: bool, request: Tran
     figures = f"{metric_name(metric.name)} {metric.value:.4g}"
     if beside is None:
         return figures
-    return f"{figures} vs {_holder(request)} {beside.value:.4g}: {_change(metric, beside, upwards)}"
+    value, change = f"{beside.value:.4g}", _change(metric, beside, upwards)
+    return _(
+        "{metric} vs {holder} {value}: {change}", metric=figures, holder=_holder(request), value=value, change=change
+    )
 
 
 def _holder(request: TransitionRequest) -> str:
-    return "the version before" if request.kind is Kind.OBSERVED else roles_of(request)[1]
+    return _("the version before") if request.kind is Kind.OBSERVED else roles_of(request)[1]
 
 
 def _change(metric: Metric, beside: Metric, upwards: bool) -> str:
     loss = _loss(metric, beside, upwards)
     if loss is None:
-        return "not comparable"
+        return _("not comparable")
     if loss == 0:
-        return "the same"
-    word = "worse" if loss > 0 else "better"
+        return _("the same")
     share = abs(loss) * 100
     amount = f"{abs(metric.value - beside.value):.4g}" if math.isinf(share) else f"{share:.3g} %"
-    return f"{amount} {word}"
+    return _("{amount} worse", amount=amount) if loss > 0 else _("{amount} better", amount=amount)
 
 
-def _limit(threshold: Threshold) -> str:
-    return "" if threshold.threshold is None else f", limit {threshold.threshold:.6g}"
+def _limited(said: str, threshold: Threshold) -> str:
+    if threshold.threshold is None:
+        return said
+    limit = f"{threshold.threshold:.6g}"
+    return _("{metric}, limit {limit}", metric=said, limit=limit)
 
 
 def approval_text(request: TransitionRequest, context: CardContext) -> str:
@@ -270,4 +309,6 @@ def approval_text(request: TransitionRequest, context: CardContext) -> str:
     happens = what_approve_does(request)
     if risk is None:
         return sentences(happens, freeze_text(context))
-    return sentences(f"{risk.text.rstrip('.')}.", _("If you approve: {what}", what=happens), freeze_text(context))
+    return sentences(
+        _("{said}.", said=risk.text.rstrip(".")), _("If you approve: {what}", what=happens), freeze_text(context)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.card.fast_track_sentences import checks_text
-from bot.domain.card.outcomes import applied, called_off, lapsed, rejected
+from bot.domain.card.outcomes import applied, called_off, lapsed, outcome_of, rejected
 from bot.domain.card.sentences import WAS_APPROVED, CardContext
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.names import in_one_line
@@ -56,7 +56,7 @@ def decision_text(request: TransitionRequest, context: CardContext) -> str:
     elif request.state is State.CALLED_OFF:
         lines.append(called_off(request, context))
     elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
-        lines.append(f"{_(in_one_line(request.outcome))}.")
+        lines.append(_("{said}.", said=outcome_of(request)))
     if request.kind is Kind.ROLLBACK:
         asker = context.name(request.requester)
         lines.append(_("Asked by {person}. Reason: {reason}", person=asker, reason=in_one_line(request.comment)))
@@ -136,7 +136,7 @@ def evidence_text(request: TransitionRequest) -> str:
 def outcome_text(request: TransitionRequest) -> str:
     """The decision's effect in the registry."""
     if request.state is State.STALE:
-        return _("Not applied: {why}.", why=_(in_one_line(request.outcome)))
+        return _("Not applied: {why}.", why=outcome_of(request))
     return rejected(request) if request.state is State.REJECTED else applied(request)
 
 

@@ -4,42 +4,43 @@ from __future__ import annotations
 
 from bot.domain.card.card import Mark
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, VersionId
-from bot.domain.text import target_label
+from bot.domain.text import target_label, version_name
+from bot.language import N_, _, pgettext
 
 TITLES = {
-    State.COLLECTING: "Collecting evidence",
-    State.PENDING: "Approval needed",
-    State.APPROVED: "Approved, waiting for the registry",
-    State.APPLIED: "Approved",
-    State.REJECTED: "Rejected",
-    State.EXPIRED: "Expired",
-    State.WITHDRAWN: "Withdrawn",
-    State.SUPERSEDED: "Superseded",
-    State.STALE: "Approved, but not applied",
-    State.CALLED_OFF: "Approved, and called off",
+    State.COLLECTING: N_("Collecting evidence"),
+    State.PENDING: N_("Approval needed"),
+    State.APPROVED: N_("Approved, waiting for the registry"),
+    State.APPLIED: N_("Approved"),
+    State.REJECTED: N_("Rejected"),
+    State.EXPIRED: N_("Expired"),
+    State.WITHDRAWN: N_("Withdrawn"),
+    State.SUPERSEDED: N_("Superseded"),
+    State.STALE: N_("Approved, but not applied"),
+    State.CALLED_OFF: N_("Approved, and called off"),
 }
 OBSERVED_TITLES = {
-    State.COLLECTING: "Moved without an approval",
-    State.PENDING: "Moved without an approval",
-    State.APPROVED: "Ratified, waiting for the registry",
-    State.APPLIED: "Ratified",
-    State.REJECTED: "To be put back",
-    State.STALE: "Ratified, but no longer there",
-    State.CALLED_OFF: "Ratified, and called off",
+    State.COLLECTING: N_("Moved without an approval"),
+    State.PENDING: N_("Moved without an approval"),
+    State.APPROVED: N_("Ratified, waiting for the registry"),
+    State.APPLIED: N_("Ratified"),
+    State.REJECTED: N_("To be put back"),
+    State.STALE: N_("Ratified, but no longer there"),
+    State.CALLED_OFF: N_("Ratified, and called off"),
 }
 ROLLBACK_TITLES = {
-    State.PENDING: "Rollback requested",
-    State.APPROVED: "Rollback approved, waiting for the registry",
-    State.APPLIED: "Rolled back",
-    State.REJECTED: "Rollback rejected",
-    State.STALE: "Rollback approved, but not applied",
-    State.CALLED_OFF: "Rollback approved, and called off",
+    State.PENDING: N_("Rollback requested"),
+    State.APPROVED: N_("Rollback approved, waiting for the registry"),
+    State.APPLIED: N_("Rolled back"),
+    State.REJECTED: N_("Rollback rejected"),
+    State.STALE: N_("Rollback approved, but not applied"),
+    State.CALLED_OFF: N_("Rollback approved, and called off"),
 }
 FAST_TRACK_TITLES = {
-    State.APPROVED: "Approved by the fast track, waiting for the registry",
-    State.APPLIED: "Approved by the fast track",
-    State.STALE: "Approved by the fast track, but not applied",
-    State.CALLED_OFF: "Approved by the fast track, and called off",
+    State.APPROVED: N_("Approved by the fast track, waiting for the registry"),
+    State.APPLIED: N_("Approved by the fast track"),
+    State.STALE: N_("Approved by the fast track, but not applied"),
+    State.CALLED_OFF: N_("Approved by the fast track, and called off"),
 }
 KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
 
@@ -51,6 +52,21 @@ MARKS = {
     State.REJECTED: Mark.REFUSED,
     State.STALE: Mark.CARE,
 }
+FROZEN_TITLES = {
+    N_("Approved, waiting for the registry"): N_("Approved, waiting for the freeze to end"),
+    N_("Ratified, waiting for the registry"): N_("Ratified, waiting for the freeze to end"),
+    N_("Rollback approved, waiting for the registry"): N_("Rollback approved, waiting for the freeze to end"),
+    N_("Approved by the fast track, waiting for the registry"): N_(
+        "Approved by the fast track, waiting for the freeze to end"
+    ),
+}
+ROLLED_BACK_TITLES = {
+    N_("Approved"): N_("Approved, and rolled back since"),
+    N_("Ratified"): N_("Ratified, and rolled back since"),
+    N_("Rolled back"): N_("Rolled back, and rolled back since"),
+    N_("Approved by the fast track"): N_("Approved by the fast track, and rolled back since"),
+}
+PUT_BACK = "Put back"
 NAME_SHOWN = 60  # characters of a model's name, and of a target's, in a title
 
 
@@ -59,12 +75,12 @@ def headline(request: TransitionRequest, *, is_rolled_back: bool = False) -> str
     title = title_of(request, is_rolled_back=is_rolled_back)
     version, target = short_version(request.version), _middle_out(target_label(request))
     if request.state is State.PENDING and request.kind is Kind.PROMOTION:
-        return f"{title}: promote {version} to {target}"
-    return f"{title}: {version} → {target}"
+        return _("{title}: promote {version} to {target}", title=title, version=version, target=target)
+    return _("{title}: {version} → {target}", title=title, version=version, target=target)
 
 
 def short_version(version: VersionId) -> str:
-    return _middle_out(str(version))
+    return _middle_out(version_name(version))
 
 
 def _middle_out(text: str) -> str:
@@ -84,22 +100,24 @@ def mark_of(request: TransitionRequest, *, is_rolled_back: bool = False) -> Mark
 def title_of(request: TransitionRequest, *, is_rolled_back: bool = False) -> str:
     """`is_rolled_back`: its version was taken back from the target since, which ends every title of an approval."""
     title = _title_of(request)
-    return f"{title}, and rolled back since" if is_rolled_back and request.state is State.APPLIED else title
+    if title == PUT_BACK:
+        return pgettext("title", "Put back")
+    return _(ROLLED_BACK_TITLES.get(title, title) if is_rolled_back and request.state is State.APPLIED else title)
 
 
 def _title_of(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED and request.state is State.REJECTED and _is_settled_rejection(request):
-        return "Put back" if request.settled_by_us else "Rejected"
+        return PUT_BACK if request.settled_by_us else N_("Rejected")
     if request.state is State.COLLECTING and request.unreadable and request.kind is not Kind.OBSERVED:
-        return "Evidence cannot be read"
+        return N_("Evidence cannot be read")
     if request.renewed:
-        return "Renewed on another card"
+        return N_("Renewed on another card")
     titles = KIND_TITLES[request.kind]
     if request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION:
         titles = titles | FAST_TRACK_TITLES
     title = titles[request.state]
     if request.state is State.APPROVED and request.frozen_until is not None:
-        return title.replace("waiting for the registry", "waiting for the freeze to end")
+        return FROZEN_TITLES.get(title, title)
     return title
 
 

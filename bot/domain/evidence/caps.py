@@ -24,7 +24,10 @@ MOST_PARAMS = 500
 MOST_TAGS = 200
 MOST_METRICS = 1_000
 MOST_DATASETS = 100
-WHAT = (N_("metrics"), N_("data sets"), N_("params"), N_("tags"), N_("description"))  # what `Cut.what` may be
+WHAT = (  # what `Cut.what` may be
+    *(N_("metrics"), N_("data sets"), N_("params"), N_("tags"), N_("description")),
+    *(N_("values of params"), N_("values of tags")),
+)
 DIGEST_SHOWN = 16  # hex digits
 
 Kept = TypeVar("Kept", Metric, DataSet)

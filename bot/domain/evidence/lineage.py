@@ -15,11 +15,11 @@ from enum import StrEnum
 from bot.domain.evidence.dvc_lock import LOCK, Lock
 from bot.domain.model import DataSet, Evidence, Kind, LineageCheck, TransitionRequest
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand, Rule
-from bot.domain.text import counted
 from bot.errors import Refused
-from bot.language import _
+from bot.language import N_, _, from_record, ngettext, recorded, sentences
 
 UNCHECKED, UNKNOWN = "not checked: ", "not known: "  # how the sentences of checks begin that found nothing out
+NO_REMOTE = recorded("lineage", "no git remote is configured")  # or how the reason begins
 NO_LOCK = "the run keeps no lineage/dvc.lock"  # how the sentence begins where nothing was logged
 EVALUATING = frozenset(
     {"eval", "evaluation", "test", "validation", "holdout"}
@@ -29,25 +29,25 @@ TITLES = dict(
     zip(
         LINEAGE_CODES,
         (
-            "run",
-            "finished run",
-            "commit",
-            "clean tree",
-            "dvc.lock",
-            "digest of dvc.lock",
-            "hashes in dvc.lock",
-            "source data",
-            "lock pins the run",
-            "parameters as locked",
-            "metrics",
-            "one version a run",
-            "one version a commit",
-            "commit on the remote",
-            "lock as committed",
-            "commit on main",
-            "environment",
-            "seed",
-            "training data set",
+            N_("run"),
+            N_("finished run"),
+            N_("commit"),
+            N_("clean tree"),
+            N_("dvc.lock"),
+            N_("digest of dvc.lock"),
+            N_("hashes in dvc.lock"),
+            N_("source data"),
+            N_("lock pins the run"),
+            N_("parameters as locked"),
+            N_("metrics"),
+            N_("one version a run"),
+            N_("one version a commit"),
+            N_("commit on the remote"),
+            N_("lock as committed"),
+            N_("commit on main"),
+            N_("environment"),
+            N_("seed"),
+            N_("training data set"),
         ),
         strict=True,
     )
@@ -56,11 +56,11 @@ TITLES = dict(
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a complete lineage; `fix` says what to do when it is missing."""
+    """One part of a complete lineage; `gap` says that it is missing, and what to do."""
 
     name: str
     is_there: Callable[[Evidence], bool]
-    fix: str
+    gap: str
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Provenance:
     same_commit: tuple[str, ...] = ()
     main: str = "main"
     mirrored: Mirrored | None = None
-    not_mirrored: str = "no git remote is configured"
+    not_mirrored: str = NO_REMOTE
 
 
 def run_named_in(text: str) -> str:
@@ -158,9 +158,9 @@ def run_named_in(text: str) -> str:
 class CheckState(StrEnum):
     """What is known of one check, in the one word that card, page, terminal, digest and refusals use for it."""
 
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_CHECKED = "not checked"
+    PASSED = N_("passed")
+    FAILED = N_("failed")
+    NOT_CHECKED = N_("not checked")
 
 
 def state_of(check: LineageCheck) -> CheckState:
@@ -170,23 +170,51 @@ def state_of(check: LineageCheck) -> CheckState:
     return CheckState.NOT_CHECKED if check.sentence.startswith((UNCHECKED, UNKNOWN)) else CheckState.FAILED
 
 
+def title_text(check: LineageCheck) -> str:
+    """The title and the state of one check, for a card."""
+    return _("{check} ({state})", check=_(TITLES[check.code]), state=_(state_of(check)))
+
+
 def check_text(check: LineageCheck) -> str:
     """The state and the sentence of one check."""
-    said = check.sentence.removeprefix(UNCHECKED)
-    return f"{state_of(check)}: {said}"
+    return _("{state}: {said}", state=_(state_of(check)), said=from_record(said_of(check)))
+
+
+def said_of(check: LineageCheck) -> str:
+    return check.sentence.removeprefix(UNCHECKED)
 
 
 def checks_text(checks: Sequence[LineageCheck]) -> str:
     """How many of the checks are in each state: "16 of 19 lineage checks passed, 1 failed, 2 not checked"."""
     found = Counter(map(state_of, checks))
-    others = [f"{found[state]} {state}" for state in (CheckState.FAILED, CheckState.NOT_CHECKED) if found[state]]
-    return ", ".join((f"{found[CheckState.PASSED]} of {counted(len(checks), 'lineage check')} passed", *others))
+    parts = [
+        ngettext(
+            "{passed} of {count} lineage check passed",
+            "{passed} of {count} lineage checks passed",
+            len(checks),
+            passed=found[CheckState.PASSED],
+        )
+    ]
+    if found[CheckState.FAILED]:
+        parts.append(ngettext("{count} failed", "{count} failed", found[CheckState.FAILED]))
+    if found[CheckState.NOT_CHECKED]:
+        parts.append(ngettext("{count} not checked", "{count} not checked", found[CheckState.NOT_CHECKED]))
+    return ", ".join(parts)
 
 
 def missing(evidence: Evidence) -> tuple[str, ...]:
-    """One sentence for each missing part and each failed check that the rule requires; empty when the lineage is complete."""
-    gaps = (f"there is no {part.name}: {part.fix}" for part in PARTS if not part.is_there(evidence))
-    return (*gaps, *(f"{check.code} {check_text(check)}" for check in failed(evidence) if check.blocks))
+    """One sentence for each missing part and each failed check that the rule requires; empty when the lineage is complete.
+
+    For the ledger, so in English.
+    """
+    gaps = (part.gap for part in PARTS if not part.is_there(evidence))
+    return (*gaps, *(_recorded(check) for check in failed(evidence) if check.blocks))
+
+
+def _recorded(check: LineageCheck) -> str:
+    if state_of(check) is CheckState.FAILED:
+        return recorded("lineage", "{code} failed: {why}", code=check.code, why=said_of(check))
+    return recorded("lineage", "{code} not checked: {why}", code=check.code, why=said_of(check))
 
 
 def failed(evidence: Evidence) -> tuple[LineageCheck, ...]:
@@ -211,7 +239,7 @@ def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
     """Raises Refused with what is wrong."""
     found = in_the_way(request, rule)
     if found:
-        told = " ".join(f"{check.code} {check_text(check)}" for check in found)
+        told = sentences(*(_("{check} {said}", check=check.code, said=check_text(check)) for check in found))
         raise Refused(_("the rule approves nothing of such lineage, so it can only be rejected. {checks}", checks=told))
 
 
@@ -230,17 +258,33 @@ def was_trained_on(data_set: DataSet) -> bool:
 
 
 PARTS = (
-    Part("run", lambda evidence: bool(evidence.run_id), "register the version from the run that trained it"),
     Part(
-        "commit",
+        N_("run"),
+        lambda evidence: bool(evidence.run_id),
+        recorded("lineage", "there is no run: register the version from the run that trained it"),
+    ),
+    Part(
+        N_("commit"),
         lambda evidence: bool(evidence.commit),
-        "train from a git checkout, so that the run is tagged with its commit",
+        recorded("lineage", "there is no commit: train from a git checkout, so that the run is tagged with its commit"),
     ),
     Part(
-        "training data set with a digest",
+        N_("training data set with a digest"),
         _names_its_training_data,
-        "log what the version was trained on as an input of the run, with the context training",
+        recorded(
+            "lineage",
+            "there is no training data set with a digest: "
+            "log what the version was trained on as an input of the run, with the context training",
+        ),
     ),
-    Part("author", lambda evidence: bool(evidence.author), "train under a user name that the run is tagged with"),
-    Part("parameter", lambda evidence: bool(evidence.params), "log the parameters of the training on the run"),
+    Part(
+        N_("author"),
+        lambda evidence: bool(evidence.author),
+        recorded("lineage", "there is no author: train under a user name that the run is tagged with"),
+    ),
+    Part(
+        N_("parameter"),
+        lambda evidence: bool(evidence.params),
+        recorded("lineage", "there is no parameter: log the parameters of the training on the run"),
+    ),
 )

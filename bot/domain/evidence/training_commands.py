@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from posixpath import dirname
 from shlex import quote
 
+from bot.language import recorded
+
 READABLE = re.compile(r"[\w.+@][\w.+@ /-]{0,200}")
 
 
@@ -29,18 +31,22 @@ class Commands:
         """Ends a list of commands; empty for a pipeline in the repository's root."""
         if not self.folder:
             return ""
-        return " (in the repository's root)" if self._can_be_printed else " (in the folder of dvc.lock)"
+        if self._can_be_printed:
+            return recorded("lineage", " (in the repository's root)")
+        return recorded("lineage", " (in the folder of dvc.lock)")
 
     @property
     def register(self) -> str:
         option = f" --lock-dir {quote(self.folder)}" if self.folder and self._can_be_printed else ""
-        return f"`countersign register{option}`{self.where}"
+        return f"`countersign register{option}`"
 
     @property
     def train_again(self) -> str:
         """A frozen stage runs only when it is unfrozen, and dvc.yaml says so, which is committed before the training."""
-        first = f"{self.dvc('unfreeze', *self.frozen)}, commit, " if self.frozen else ""
-        return f"{first}{self.dvc('repro', '--force')}"
+        train = self.dvc("repro", "--force")
+        if not self.frozen:
+            return train
+        return recorded("lineage", "{first}, commit, {then}", first=self.dvc("unfreeze", *self.frozen), then=train)
 
     def dvc(self, *words: str) -> str:
         into = ("--cd", self.folder) if self.folder and self._can_be_printed else ()

@@ -8,6 +8,7 @@ from bot.domain.model import State, TargetKind, VersionId
 from bot.domain.registry.custody import custody_of, is_waiting, may_hold, way_back_from
 from bot.domain.registry.facts import Facts, Handling, Intent, copies_of, was_put_back_by_rule, when
 from bot.domain.registry.steps import Ask, How, Nothing, PutBack, Report, Restore, Resume, Settle, Step
+from bot.language import recorded
 
 ROUNDS = 3  # put-backs by rule of one place within WITHIN, before people are called
 WITHIN = timedelta(days=1)
@@ -53,12 +54,22 @@ def _by_rule(version: VersionId, facts: Facts, now: datetime) -> Step:
     lawful = way_back_from(version, facts)
     if _is_spent(facts, now):
         return Ask(
-            f"the rule has put something back here {ROUNDS} times within a day, so Countersign stops and people decide"
+            recorded(
+                "outcome",
+                "the rule has put something back here {count} times within a day, so Countersign stops and people decide",
+                count=ROUNDS,
+            )
         )
     if facts.target.kind is TargetKind.MODEL:
         return PutBack(version, None, How.DENY)
     if lawful is not None and lawful not in facts.there:
-        return Ask(f"it cannot go back to {lawful}, which is no longer in the registry, so people decide")
+        return Ask(
+            recorded(
+                "outcome",
+                "it cannot go back to {version}, which is no longer in the registry, so people decide",
+                version=str(lawful),
+            )
+        )
     return PutBack(version, lawful, How.MOVE)
 
 

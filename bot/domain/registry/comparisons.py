@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.custody import custody_of
 from bot.domain.registry.facts import Facts, copies_of
+from bot.language import recorded
 
 
 def compared_with(request: TransitionRequest) -> VersionId | None:
@@ -25,8 +26,28 @@ def other_holders(request: TransitionRequest, facts: Facts) -> tuple[VersionId, 
 
 def changed_hands(request: TransitionRequest, now: VersionId | None) -> str:
     """Says that `now` holds the target, and who held it when the evidence was frozen."""
-    was, is_now = (str(holder) if holder else "unassigned" for holder in (compared_with(request), now))
-    return f"{request.target} changed from {was} to {is_now} after the evidence of this request was frozen"
+    target, before = str(request.target), compared_with(request)
+    if before is None:
+        return recorded(
+            "outcome",
+            "{target} changed from unassigned to {after} after the evidence of this request was frozen",
+            target=target,
+            after=str(now),
+        )
+    if now is None:
+        return recorded(
+            "outcome",
+            "{target} changed from {before} to unassigned after the evidence of this request was frozen",
+            target=target,
+            before=str(before),
+        )
+    return recorded(
+        "outcome",
+        "{target} changed from {before} to {after} after the evidence of this request was frozen",
+        target=target,
+        before=str(before),
+        after=str(now),
+    )
 
 
 def lawful_there(facts: Facts) -> VersionId | None:
@@ -61,8 +82,28 @@ def _compares_with_another(request: TransitionRequest, lawful: VersionId | None)
     before = champion.version if champion else None
     if before == lawful:
         return ""
-    was, is_now = (f"{one}" if one else "no version" for one in (before, lawful))
-    return f"{is_now} is approved for {request.target} now; when the evidence was frozen it was {was}"
+    target = str(request.target)
+    if before is None:
+        return recorded(
+            "outcome",
+            "{after} is approved for {target} now; when the evidence was frozen it was no version",
+            after=str(lawful),
+            target=target,
+        )
+    if lawful is None:
+        return recorded(
+            "outcome",
+            "no version is approved for {target} now; when the evidence was frozen it was {before}",
+            target=target,
+            before=str(before),
+        )
+    return recorded(
+        "outcome",
+        "{after} is approved for {target} now; when the evidence was frozen it was {before}",
+        after=str(lawful),
+        target=target,
+        before=str(before),
+    )
 
 
 def _why_overtaken(request: TransitionRequest, facts: Facts) -> str:

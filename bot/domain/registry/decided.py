@@ -20,6 +20,7 @@ from bot.domain.registry.steps import (
     Step,
     Wait,
 )
+from bot.language import recorded
 
 
 def next_step(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
@@ -38,10 +39,16 @@ def next_step(request: TransitionRequest, facts: Facts, guard: Guard | None) -> 
 def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
     newer = _approved_later(request, facts)
     if request.version not in facts.there:
-        return GoStale(f"{request.version} was deleted, or deleted and created again", StaleCause.TARGET, reopen=False)
+        gone = recorded("outcome", "{version} was deleted, or deleted and created again", version=str(request.version))
+        return GoStale(gone, StaleCause.TARGET, reopen=False)
     if newer is not None:
         return GoStale(
-            f"{newer.version} was approved for {request.target} later and takes its place",
+            recorded(
+                "outcome",
+                "{version} was approved for {target} later and takes its place",
+                version=str(newer.version),
+                target=str(request.target),
+            ),
             StaleCause.OVERTAKEN,
             reopen=False,
         )
@@ -51,7 +58,12 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
     now_held, expected = newest(others), compared_with(request)
     if intent is not None and not arrived and _number(now_held) != intent.from_version:
         return GoStale(
-            f"{request.target} was moved by somebody else while Countersign was moving it", StaleCause.TARGET
+            recorded(
+                "outcome",
+                "{target} was moved by somebody else while Countersign was moving it",
+                target=str(request.target),
+            ),
+            StaleCause.TARGET,
         )
     is_ours = intent is not None and arrived
     is_there_alone = arrived and not others
@@ -71,7 +83,13 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
 
 def _ratify(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
     if request.version not in facts.holders:
-        return GoStale(f"{request.version} no longer holds {request.target}", StaleCause.TARGET, reopen=False)
+        gone = recorded(
+            "outcome",
+            "{version} no longer holds {target}",
+            version=str(request.version),
+            target=str(request.target),
+        )
+        return GoStale(gone, StaleCause.TARGET, reopen=False)
     if guard is None:
         return CheckGuard()
     return GoStale(guard.objection, guard.cause) if guard.objection else Settle(moved=False)

@@ -71,11 +71,10 @@ from bot.domain.request.voting import check_may_cast as check_may_cast
 from bot.domain.request.voting import check_may_vote as check_may_vote
 from bot.domain.request.voting import wants_reason as wants_reason
 from bot.errors import Refused
-from bot.language import N_, _
+from bot.language import _, recorded
 
 FAR_AHEAD = timedelta(days=365)
 REASONS_TOLD = 5
-UNDECIDED = N_("nobody decided in time")
 
 
 def freeze_evidence(
@@ -220,8 +219,15 @@ def withdraw(request: TransitionRequest, reason: str, at: datetime) -> list[Even
 def expire(request: TransitionRequest, at: datetime) -> list[Event]:
     if not request.state.is_open or request.expires_at is None or at < request.expires_at:
         return []
-    why = f"its evidence could not be read in time: {request.unreadable[-1]}" if request.unreadable else UNDECIDED
-    return [RequestExpired(at, request.id, f"{why.rstrip('.')}. Ask again when it is still wanted")]
+    if not request.unreadable:
+        said = recorded("outcome", "nobody decided in time. Ask again when it is still wanted")
+    else:
+        said = recorded(
+            "outcome",
+            "its evidence could not be read in time: {reason}. Ask again when it is still wanted",
+            reason=request.unreadable[-1].rstrip("."),
+        )
+    return [RequestExpired(at, request.id, said)]
 
 
 def remind(request: TransitionRequest, at: datetime) -> list[Event]:
@@ -268,7 +274,12 @@ def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) 
         return []
     if older.id == newer.id or older.version.version >= newer.version.version:
         return []
-    reason = f"{newer.version} asks for {newer.target} too and is newer"
+    reason = recorded(
+        "outcome",
+        "{version} asks for {target} too and is newer",
+        version=str(newer.version),
+        target=str(newer.target),
+    )
     return [RequestSuperseded(at, older.id, newer.id, reason)]
 
 

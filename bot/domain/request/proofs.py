@@ -14,11 +14,12 @@ from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict,
 from bot.domain.policy.rules import Rule
 from bot.domain.request.fast_track import judge
 from bot.domain.request.quorum import tally, under
+from bot.language import recorded
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)  # of the machines that bind accounts and record votes, at the most
 NOT_ENOUGH = "the votes on record do not meet the rule"
 NOT_JUDGED = "no judgement of the fast track on record approves it"
-NOT_BY_RULE = "the rule does not approve this by itself"
+NOT_BY_RULE = recorded("outcome", "the rule does not approve this by itself")
 NO_REJECTION = "no vote on record rejects it"
 
 

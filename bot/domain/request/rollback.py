@@ -13,6 +13,7 @@ from bot.domain.policy.rules import RollbackBy, Rule
 from bot.domain.registry.facts import is_a_no, when
 from bot.domain.request.content import content_of
 from bot.domain.text import format_utc, target_label
+from bot.language import recorded
 
 FAILED_TAG = "countersign.failed"
 TAG_LIMIT = 5_000  # characters of a value that any MLflow takes; the newest take 100,000: mlflow/utils/validation.py
@@ -78,7 +79,13 @@ def failure_of(version: VersionId, applied: Iterable[TransitionRequest]) -> str:
     if rollback is None or rollback.settled_at is None:
         return ""
     reason = rollback.comment.strip().removesuffix(".")
-    return f"rolled back from {target_label(rollback)} on {format_utc(rollback.settled_at)}: {reason}"
+    return recorded(
+        "outcome",
+        "rolled back from {target} on {when}: {reason}",
+        target=target_label(rollback),
+        when=format_utc(rollback.settled_at),
+        reason=reason,
+    )
 
 
 def failed_tag(version: VersionId, applied: Sequence[TransitionRequest]) -> str:

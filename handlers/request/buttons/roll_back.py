@@ -16,7 +16,7 @@ from bot.domain.request.rollback import (
 )
 from bot.domain.text import target_label, version_name
 from bot.errors import Refused
-from bot.language import _, sentences
+from bot.language import _, from_record, sentences
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -80,7 +80,11 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
             version=str(request.version.version),
             target=target_label(request),
         )
-        why = _("it was {failed}", failed=taken_back) if taken_back else _("use the card of the one that does")
+        why = (
+            _("it was {failed}", failed=from_record(taken_back))
+            if taken_back
+            else _("use the card of the one that does")
+        )
         raise Refused(sentences(gone, why, between=": "))
 
 
