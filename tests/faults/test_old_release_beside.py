@@ -207,8 +207,8 @@ def test_the_old_release_runs_on_while_this_one_migrates_and_what_it_left_is_car
 
     with held_up(old, "worker"):
         ask(beside, other)
-        queued = f"select 1 from procrastinate_jobs where status = 'todo' and args ->> 'request_id' like '%{other}'"
-        eventually(lambda: beside.rows(queued), "a look at the other model is queued")
+        queued = "select 1 from procrastinate_jobs where status = 'todo' and args ->> 'name' = 'sweep_models'"
+        eventually(lambda: beside.rows(queued), "the sweep that finds the other model is queued")
         done = new.run("migrate")
     assert done.returncode == 0, done.stderr
     assert schema_of(beside.url) is Schema.CURRENT
