@@ -217,4 +217,4 @@ def test_an_approval_counts_for_no_version_that_is_another_in_one_thing_only(oth
     result = judge(GateQuery(replace(a_version(), **other), CHAMPION), [claim], now=LATER)
 
     assert not result.allowed
-    assert [reason.why for reason in result.reasons][0] is ReasonCode.NO_APPROVAL
+    assert next(reason.why for reason in result.reasons) is ReasonCode.NO_APPROVAL

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
 
 # Those that take long. None of them is a plugin of pytest, which has to import its plugins itself.
 PACKAGES = (
@@ -59,7 +60,8 @@ def main() -> None:
 
 def _pytest(arguments: list[str], output: str) -> int:
     os.setsid()
-    with open(output, "w") as file:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
+    with Path(output).open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     import pytest
