@@ -226,6 +226,8 @@ def test_the_old_release_runs_on_while_this_one_migrates_and_what_it_left_is_car
     eventually(lambda: len(beside.entries("VoteRefused")) == votes, "what the old release records is refused")
     assert beside.held(model) is None
     old.stop("web")
+    for email, account in (("ana@example.com", "U0ANA000001"), ("ben@example.com", "U0BEN000002")):
+        bind_again(email, account, new)
     new.start("web", "--host", "127.0.0.1")
     eventually(lambda: is_ready(beside.port), "the new web process is ready")
     for name in (model, other):
@@ -235,7 +237,7 @@ def test_the_old_release_runs_on_while_this_one_migrates_and_what_it_left_is_car
     moved = Counter(entry["request_id"] for entry in beside.entries("TargetMoved"))
     assert sorted(moved.values()) == [1, 1]
     tickets = Counter(label for issue in beside.vendors.jira.issues() for label in issue.labels if "-" in label)
-    assert sorted(tickets.values()) == [1, 1]
+    assert set(tickets.values()) == {1}
     audited = new.run("audit", "verify", "--json")
     assert audited.returncode == 0, audited.stdout + audited.stderr
     gate = (
@@ -260,6 +262,13 @@ def test_no_process_of_this_release_starts_before_its_migrations(beside: Beside)
 
     assert {name: done.returncode for name, done in refused.items()} == dict.fromkeys(refused, 2)
     assert all("has the schema of an older release" in done.stderr + done.stdout for done in refused.values())
+
+
+def bind_again(email: str, account: str, new: Release) -> None:
+    """The old web process bound it when its owner first pressed, and wrote no entry into the ledger, so no vote of it is proven."""
+    for words in (("people", "unbind", email), ("people", "bind", email, account)):
+        done = new.run(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def ask(beside: Beside, model: str) -> None:
