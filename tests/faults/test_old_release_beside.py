@@ -231,8 +231,8 @@ def test_the_old_release_runs_on_while_this_one_migrates_and_what_it_left_is_car
     new.start("web", "--host", "127.0.0.1")
     eventually(lambda: is_ready(beside.port), "the new web process is ready")
     for name in (model, other):
-        eventually(lambda name=name: beside.press(name), f"people decide about {name}")  # type: ignore[misc]
-        eventually(lambda name=name: beside.held(name) == "1", f"{name} is promoted")  # type: ignore[misc]
+        # A fresh request may follow the one whose vote was refused, so the last card counts.
+        eventually(lambda name=name: beside.press(name) and beside.held(name) == "1", f"people promote {name}")  # type: ignore[misc]
 
     moved = Counter(entry["request_id"] for entry in beside.entries("TargetMoved"))
     assert sorted(moved.values()) == [1, 1]
