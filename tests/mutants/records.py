@@ -27,7 +27,9 @@ MUTANTS = (
         "handlers/request/casting.py",
         "    if click.signed is not None and not tx.signed_requests.keep(click.signed, request.id, kept):\n",
         ("    if click.signed is not None and tx.signed_requests.keep(click.signed, request.id, kept) is None:\n"),
-        ("tests/e2e/attestation/test_vote_proofs.py::test_one_signed_request_makes_one_vote",),
+        (
+            "tests/e2e/attestation/test_vote_proofs.py::test_a_click_that_slack_sends_twice_makes_no_second_vote_when_the_first_was_refused",
+        ),
     ),
     Mutant(
         "ticket opened without a look",
