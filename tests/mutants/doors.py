@@ -35,14 +35,6 @@ MUTANTS = (
         ("tests/clients/jira/test_texts.py::test_what_is_not_to_be_believed_is_rejected_with_its_reason",),
     ),
     Mutant(
-        "Slack's signature not checked",
-        "anyone can press a button as anyone, and an old click can be sent again",
-        "bot/app.py",
-        "        ssl_check_enabled=False,",
-        "        request_verification_enabled=False,\n        ssl_check_enabled=False,",
-        ("tests/faults/test_unbelievable_requests.py::test_a_real_press_counts_only_with_slacks_signature_of_now",),
-    ),
-    Mutant(
         "kept click not verified",
         "a vote is signed whatever signature the kept request has",
         "bot/clients/slack/signed_requests.py",
