@@ -18,7 +18,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security site attack fuzz bench compat pictures first-card reference messages dist sbom audit deploy-check \
+.PHONY: demo test proofs quick check model mutants sim style types contracts security site attack fuzz bench compat pictures first-card reference messages dist sbom audit deploy-check \
 	format clean
 
 demo: $(STAMP)
@@ -64,6 +64,10 @@ site:
 model: $(STAMP)
 	$(BIN)/python -m tests.model $(ARGS)
 	$(BIN)/python -m tests.model --mutants
+
+# Small bugs planted in a copy of the product, each of which a named test must notice; some fifteen minutes. ARGS="--only gate", "--list".
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 # A nightly run is `make sim SEEDS=2000`; a seed that fails is shown by `python -m tests.sim --seed N --trace`.
 SEEDS ?= 200

@@ -36,6 +36,7 @@ from bot.database import embedded
 from bot.database.connect import create_engine
 from bot.domain.workspaces import DEFAULT, Registry
 from bot.engine.jobs import Jobs
+from bot.engine.sweeper import Timing
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
 from bot.language.catalogues import read_catalogues
 from bot.links import KEY_FILE, links_for, make_link_key
@@ -77,7 +78,8 @@ def database_url(settings: Settings) -> str:
 def build_services(settings: Settings, url: str, signer: Signer | None = None) -> Services:
     """Only the worker passes a `signer`; without one these services cannot sign."""
     clock = SystemClock()
-    store = Store(create_engine(url), Jobs(url, urgency=handlers.URGENCY), clock, handlers.ON, read_policy)
+    jobs = Jobs(url, timing=Timing(keep_done=settings.keep_jobs), urgency=handlers.URGENCY)
+    store = Store(create_engine(url), jobs, clock, handlers.ON, read_policy)
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
     registries = registries_of(settings, lambda: store.policy().registries)
     notifier = _notifier(settings)

@@ -214,6 +214,10 @@ class NoDatabase(NotReady):
     """There is no database to work with; the text says how to get one."""
 
 
+class WrongSchema(NotReady):
+    """The database is of another release than this one; the text says which, and what to do."""
+
+
 class AlreadyRunning(NotReady):
     """Another process already does this here; the text says which."""
 

@@ -20,7 +20,7 @@ from bot.commands.output import terminal
 from bot.commands.output.text import readable
 from bot.database.embedded import NoDatabase
 from bot.domain.workspaces import DEFAULT, Workspace
-from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, without_retries
+from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, WrongSchema, without_retries
 from bot.services import Services
 from config.policy import PolicyMistakes
 from config.settings import Need, Settings, read_settings
@@ -82,7 +82,7 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (InvalidSettings, NoDatabase) as mistake:
             raise Mistake("\n".join(filter(None, (str(mistake), _file_not_loaded())))) from None
-        except (PolicyMistakes, AlreadyRunning) as mistake:
+        except (PolicyMistakes, AlreadyRunning, WrongSchema) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
             why = str(getattr(trouble, "orig", trouble)).splitlines()[0]
@@ -118,16 +118,19 @@ def settings_for(*needs: Need) -> Settings:
 
 @contextmanager
 def services_for(*needs: Need, as_owner: bool = False) -> Iterator[Services]:
-    """`as_owner`: as the owner of the tables, for what the bot's own role may not write."""
+    """`as_owner`: as the owner of the tables, for what the bot's own role may not write. Raises WrongSchema."""
     from bot.app import (
         build_services,
         database_url,
         quieten_vendors,
     )  # imported here, so that other commands do not load Bolt and Flask
+    from bot.database.schema import check_schema
 
     quieten_vendors()
     settings = settings_for(*needs)
-    services = build_services(settings, owner_url(settings) if as_owner else database_url(settings))
+    url = owner_url(settings) if as_owner else database_url(settings)
+    check_schema(url)
+    services = build_services(settings, url)
     try:
         yield services
     finally:

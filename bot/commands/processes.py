@@ -227,6 +227,7 @@ def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = cli
     from bot.app import build_services, quieten_vendors
     from bot.database.backup import check_finished
     from bot.database.connect import migrate as migrate_schema
+    from bot.database.schema import check_not_newer
     from bot.store.web.search import refill
     from handlers.ledger.old_records import list_old_records
     from handlers.policy.activation import activate_policy
@@ -234,6 +235,7 @@ def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = cli
     quieten_vendors()
     text = policy_text_of(settings.policy_path)
     check_finished(url)
+    check_not_newer(url)
     migrate_schema(url)
     _keep_roles_apart(settings, say)
     services = build_services(settings, url)
@@ -267,7 +269,9 @@ def _keep_roles_apart(settings: Settings, say: Callable[[str], object]) -> None:
 
 
 def _database_of(settings: Settings) -> str:
-    """The address that a process works with. Raises NoDatabase when there is none, or when a restore was cut short in it.
+    """The address that a process works with.
+
+    Raises NoDatabase when there is none, or when a restore was cut short in it, and WrongSchema when another release has made it.
 
     One that does not answer yet is for the process to wait for.
     """
@@ -275,10 +279,12 @@ def _database_of(settings: Settings) -> str:
 
     from bot.app import database_url
     from bot.database.backup import check_finished
+    from bot.database.schema import check_schema
 
     url = database_url(settings)
     try:
         check_finished(url)
+        check_schema(url)
     except OperationalError as trouble:
         log.warning("database_does_not_answer", why=str(trouble))
     return url

@@ -15,8 +15,6 @@ import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.exc import InvalidatePoolError
 
@@ -97,13 +95,6 @@ def migrate(url: str) -> None:
         config = alembic_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def pending_migrations(url: str) -> bool:
-    """True when the database lacks revisions of this release."""
-    with _unpooled(url).connect() as connection:
-        applied = MigrationContext.configure(connection).get_current_heads()
-    return set(ScriptDirectory.from_config(alembic_config()).get_heads()) != set(applied)
 
 
 def _limited(connection: psycopg.Connection[tuple[Any, ...]]) -> psycopg.Connection[tuple[Any, ...]]:

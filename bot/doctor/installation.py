@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
 from bot.clients.signers import read_signer
-from bot.database.connect import pending_migrations
+from bot.database.schema import needs_migrate
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
@@ -34,7 +34,7 @@ def database_answers(world: World) -> Findings:
         version = connection.execute(sa.text("show server_version")).scalar_one()
     kind = "DATABASE_URL" if world.settings.database_url.get_secret_value() else "embedded"
     yield fine("database", f"PostgreSQL {version} answers ({kind})")
-    if pending_migrations(world.database_url):
+    if needs_migrate(world.database_url):
         yield failure("schema", "is not the one that this version of Countersign needs", "run `countersign migrate`")
     else:
         yield fine("schema", "up to date")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.engine.attempts import Attempts
 
 CLEAN_EVERY = 3600.0  # seconds
+AT_ONCE = 50_000  # jobs deleted in one statement; the next round goes on when there are more
 
 # The queueing lock goes too: the same `once` job may have been deferred meanwhile, and only one with the lock may wait.
 BACK_TO_ITS_LANE = """
@@ -50,9 +51,10 @@ CLEAN = """
     delete from procrastinate_jobs where id in (
       select id from procrastinate_jobs as old where status in ('succeeded', 'cancelled', 'aborted') and not exists (
         select 1 from procrastinate_events where job_id = old.id and at > now() - %s::interval)
-      limit 50000)
-    returning id)
-  delete from job_errors using gone where job_id = gone.id
+      limit %s)
+    returning id),
+  errors as (delete from job_errors using gone where job_id = gone.id)
+  select count(*) from gone
 """
 
 log = structlog.get_logger()
@@ -144,8 +146,12 @@ class Sweeper(threading.Thread):
 
     def _clean(self, connection: psycopg.Connection[Any]) -> None:
         if time.monotonic() - self._last_clean >= CLEAN_EVERY:
-            connection.execute(CLEAN, (self._timing.keep_done,))
-            self._last_clean = time.monotonic()
+            row = connection.execute(CLEAN, (self._timing.keep_done, AT_ONCE)).fetchone()
+            deleted = row[0] if row else 0
+            if deleted:
+                log.info("finished jobs deleted", jobs=deleted, older_than_days=self._timing.keep_done.days)
+            if deleted < AT_ONCE:
+                self._last_clean = time.monotonic()
 
 
 def _tell(event: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.events import SIGNATURES
+from bot.domain.model import State
 from bot.store import tables
 
 
@@ -67,6 +68,13 @@ class ReadingRows:
 
     def forget(self, request_id: str) -> None:
         self._connection.execute(sa.delete(tables.readings).where(tables.readings.c.request_id == request_id))
+
+    def forget_ended(self) -> int:
+        """Of requests that ended while their files were read; returns how many."""
+        rows = tables.requests.c
+        reads = sa.select(rows.id).where(rows.state == State.COLLECTING)
+        ended = sa.delete(tables.readings).where(tables.readings.c.request_id.not_in(reads))
+        return self._connection.execute(ended).rowcount
 
 
 class EvidenceRows:

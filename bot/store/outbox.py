@@ -80,14 +80,17 @@ class OutboxRows:
         row = tick.on_conflict_do_update(index_elements=["kind", "period"], set_={"at": now}, where=is_new)
         return self.connection.execute(row.returning(clock_ticks.c.kind)).first() is not None
 
-    def prune(self, now: datetime) -> None:
-        """Deletes deliveries and ticks older than a week, and sendings and intents that were completed 90 days ago."""
+    def prune(self, now: datetime) -> dict[str, int]:
+        """Deletes deliveries and ticks older than a week, and sendings and intents that were completed 90 days ago; returns how many."""
         kept_since, before = now - DELIVERIES_KEPT, now - SENDINGS_KEPT
-        self.connection.execute(sa.delete(deliveries).where(deliveries.c.at < kept_since))
-        self.connection.execute(sa.delete(clock_ticks).where(clock_ticks.c.at < kept_since))
         of_a_digest = sendings.c.key.contains("digest")
-        self.connection.execute(sa.delete(sendings).where(sendings.c.done_at < before, ~of_a_digest))
-        self.connection.execute(sa.delete(intents).where(intents.c.done_at < before))
+        old = {
+            deliveries: sa.delete(deliveries).where(deliveries.c.at < kept_since),
+            clock_ticks: sa.delete(clock_ticks).where(clock_ticks.c.at < kept_since),
+            sendings: sa.delete(sendings).where(sendings.c.done_at < before, ~of_a_digest),
+            intents: sa.delete(intents).where(intents.c.done_at < before),
+        }
+        return {table.name: self.connection.execute(statement).rowcount for table, statement in old.items()}
 
 
 class SentRows:

@@ -166,10 +166,10 @@ class PasskeyRows:
         rows = tables.pending_enrolments
         self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at, credential=credential))
 
-    def forget_enrolments(self, until: datetime) -> None:
-        """Those that expired before `until`."""
+    def forget_enrolments(self, until: datetime) -> int:
+        """Those that expired before `until`; returns how many."""
         rows = tables.pending_enrolments
-        self._connection.execute(sa.delete(rows).where(rows.c.expires_at < until))
+        return self._connection.execute(sa.delete(rows).where(rows.c.expires_at < until)).rowcount
 
     # Messages that ask others to confirm a passkey
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib.resources import files
@@ -131,6 +132,9 @@ class Settings(BaseModel):
     smtp_url: Annotated[SecretStr, BeforeValidator(values.smtp_url)] = Field(UNSET, alias="SMTP_URL")
     host: Annotated[str, BeforeValidator(values.host)] = Field("", alias="COUNTERSIGN_HOST")
     log_format: Annotated[str, AfterValidator(values.log_format)] = Field("", alias="COUNTERSIGN_LOG_FORMAT")
+    keep_jobs: Annotated[timedelta, BeforeValidator(values.days)] = Field(
+        timedelta(days=7), alias="COUNTERSIGN_KEEP_JOBS"
+    )
     proxies: Annotated[tuple[values.Network, ...], BeforeValidator(values.networks)] = Field(
         (), alias="COUNTERSIGN_PROXIES"
     )

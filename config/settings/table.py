@@ -131,6 +131,12 @@ SETTINGS: tuple[Setting, ...] = (
         "json",
     ),
     Setting(
+        "COUNTERSIGN_KEEP_JOBS",
+        "how long the worker keeps finished jobs and their errors; parked ones stay until someone replays or drops them",
+        "7d",
+        "30d",
+    ),
+    Setting(
         "COUNTERSIGN_PROXIES",
         "addresses or networks of the reverse proxies in front; their X-Forwarded-For names the client whose turn it is",
         "none: each address that connects is one client",

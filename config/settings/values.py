@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
@@ -21,6 +22,8 @@ KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
 HIGHEST_PORT = 65535
 LOOPBACK = "127.0.0.1"
 LOG_FORMATS = ("json", "text")
+DAYS = re.compile(r"[0-9]{1,4}d")
+MOST_DAYS = 3_650
 Network = IPv4Network | IPv6Network
 SENDER = re.compile(r"[!-~]+@[!-~]+")
 ESCAPES = "Write a / # or ? within a password as %2F, %23 or %3F"
@@ -322,6 +325,14 @@ def log_format(text: str) -> str:
     if text and text not in LOG_FORMATS:
         raise ValueError("is no format of log lines. Write json or text, or unset it")
     return text
+
+
+def days(text: str) -> timedelta:
+    """As 30d. At least one: an operator looks at yesterday's jobs when something went wrong in the night."""
+    number = int(text[:-1]) if DAYS.fullmatch(text) else 0
+    if not 1 <= number <= MOST_DAYS:
+        raise ValueError(f"is not a number of days from 1d to {MOST_DAYS}d. Write one such as 7d")
+    return timedelta(days=number)
 
 
 def host_and_port(text: str) -> tuple[str, int]:

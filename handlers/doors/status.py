@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from prometheus_client import generate_latest
 
 from bot import metrics
-from bot.database.connect import pending_migrations
+from bot.database.schema import needs_migrate
 from bot.errors import Rejected
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -25,7 +25,7 @@ def probes(s: Services, url: str) -> Blueprint:
         """Whether this process can record what it is sent; the details are on METRICS_PORT."""
         with s.store.transaction() as tx:
             ready = tx.policies.digest() is not None
-        ready = ready and not pending_migrations(url)
+        ready = ready and not needs_migrate(url)
         return {"ready": ready}, READY if ready else NOT_READY
 
     @door.get("/metrics")
@@ -44,7 +44,7 @@ def status(s: Services, url: str, owed: Callable[[Transaction], Sequence[str]]) 
     @door.get("/readyz")
     def readyz() -> tuple[dict[str, object], int]:
         """Ready when the database answers, its schema matches this release, and a policy is in force."""
-        pending = pending_migrations(url)
+        pending = needs_migrate(url)
         with s.store.transaction() as tx:
             policy = tx.policies.digest()
             undelivered = [] if pending else list(owed(tx))

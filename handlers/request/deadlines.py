@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
+
 from bot.domain.card.request_card import reminder_card
 from bot.domain.events import Event
 from bot.domain.model import State, TransitionRequest
@@ -15,12 +17,14 @@ from bot.domain.request.opening import waits_since
 from bot.engine.lanes import FollowUp, Lane, lane_of
 from bot.services import Services
 from bot.store.transaction import Transaction
+from bot.store.web.sessions import SessionRows
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
 from handlers.request.askers import are_looked_up, void_votes_of_askers
 
+log = structlog.get_logger()
 SYNC_CARD = FollowUp("sync_card", Lane.SLACK)
 
 
@@ -126,8 +130,13 @@ def expire_requests(_: str, s: Services) -> None:
 
 
 def prune(_: str, s: Services) -> None:
-    """Deletes delivery ids and clock periods after a week, and pages for passkeys once they have ended. The ledger is kept."""
+    """Deletes rows that nothing needs any more, and logs how many: delivery ids, clock periods, what was sent, ended sessions and pages."""
+    now = s.clock.now()
     with s.store.transaction() as tx:
-        tx.outbox.prune(s.clock.now())
+        deleted = tx.outbox.prune(now)
         tx.pace.prune()
-        tx.passkeys.forget_enrolments(s.clock.now())
+        deleted["pending_enrolments"] = tx.passkeys.forget_enrolments(now)
+        deleted["web_sessions"] = SessionRows(tx.connection).forget_ended(now)
+        deleted["readings"] = tx.readings.forget_ended()
+    if any(deleted.values()):
+        log.info("old_rows_deleted", **deleted)

@@ -54,6 +54,16 @@ def test_a_policy_below_the_current_directory_comes_before_the_example(
     assert settings.policy_path == Path("config/policy.yaml")
 
 
+@pytest.mark.parametrize("written", ["0d", "7", "12h", "-7d", "3651d", "99999d", "a week"])
+def test_finished_jobs_are_kept_for_whole_days(written: str) -> None:
+    kept = [read_settings(given, NOTHING).keep_jobs.days for given in ({}, {"COUNTERSIGN_KEEP_JOBS": "30d"})]
+
+    (mistake,) = mistakes_of({"COUNTERSIGN_KEEP_JOBS": written})
+
+    assert kept == [7, 30]
+    assert mistake == "COUNTERSIGN_KEEP_JOBS is not a number of days from 1d to 3650d. Write one such as 7d."
+
+
 def test_a_policy_that_is_named_comes_before_all() -> None:
     settings = read_settings({"COUNTERSIGN_POLICY": "/etc/countersign/policy.yaml"}, NOTHING)
 

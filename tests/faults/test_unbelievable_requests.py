@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from bot import metrics
-from tests.fixtures.installation import Installation
+from tests.fixtures.installation import CHANNEL, Installation
 
 CLICK = urlencode({"payload": json.dumps({"type": "block_actions"})})
 TIMESTAMP = "X-Slack-Request-Timestamp"
@@ -66,6 +66,25 @@ def test_a_request_that_slack_did_not_sign_is_refused(installation: Installation
     assert said == {name: (status, reason) for name, (_, status, reason) in BAD_HEADERS.items()}
     for reason, before in counted.items():
         assert rejections(reason) == before + sum(reason == expected for _, _, expected in BAD_HEADERS.values())
+
+
+def test_a_real_press_counts_only_with_slacks_signature_of_now(installation: Installation) -> None:
+    """Bolt answers 401 to a body without a person too, so only a whole one shows that the signature is checked."""
+    installation.sweep()
+    request = installation.asked()
+    press = installation.slack.click_payload("ana", CHANNEL, installation.card(request).ts, "approve")
+    body = urlencode({"payload": json.dumps(press)})
+
+    forged = [
+        installation.slack.post_signed(body, **BAD_HEADERS[how][0])  # type: ignore[arg-type]
+        for how in ("another secret", "a timestamp of long ago")
+    ]
+    cast_before = installation.reread(request).votes
+    real = installation.slack.post_signed(body)
+
+    assert [answer.status for answer in forged] == [401, 401]
+    assert cast_before == ()
+    assert (real.status, len(installation.reread(request).votes)) == (200, 1)
 
 
 def test_a_body_that_cannot_be_read_is_refused(installation: Installation) -> None:

@@ -6,6 +6,7 @@ import copy
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -205,3 +206,15 @@ def test_an_alias_or_a_stage_is_its_own_target_unless_another_is_said(text: str,
 
     assert str(wanted.target(None)) == target
     assert str(wanted.target("model:prod.bike")) == "model:prod.bike"
+
+
+@pytest.mark.parametrize(
+    "other", [{"workspace": "eu/team-a"}, {"model": "taxi-demand"}, {"version": 8}, {"created": LATER}], ids=str
+)
+def test_an_approval_counts_for_no_version_that_is_another_in_one_thing_only(other: dict[str, Any]) -> None:
+    claim = read_claim(statement(), "The tag")
+
+    result = judge(GateQuery(replace(a_version(), **other), CHAMPION), [claim], now=LATER)
+
+    assert not result.allowed
+    assert next(reason.why for reason in result.reasons) is ReasonCode.NO_APPROVAL

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from alembic import command
 
-from bot.database.connect import alembic_config, connect, create_engine, migrate, pending_migrations
+from bot.database.connect import alembic_config, connect, create_engine, migrate
+from bot.database.schema import needs_migrate
 
 A_REQUEST = """
 insert into requests (id, state, workspace, model, version, version_created, target, opened_at, body)
@@ -20,12 +21,12 @@ MIGRATE = "import sys; from bot.database.connect import migrate; migrate(sys.arg
 
 
 def test_a_fresh_database_says_that_migrations_wait(empty_database_url: str) -> None:
-    before = pending_migrations(empty_database_url)
+    before = needs_migrate(empty_database_url)
 
     migrate(empty_database_url)
 
     assert before is True
-    assert pending_migrations(empty_database_url) is False
+    assert needs_migrate(empty_database_url) is False
 
 
 def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
@@ -33,7 +34,7 @@ def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
 
     migrate(empty_database_url)
 
-    assert pending_migrations(empty_database_url) is False
+    assert needs_migrate(empty_database_url) is False
 
 
 def test_four_processes_may_migrate_at_once(empty_database_url: str) -> None:
@@ -42,7 +43,7 @@ def test_four_processes_may_migrate_at_once(empty_database_url: str) -> None:
     codes = [process.wait(60) for process in migrating]
 
     assert codes == [0, 0, 0, 0]
-    assert pending_migrations(empty_database_url) is False
+    assert needs_migrate(empty_database_url) is False
 
 
 def test_the_tables_in_the_code_are_those_that_migrating_makes(database_url: str) -> None:

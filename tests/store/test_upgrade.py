@@ -19,7 +19,8 @@ from alembic import command
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
-from bot.database.connect import alembic_config, create_engine, migrate, pending_migrations
+from bot.database.connect import alembic_config, create_engine, migrate
+from bot.database.schema import needs_migrate
 from bot.domain.events import FreezeEnded, TargetMoved
 from bot.domain.ledger.chain import as_plain, first_fault
 from bot.domain.model import Kind, State, TransitionRequest
@@ -154,7 +155,7 @@ def test_migrating_brings_the_old_schema_to_that_of_the_code_and_drops_no_row(ol
 
     migrate(old_url)
 
-    assert pending_migrations(old_url) is False
+    assert needs_migrate(old_url) is False
     events = "procrastinate_events"  # the engine notes each job that is changed while it waits
     kept = counts(old_url, tables)
     assert kept.pop(events) >= before.pop(events)

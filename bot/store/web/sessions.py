@@ -49,9 +49,10 @@ class SessionRows:
         """Safe to repeat."""
         self._change(token, ends_at=at)
 
-    def forget_ended(self, now: datetime) -> None:
+    def forget_ended(self, now: datetime) -> int:
+        """Returns how many."""
         over = tables.web_sessions.c.ends_at < now - KEPT
-        self._connection.execute(sa.delete(tables.web_sessions).where(over))
+        return self._connection.execute(sa.delete(tables.web_sessions).where(over)).rowcount
 
     def _change(self, token: str, **values: datetime) -> None:
         mine = tables.web_sessions.c.token == token

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.model import Kind, State
 from bot.domain.policy.calendars import LOOKED_AHEAD, Dated, Freeze, Weekly, Window
+from bot.domain.policy.freezes import freeze_on
+from tests.builders import a_policy, a_request, a_rule
 
 MIDNIGHT = 24 * 60
 EVERY_DAY = tuple(range(7))
@@ -209,3 +213,24 @@ def test_it_ends_at_the_first_moment_at_which_it_is_off(freeze: Freeze, moment: 
     assert ends == moment + LOOKED_AHEAD or freeze.until(ends) is None
     somewhere_before = min(moment + part * (ends - moment), ends - timedelta(microseconds=1))
     assert freeze.until(somewhere_before) == ends or ends == moment + LOOKED_AHEAD
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_held"),
+    [
+        ({}, True),
+        ({"kind": Kind.ROLLBACK}, False),
+        ({"kind": Kind.ROLLBACK, "people_decide": "it failed before"}, True),
+        ({"kind": Kind.OBSERVED}, False),
+    ],
+    ids=["promotion", "rollback by the rule", "rollback by votes", "ratified move"],
+)
+def test_a_freeze_holds_back_what_is_new_and_no_way_back(changes: dict[str, Any], is_held: bool) -> None:
+    policy = a_policy(a_rule(freezes=("year-end",)), freezes=(a_freeze(YEAR_END),))
+    request = a_request(State.APPROVED, **changes)
+
+    frozen, before = (freeze_on(request, policy, at(day)) for day in ("2026-12-24 12:00", "2026-12-01 12:00"))
+
+    assert (frozen is not None) is is_held
+    assert frozen is None or (frozen.name, frozen.until) == ("year-end", at("2027-01-04 08:00"))
+    assert before is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -291,6 +292,25 @@ def test_a_foreign_copy_is_tagged_unless_the_rule_says_delete() -> None:
 
     assert next_step(request, facts, None) == PutBack(C2, None, How.DENY)
     assert next_step(request, replace(facts, deletes_copies=True), None) == PutBack(C2, None, How.DELETE)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"baseline": {C2: WATCHED}},
+        {"watched_since": None},
+        {"watched_since": hours(3)},
+        {"decisions": (approved(C2, 1, target=INTO_PROD, state=State.CALLED_OFF),)},
+        {"decisions": (applied(V2, 1, target=INTO_PROD),), "sources": {C2: V2}},
+    ],
+    ids=["baseline", "never watched", "came before the watch", "approved once", "copied from what was approved"],
+)
+def test_no_copy_is_deleted_that_came_before_the_watch_or_that_was_ever_approved(changes: dict[str, Any]) -> None:
+    request = moved_by_hand(C2, State.REJECTED, 2, target=INTO_PROD)
+    facts = the_facts(request, holders=(C2, C1), target=INTO_PROD, deletes_copies=True)
+    known = replace(facts, **{**changes, "decisions": (*changes.get("decisions", ()), request)})
+
+    assert next_step(request, known, None) == PutBack(C2, None, How.DENY)
 
 
 # Laws

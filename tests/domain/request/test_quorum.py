@@ -24,7 +24,9 @@ from bot.domain.model import (
     Vote,
 )
 from bot.domain.policy.rules import Approve, Escalate, Observed, ReasonDemand, Requirement, Rule, UnknownRequester
+from bot.domain.request.lifecycle import cast_vote
 from bot.domain.request.quorum import ANYONE, places, requester_is_unknown, tally, wants_passkey
+from bot.errors import Refused
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GROUPS = ("leads", "risk", "legal")
@@ -307,3 +309,13 @@ def test_a_rule_that_needs_passkeys_counts_no_approval_without_one_anywhere() ->
 
     assert tally(pressed, rule).missing == ("leads", "risk", ANYONE)
     assert tally(replace(pressed, votes=tuple(map(by_passkey, pressed.votes))), rule).is_complete
+
+
+def test_an_approval_that_takes_a_passkey_is_not_cast_without_one_and_a_rejection_is() -> None:
+    vote = approval("cy", "leads")
+
+    with pytest.raises(Refused, match="this approval needs your passkey"):
+        cast_vote(REQUEST, vote, LEADS_SIGN, "sha256:0")
+
+    assert cast_vote(REQUEST, by_passkey(vote), LEADS_SIGN, "sha256:0")
+    assert cast_vote(REQUEST, replace(vote, verdict=Verdict.REJECT, reason="worse"), LEADS_SIGN, "sha256:0")

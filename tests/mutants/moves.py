@@ -1,0 +1,157 @@
+"""Bugs in what happens to a target: moves, put-backs, rollbacks, sweeps, and what is done after a restore."""
+
+from __future__ import annotations
+
+from tests.mutants.planted import Mutant
+
+MUTANTS = (
+    Mutant(
+        "alias before audit",
+        "the target moves before the decision is signed",
+        "handlers/registry/apply.py",
+        "return request.state in (State.APPROVED, State.REJECTED) and request.attested_at is None",
+        "return False",
+        (
+            (
+                "tests/e2e/attestation/test_signed_approvals.py::test_whoever_is_no_worker_signs_nothing_and_not"
+                "hing_moves"
+            ),
+        ),
+    ),
+    Mutant(
+        "no read-back",
+        "a move is recorded as applied without looking whether it is there",
+        "handlers/registry/apply.py",
+        (
+            "    facts = facts_about(request, s)\n"
+            "    step = next_step(request, facts, guard)\n"
+            "    if isinstance(step, steps.Move | steps.PutBack):\n"
+        ),
+        "    settle(request, facts, s, moved=True)\n    if not request.id:\n",
+        (
+            (
+                "tests/e2e/registry/test_read_back.py::test_what_somebody_does_right_after_our_move_keeps_it_fro"
+                "m_being_recorded_as_applied"
+            ),
+        ),
+    ),
+    Mutant(
+        "stale approval applies",
+        "an approval is applied although another version holds the target than was compared with",
+        "bot/domain/registry/decided.py",
+        "if not is_ours and not is_there_alone and now_held != expected:",
+        "if not is_ours and not is_there_alone and now_held != now_held:",
+        ("tests/domain/registry/test_steps.py::test_another_holder_than_was_compared_with_makes_it_stale",),
+    ),
+    Mutant(
+        "fingerprint not compared",
+        "an approval is applied although files, figures or lineage are others since the vote",
+        "handlers/request/guard.py",
+        'return "; ".join(changes(request.evidence, seen)), cause',
+        'return "", cause',
+        ("tests/e2e/request/test_stale_guard.py::test_bytes_that_were_exchanged_in_the_store_are_not_promoted",),
+    ),
+    Mutant(
+        "rule not compared",
+        "an approval is applied although the rule has changed since",
+        "handlers/request/guard.py",
+        "if request.rule_hash not in policy.hashes(rule):",
+        "if not request.rule_hash:",
+        (
+            (
+                "tests/e2e/custody/test_guard.py::test_an_approval_under_a_former_rule_is_not_applied_because_so"
+                "mebody_moved_the_alias_by_hand"
+            ),
+        ),
+    ),
+    Mutant(
+        "freeze ignored",
+        "an approval is applied in a freeze",
+        "bot/domain/policy/freezes.py",
+        "if rule is None or goes_back or request.kind is Kind.OBSERVED:",
+        "if rule is None or not goes_back:",
+        ("tests/domain/policy/test_freezes.py::test_a_freeze_holds_back_what_is_new_and_no_way_back",),
+    ),
+    Mutant(
+        "older approval moves",
+        "of two approvals the older one is applied too",
+        "bot/domain/registry/decided.py",
+        ("return newest if newest is not None and newest.id != request.id and when(newest) > when(request) else None"),
+        "return None",
+        ("tests/domain/registry/test_steps.py::test_of_two_approvals_that_wait_the_newest_is_applied",),
+    ),
+    Mutant(
+        "approved version deleted",
+        "the bot deletes a version that people approved",
+        "bot/domain/registry/decided.py",
+        "came_later and not ever_approved(version, facts)",
+        "came_later",
+        (
+            (
+                "tests/domain/registry/test_steps.py::test_no_copy_is_deleted_that_came_before_the_watch_or_that"
+                "_was_ever_approved"
+            ),
+        ),
+    ),
+    Mutant(
+        "baseline deleted",
+        "the bot deletes a version that was there before it watched",
+        "bot/domain/registry/decided.py",
+        "deletes = facts.deletes_copies and is_new and came_later",
+        "deletes = facts.deletes_copies",
+        (
+            (
+                "tests/domain/registry/test_steps.py::test_no_copy_is_deleted_that_came_before_the_watch_or_that"
+                "_was_ever_approved"
+            ),
+        ),
+    ),
+    Mutant(
+        "adopted holder put back",
+        "rejecting a holder that was there before the bot moves it away",
+        "bot/domain/registry/decided.py",
+        "if request.is_adopted or _asked_since(request, facts):",
+        "if _asked_since(request, facts):",
+        ("tests/domain/registry/test_steps.py::test_rejecting_an_adopted_holder_moves_nothing",),
+    ),
+    Mutant(
+        "rollback to what people rejected",
+        "a target goes back to a version that people rejected since it was approved",
+        "bot/domain/request/rollback.py",
+        " and rejection_of(version, decided) is None\n",
+        "\n",
+        (("tests/domain/request/test_rollback.py::test_what_people_rejected_after_it_was_approved_is_no_way_back"),),
+    ),
+    Mutant(
+        "rollback to what failed",
+        "a target goes back to a version that was rolled back before",
+        "bot/domain/request/rollback.py",
+        "if version != holder and failing(version, applied) is None",
+        "if version != holder",
+        ("tests/domain/request/test_rollback.py::test_a_version_that_failed_is_passed_over",),
+    ),
+    Mutant(
+        "no reconcile",
+        "a sweep that finds a changed alias asks for no look",
+        "handlers/registry/sweeps.py",
+        "for name in sorted(_worth_a_look(workspace, summaries, tagged, tags, tx)):\n            defer_look",
+        ('for name in sorted(_worth_a_look(workspace, summaries, tagged, tags, tx) & {""}):\n            defer_look'),
+        ("tests/e2e/custody/test_guard.py::test_a_move_by_hand_in_the_middle_of_a_freeze_is_recorded_and_told",),
+    ),
+    Mutant(
+        "doubted registry believed",
+        "targets move in a registry that is not believed",
+        "handlers/custody/belief.py",
+        "    if row.doubted_since is not None:\n        raise Doubted(row.doubt",
+        "    if row.doubted_since is not None and not row.doubt:\n        raise Doubted(row.doubt",
+        ("tests/e2e/registry/test_doubts.py::test_while_it_is_doubted_nothing_moves_and_nothing_expires",),
+    ),
+    Mutant(
+        "restore does not doubt",
+        "after a restore the bot acts on the backup alone",
+        "handlers/registry/restored.py",
+        "doubted_since=row.doubted_since or now,",
+        "doubted_since=row.doubted_since,",
+        ("tests/e2e/registry/test_restored.py::test_what_was_decided_since_is_neither_undone_nor_repeated",),
+    ),
+)
