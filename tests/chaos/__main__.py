@@ -25,7 +25,7 @@ from tests.chaos.contestants import Arena, arena
 
 BAR = 0.95
 IN_FLIGHT = 60  # jobs that wait or run when the fault comes
-RECOVERY_PATIENCE = 60.0  # seconds for them
+RECOVERY_PATIENCE: Mapping[str, float] = {"ours": 60.0, "bare": 60.0}  # seconds from the fault's end, for them
 MORE_ROUNDS = 2  # times as many again, when the first ones do not decide
 KILLS = 6
 
@@ -127,14 +127,21 @@ def held(one: Outcome) -> bool:
     return one.ratios["ours"] >= BAR and one.recovered["ours"] is not None
 
 
-def run(world: Arena, faults: list[str], rounds: int, jobs: int, chance: random.Random) -> list[Outcome]:
+def run(
+    world: Arena,
+    faults: list[str],
+    rounds: int,
+    jobs: int,
+    chance: random.Random,
+    patience: Mapping[str, float] = RECOVERY_PATIENCE,
+) -> list[Outcome]:
     say(f"{'fault':<16} {'ours, after / before':>20} {'bare':>6} {'recovered: ours':>16} {'bare':>8} {'jobs/s':>7}")
     for one in world.all:
         one.batch(min(jobs, 20))  # until they have connected
     outcomes = []
     for name in faults:
         before = measure(world, rounds, jobs, chance)
-        recovered = break_and_recover(world, name)
+        recovered = break_and_recover(world, name, patience)
         after = measure(world, rounds, jobs, chance)
         if ratio(before, after, "ours") < BAR:
             more = measure(world, rounds * MORE_ROUNDS, jobs, chance)
@@ -146,14 +153,14 @@ def run(world: Arena, faults: list[str], rounds: int, jobs: int, chance: random.
     return outcomes
 
 
-def break_and_recover(world: Arena, name: str) -> dict[str, float | None]:
-    """Seconds from the fault's end until what was in flight had run; None when it had not after a minute."""
+def break_and_recover(world: Arena, name: str, patience: Mapping[str, float]) -> dict[str, float | None]:
+    """Seconds from the fault's end until what was in flight had run; None when it had not in that time."""
     waiting = {one.name: one.defer(IN_FLIGHT) for one in world.harmed}
     FAULTS[name](world)
     ended = time.monotonic()
     recovered: dict[str, float | None] = {}
     for one in world.harmed:
-        left = max(5.0, RECOVERY_PATIENCE - (time.monotonic() - ended))
+        left = patience[one.name] - (time.monotonic() - ended)
         done = one.wait_for(waiting[one.name], IN_FLIGHT, left)
         recovered[one.name] = time.monotonic() - ended if done else None
     return recovered

@@ -10,6 +10,7 @@ import psycopg
 
 from tests.chaos.__main__ import Outcome, held, run
 from tests.chaos.contestants import Arena, Contestant, worker_of
+from tests.fixtures.workers import PATIENCE
 from tests.soak.processes import Keeper
 
 
@@ -23,9 +24,12 @@ def test_the_engine_runs_every_job_when_its_connections_are_ended(
     bare = Contestant("bare", empty_database_url, worker_of(tmp_path, "bare", empty_database_url))
     control = Contestant("control", empty_database_url, bare.worker)
     keeper = Keeper([ours.worker, bare.worker])
+    patience = {"ours": PATIENCE, "bare": 0.0}
     keeper.start()
     try:
-        (outcome,) = run(Arena(tmp_path, keeper, ours, bare, control), ["backend_kill"], 1, 10, random.Random(1))
+        (outcome,) = run(
+            Arena(tmp_path, keeper, ours, bare, control), ["backend_kill"], 1, 10, random.Random(1), patience
+        )
     finally:
         keeper.stop()
 

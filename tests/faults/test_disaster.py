@@ -78,10 +78,15 @@ def lose(machine: Installation) -> None:
 
 
 def seen_outside(machine: Installation) -> tuple[Counter[str], Counter[str], int | None]:
-    """Cards by their key, tickets by their label, and what serves."""
+    """Cards by their key, tickets by their label and status, and what serves."""
     keys = (str((message.metadata or {}).get("event_payload")) for message in machine.slack.messages(CHANNEL))
     cards = Counter(key for key in keys if "card:" in key)
-    labels = Counter(label for issue in machine.jira.issues() for label in issue.labels if label != "countersign")
+    labels = Counter(
+        f"{label} {issue.status.name}"
+        for issue in machine.jira.issues()
+        for label in issue.labels
+        if label != "countersign"
+    )
     return cards, labels, machine.champion()
 
 
@@ -136,7 +141,7 @@ def test_a_lost_machine_is_restored_and_its_people_go_on(
     assert (newest.state, champion) == (State.APPLIED, newest.version.version)
     assert set(cards.values()) == set(tickets.values()) == {1}
     assert len(cards) == len(outside[0]) + 1
-    assert machine.unfinished() == []
+    assert [(job.request_id, job.status, [one.error for one in job.errors]) for job in machine.unfinished()] == []
     done(machine, "audit", "verify")
 
 

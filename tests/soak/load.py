@@ -53,7 +53,7 @@ class Book:
 
 @dataclass
 class Crowd:
-    """Two threads until `leave`. `every` is the pause between two requests, in seconds."""
+    """Two threads until `leave`. `every` is the pause between two requests, in seconds, and `most` is how many there will be."""
 
     url: str
     registry: MlflowClient
@@ -62,7 +62,9 @@ class Crowd:
     book: Book
     random: random.Random
     every: float
+    most: int = 1_000_000
     clock_off: float = 0.0  # of those who send webhooks
+    _asked_enough: threading.Event = field(default_factory=threading.Event)
     _leaving: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -73,17 +75,21 @@ class Crowd:
             thread.start()
 
     def stop_asking(self) -> None:
-        self._leaving.set()
+        """Those who vote stay."""
+        self._asked_enough.set()
         self._threads[0].join()
 
     def leave(self) -> None:
+        self._asked_enough.set()
         self._leaving.set()
         for thread in self._threads:
             thread.join()
 
     def _ask_all_the_time(self) -> None:
         number = 0
-        while not self._leaving.wait(self.every * self.random.uniform(0.5, 1.5)):
+        while len(self.book.wishes) < self.most and not self._asked_enough.wait(
+            self.every * self.random.uniform(0.5, 1.5)
+        ):
             number += 1
             place = number % len(self.channels)
             by = "api" if number % 2 else "alias"
@@ -119,7 +125,7 @@ class Crowd:
                 wish.acked_at = time.monotonic()
                 return
             self.book.no(wish.by, status)
-            if self._leaving.wait(1.0):
+            if self._asked_enough.wait(1.0):
                 return
 
     def _send(self, wish: Wish) -> tuple[int, dict[str, object]]:

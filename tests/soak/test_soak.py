@@ -5,22 +5,20 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.fixtures.workers import eventually
+from tests.fixtures.workers import PATIENCE, eventually
 from tests.soak.bars import CONVERGED_WITHIN, Bar, Measured, behind, table, verdict
 from tests.soak.troubles import a_web_process, kill_at
 from tests.soak.world import Servers, Size, running_world
 
-SMALL = Size(webs=1, workers=1, clocks=0, channels=2, every=0.3, cloud=False, quick=True)
-ASKED = 3
+SMALL = Size(webs=1, workers=1, clocks=0, channels=2, every=0.1, most=3, cloud=False, quick=True)
 
 
 def test_nothing_is_lost_or_doubled_when_a_worker_and_the_web_process_are_killed(
     database_url: str, mlflow_server: str, tmp_path: Path
 ) -> None:
     with running_world(tmp_path, random.Random(1), SMALL, Servers(database_url, mlflow_server)) as world:
-        killed = kill_at("after post", world)
-        eventually(lambda: len(world.book.wishes) >= ASKED)
-        world.crowd.stop_asking()
+        killed = kill_at("after post", world, PATIENCE)
+        eventually(lambda: len(world.book.wishes) == SMALL.most)
         a_web_process(world, random.Random(1))
         eventually(lambda: all(wish.voted_at or not wish.to_decide for wish in world.book.wishes))
         eventually(lambda: behind(world, world.book.wishes) == ([], []))

@@ -85,12 +85,12 @@ def fail_point(world: World, chance: random.Random) -> str:
     return kill_at(chance.choice(POINTS), world)
 
 
-def kill_at(point: str, world: World) -> str:
+def kill_at(point: str, world: World, armed_for: float = ARMED_FOR) -> str:
     file = world.home / ARMED
     fresh = file.with_suffix(".new")
     fresh.write_text(point)
     fresh.rename(file)
-    until = time.monotonic() + ARMED_FOR
+    until = time.monotonic() + armed_for
     while file.exists() and time.monotonic() < until:
         time.sleep(0.05)
     missed = file.exists()

@@ -71,6 +71,7 @@ class Size:
     clocks: int = 1
     channels: int = 8
     every: float = 1.5
+    most: int = 1_000_000
     cloud: bool = True
     quick: bool = False
 
@@ -141,7 +142,7 @@ def running_world(home: Path, chance: random.Random, size: Size, servers: Server
         settings = read_settings(ours, frozenset())
         services = build_services(settings, database)
         stack.callback(services.store.engine.dispose)
-        crowd = Crowd(url, MlflowClient(mlflow_url), slack, names, Book(), chance, size.every)
+        crowd = Crowd(url, MlflowClient(mlflow_url), slack, names, Book(), chance, size.every, size.most)
         keeper.start()
         stack.callback(keeper.stop)
         keeper.wait_until_ready()
