@@ -47,7 +47,7 @@ def main() -> int:
 
 def soak(home: Path, chance: random.Random, seconds: float, faults: list[str], size: Size) -> bool:
     """Whether a bar was missed."""
-    measured, rolling = Measured(), list[int]()
+    measured = Measured()
     with running_world(home, chance, size) as world:
         until, number = time.monotonic() + seconds, 0
         while time.monotonic() < until:
@@ -60,11 +60,10 @@ def soak(home: Path, chance: random.Random, seconds: float, faults: list[str], s
                 what = f"{number}. {TROUBLES[name](world, chance)}"
                 after(what, world, measured)
                 if name == "rolling_restart":
-                    rolling += [status for at, _, status in world.balancer.answers if at >= begun]
+                    measured.rolling += [status for at, _, status in world.balancer.answers if at >= begun]
         world.crowd.stop_asking()
         after("the end", world, measured)
-        ready = [value for one in world.kept("web") for value in one.ready_after]
-        bars = verdict(world, measured, ready, rolling)
+        bars = verdict(world, measured)
         say(f"answers that were no acknowledgement: {world.book.refused or 'none'}")
         say(table(bars))
     return not all(bar.holds for bar in bars)

@@ -30,10 +30,11 @@ class Bar:
 
 @dataclass
 class Measured:
-    """`converged` and `tickets` are seconds after each fault's end; `slow_exits` are of SIGTERM."""
+    """`converged` and `tickets` are seconds after each fault's end; `rolling` the answers' statuses while processes were replaced."""
 
     converged: dict[str, float] = field(default_factory=dict)
     tickets: dict[str, float] = field(default_factory=dict)
+    rolling: list[int] = field(default_factory=list)
 
 
 def behind(world: World, wishes: Iterable[Wish]) -> tuple[list[str], list[str]]:
@@ -49,7 +50,7 @@ def behind(world: World, wishes: Iterable[Wish]) -> tuple[list[str], list[str]]:
     return cards, tickets
 
 
-def verdict(world: World, measured: Measured, ready: Sequence[float], rolling: Sequence[int]) -> list[Bar]:
+def verdict(world: World, measured: Measured) -> list[Bar]:
     wishes, requests = world.book.acked(float("inf")), list(_all_requests(world))
     entries = _ledger(world)
     lost = _lost(world, wishes, entries)
@@ -57,7 +58,9 @@ def verdict(world: World, measured: Measured, ready: Sequence[float], rolling: S
     early = _moved_early(world, wishes, entries)
     parked = world.services.store.jobs.listing(JobStatus.PARKED)
     audit = _audit(world)
-    odd = [status for status in rolling if not 200 <= status < 300 and status != 503]
+    ready = [value for one in world.keeper.kept for value in one.ready_after]
+    gone = [value for one in world.keeper.kept for value in one.gone_after]
+    odd = [status for status in measured.rolling if not 200 <= status < 300 and status != 503]
     return [
         Bar("acknowledged and lost", "0", f"{len(lost)} of {len(wishes)} asked, {_voted(wishes)} voted", not lost),
         Bar("messages, tickets, decisions twice", "0", _some(doubled), not doubled),
@@ -73,9 +76,15 @@ def verdict(world: World, measured: Measured, ready: Sequence[float], rolling: S
             _median(ready) <= READY_WITHIN,
         ),
         Bar(
+            "gone after SIGTERM",
+            f"{GONE_WITHIN:g} s",
+            f"longest {max(gone, default=0.0):.1f} s of {len(gone)}",
+            max(gone, default=0.0) <= GONE_WITHIN,
+        ),
+        Bar(
             "answers during rolling restarts, other than 2xx and 503",
             "0",
-            f"{len(odd)} of {len(rolling)}" + (f": {Counter(odd)}" if odd else ""),
+            f"{len(odd)} of {len(measured.rolling)}" + (f": {Counter(odd)}" if odd else ""),
             not odd,
         ),
     ]

@@ -27,7 +27,10 @@ def web_command() -> Sequence[str]:
 
 @dataclass
 class Kept:
-    """One process. `address` is where a web process answers, empty for others. `ready_after` are seconds from each restart to ready."""
+    """One process. `address` is where a web process answers, empty for others. `ready_after` are seconds from each restart to ready.
+
+    `gone_after` are those from each SIGTERM to its end.
+    """
 
     name: str
     command: Sequence[str]
@@ -40,6 +43,7 @@ class Kept:
     starts: int = 0
     waits_for_ready: bool = False
     ready_after: list[float] = field(default_factory=list)
+    gone_after: list[float] = field(default_factory=list)
 
     @property
     def pid(self) -> int:
@@ -65,7 +69,7 @@ class Kept:
             self.process.wait()
 
     def stop(self) -> float:
-        """SIGTERM; returns the seconds until it was gone. Kills it after half a minute."""
+        """SIGTERM; returns the seconds until it was gone. It is killed after half a minute."""
         assert self.process is not None
         began = time.monotonic()
         self.process.terminate()
@@ -73,7 +77,8 @@ class Kept:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.kill()
-        return time.monotonic() - began
+        self.gone_after.append(time.monotonic() - began)
+        return self.gone_after[-1]
 
     @property
     def is_ready(self) -> bool:

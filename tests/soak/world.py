@@ -23,6 +23,7 @@ from bot.sandbox.slack import SlackSandbox
 from bot.services import Services
 from bot.supervisor import COUNTERSIGN
 from config.settings import Settings, read_settings
+from handlers.doors.clock import defer_sweeps
 from tests.attack.world import free_port
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import (
@@ -34,6 +35,7 @@ from tests.fixtures.installation import (
     SLACK_SECRET,
     keys_below,
 )
+from tests.fixtures.workers import eventually
 from tests.soak.load import Book, Crowd
 from tests.soak.processes import Balancer, Keeper, Kept, web_command
 
@@ -146,9 +148,23 @@ def running_world(home: Path, chance: random.Random, size: Size, servers: Server
         keeper.start()
         stack.callback(keeper.stop)
         keeper.wait_until_ready()
+        _wait_for_baseline(services)
         stack.callback(crowd.leave)
         crowd.come()
         yield World(home, database, settings, services, slack, jira, registry, crowd.registry, keeper, balancer, crowd)
+
+
+def _wait_for_baseline(services: Services) -> None:
+    """What is asked for in the registry before its first sweep opens no request."""
+    with services.store.transaction() as tx:
+        for kind in ("sweep_versions", "sweep_models"):
+            defer_sweeps(kind, tx)
+    eventually(lambda: _has_baseline(services))
+
+
+def _has_baseline(services: Services) -> bool:
+    with services.store.transaction() as tx:
+        return any(entry.kind == "BaselineTaken" for entry in tx.ledger.entries())
 
 
 def _processes(home: Path, environment: dict[str, str], webs: list[str], size: Size) -> list[Kept]:
