@@ -18,14 +18,25 @@ from tests.soak.world import World
 CONVERGED_WITHIN = 60.0  # seconds after a fault's end
 READY_WITHIN = 5.0
 GONE_WITHIN = 10.0
+OK, MISSED = "ok", "MISSED"
 
 
 @dataclass(frozen=True)
 class Bar:
+    """`verdict` is "ok", "MISSED", or "-" for what no fault of this run measures."""
+
     what: str
     bar: str
     measured: str
-    holds: bool
+    verdict: str
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict != MISSED
+
+
+def bar_of(what: str, bar: str, measured: str, *, holds: bool, samples: int = 1) -> Bar:
+    return Bar(what, bar, measured, "-" if not samples else OK if holds else MISSED)
 
 
 @dataclass
@@ -62,36 +73,43 @@ def verdict(world: World, measured: Measured) -> list[Bar]:
     gone = [value for one in world.keeper.kept for value in one.gone_after]
     odd = [status for status in measured.rolling if not 200 <= status < 300 and status != 503]
     return [
-        Bar("acknowledged and lost", "0", f"{len(lost)} of {len(wishes)} asked, {_voted(wishes)} voted", not lost),
-        Bar("messages, tickets, decisions twice", "0", _some(doubled), not doubled),
-        Bar("targets moved before approval", "0", _some(early), not early),
-        Bar("jobs parked", "0", _some([f"{job.name}: {job.errors[-1].error[:80]}" for job in parked]), not parked),
-        Bar("countersign audit verify", "exit code 0", audit or f"0, {len(entries):,} entries", not audit),
+        bar_of(
+            "acknowledged and lost", "0", f"{len(lost)} of {len(wishes)} asked, {_voted(wishes)} voted", holds=not lost
+        ),
+        bar_of("messages, tickets, decisions twice", "0", _some(doubled), holds=not doubled),
+        bar_of("targets moved before approval", "0", _some(early), holds=not early),
+        bar_of(
+            "jobs parked", "0", _some([f"{job.name}: {job.errors[-1].error[:80]}" for job in parked]), holds=not parked
+        ),
+        bar_of("countersign audit verify", "exit code 0", audit or f"0, {len(entries):,} entries", holds=not audit),
         _slowest("cards and targets right after a fault", measured.converged, CONVERGED_WITHIN),
         _slowest("tickets right after a fault", measured.tickets, CONVERGED_WITHIN + _lag(world)),
-        Bar(
+        bar_of(
             "web ready after its restart",
             f"{READY_WITHIN:g} s",
             f"median {_median(ready):.1f} s, longest {max(ready, default=0.0):.1f} s of {len(ready)}",
-            _median(ready) <= READY_WITHIN,
+            holds=_median(ready) <= READY_WITHIN,
+            samples=len(ready),
         ),
-        Bar(
+        bar_of(
             "gone after SIGTERM",
             f"{GONE_WITHIN:g} s",
             f"longest {max(gone, default=0.0):.1f} s of {len(gone)}",
-            max(gone, default=0.0) <= GONE_WITHIN,
+            holds=max(gone, default=0.0) <= GONE_WITHIN,
+            samples=len(gone),
         ),
-        Bar(
-            "answers during rolling restarts, other than 2xx and 503",
+        bar_of(
+            "answers in rolling restarts, not 2xx or 503",
             "0",
             f"{len(odd)} of {len(measured.rolling)}" + (f": {Counter(odd)}" if odd else ""),
-            not odd,
+            holds=not odd,
+            samples=len(measured.rolling),
         ),
     ]
 
 
 def table(bars: Sequence[Bar]) -> str:
-    rows = [("", "bar", "measured", ""), *((b.what, b.bar, b.measured, "ok" if b.holds else "MISSED") for b in bars)]
+    rows = [("", "bar", "measured", ""), *((b.what, b.bar, b.measured, b.verdict) for b in bars)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip() for row in rows
@@ -106,7 +124,7 @@ def _lag(world: World) -> float:
 def _slowest(what: str, seconds: dict[str, float], bar: float) -> Bar:
     worst = max(seconds, key=seconds.__getitem__, default="")
     text = f"median {_median(list(seconds.values())):.0f} s, longest {seconds.get(worst, 0.0):.0f} s ({worst or 'no fault'})"
-    return Bar(what, f"{bar:g} s", text, all(value <= bar for value in seconds.values()))
+    return bar_of(what, f"{bar:g} s", text, holds=all(value <= bar for value in seconds.values()), samples=len(seconds))
 
 
 def _median(values: Sequence[float]) -> float:
