@@ -18,7 +18,8 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model mutants sim style types contracts security site attack fuzz bench compat pictures first-card reference messages dist sbom audit deploy-check \
+.PHONY: demo test proofs quick check model mutants sim soak chaos style types contracts security site attack fuzz bench compat pictures \
+	first-card reference messages dist sbom audit deploy-check \
 	format clean
 
 demo: $(STAMP)
@@ -75,6 +76,14 @@ FROM ?= 0
 
 sim: $(STAMP)
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --from $(FROM)
+
+# The real processes under load, their deaths and outages one after the other; prints bars against measured values. Some ten minutes.
+soak: $(STAMP)
+	$(BIN)/python -m tests.soak $(ARGS)
+
+# Jobs a second after a fault, divided by those before, beside bare procrastinate. Some five minutes.
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 # Against the real web process, on loopback; some two minutes.
 attack: $(STAMP)

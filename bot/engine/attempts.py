@@ -59,7 +59,7 @@ class RetryPolicy:
     """
 
     base: float = 1.0
-    cap: float = 60.0
+    cap: float = 30.0
     horizon: timedelta = timedelta(hours=72)
     bug_attempts: int = 5
     spread: Callable[[float, float], float] = random.uniform

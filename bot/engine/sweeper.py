@@ -64,9 +64,9 @@ log = structlog.get_logger()
 class Timing:
     """Seconds, but for `keep_done`. A worker stops its heartbeat when its shutdown begins, so it must be gone before it counts as dead."""
 
-    heartbeat: float = 5.0
-    dead_after: float = 20.0
-    sweep_every: float = 5.0
+    heartbeat: float = 3.0
+    dead_after: float = 15.0
+    sweep_every: float = 3.0
     poll: float = 1.0
     graceful: float = 6.0
     hard_exit: float = 9.0

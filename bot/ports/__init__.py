@@ -199,6 +199,9 @@ class Notifier(Protocol):
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds the message by its key among those posted since then. Raises Temporary or, as `post`, MessageGone."""
 
+    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
+        """This message of a channel, if it is ours and has this key. Answers within 1.5 s or raises Temporary."""
+
     def is_there(self, posted: PostedCard) -> bool:
         """Whether the message, which is no reply, is still in its channel."""
 

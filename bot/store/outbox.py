@@ -20,6 +20,11 @@ SENDINGS_KEPT = timedelta(
 )  # longer than a job can usefully be replayed; those of a digest stay, since auditors may come late
 
 
+def ended_by_restore(request_id: str) -> str:
+    """The key under which a restore notes that it ended the request: what was decided since may be in its ticket."""
+    return f"ended-by-restore:{request_id}"
+
+
 class OutboxRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection

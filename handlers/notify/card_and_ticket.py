@@ -62,6 +62,21 @@ def sync_card(request_id: str, s: Services) -> None:
             _post_anew(request, context, s)
 
 
+def adopt_card(request_id: str, channel: str, message: str, s: Services) -> bool:
+    """Records the message of a channel as the request's card, for a press on it before its worker has done so, or after that died.
+
+    False when it is not the one that we posted under the request's key.
+    """
+    key = f"card:{request_id}"
+    posted = s.notifier.own_post(channel, message, key)
+    if posted is None:
+        return False
+    with s.store.transaction() as tx:
+        tx.outbox.complete(key, s.clock.now())
+        _record_card(request_id, s, tx, posted, called=True, instead_of=None)
+    return True
+
+
 def look_at_card(request_id: str, s: Services) -> None:
     """Posts the card of a live request anew when it was deleted in Slack, by an administrator or by how long messages are kept."""
     with s.store.transaction() as tx:

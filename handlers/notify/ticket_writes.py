@@ -15,6 +15,7 @@ from bot.domain.text import version_name
 from bot.errors import Permanent
 from bot.language import _
 from bot.services import Services
+from bot.store.outbox import ended_by_restore
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import Write
 from handlers.notify.render_context import needed_rule
@@ -120,17 +121,37 @@ def _on_named(request: TransitionRequest, ticket: TicketRef, context: CardContex
 
 
 def _closing(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Write:
-    """Asks for the plan only when its turn has come: without one, all that goes before is sent all the same."""
+    """Asks for the plan only when its turn has come: without one, all that goes before is sent all the same.
+
+    A ticket that was closed after the backup from which the database was restored stays as it is.
+    """
+    stays: list[str] = []  # its status then
 
     def wanted() -> TicketMove:
         plan = plan_of(request, context)
         return plan.on_approval() if request.state is State.APPLIED else plan.on_rejection()
 
+    def close() -> None:
+        stays.extend(_closed_since_backup(request, ticket, plan_of(request, context), s))
+        if not stays:
+            s.tickets.move(ticket, wanted())
+
     def record(tx: Transaction) -> None:
         if not tx.requests.get(request.id, for_update=True).ticket_status:
-            tx.record([TicketClosed(s.clock.now(), request.id, ticket, wanted().to)])
+            tx.record([TicketClosed(s.clock.now(), request.id, ticket, stays[0] if stays else wanted().to)])
 
-    return Write(f"closing:{request.id}", lambda: s.tickets.move(ticket, wanted()), record=record)
+    return Write(f"closing:{request.id}", close, record=record)
+
+
+def _closed_since_backup(request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> list[str]:
+    """The status of the ticket of a request that waited in the backup and was decided after it; else none."""
+    if request.state not in (State.WITHDRAWN, State.STALE):
+        return []
+    with s.store.transaction() as tx:
+        if not tx.outbox.is_sent(ended_by_restore(request.id)):
+            return []
+    status = s.tickets.get_ticket(ticket).status
+    return [status] if status.lower() in (plan.approved.lower(), plan.rejected.lower()) else []
 
 
 def _link(ticket: TicketRef, key: str, title: str, url: str, s: Services) -> Write:

@@ -18,6 +18,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.language import recorded
 from bot.services import Services
+from bot.store.outbox import SentRows, ended_by_restore
 from bot.store.transaction import Transaction
 from handlers.registry.baselines import read_models
 
@@ -65,6 +66,8 @@ def begin_again(made_at: datetime, s: Services) -> int:
     with s.store.transaction() as tx:
         waiting = tx.requests.find(states=(*OPEN, State.APPROVED, State.REJECTED), for_update=True)
         ended = [one for one in waiting if _end(one, ends, tx, now)]
+        for request in ended:
+            SentRows(tx.connection).put(ended_by_restore(request.id), "", now)
         tx.registry.close_all_intents(now)  # also to give an emptied target back, which is of no request
         for row in tx.trust.all():
             tx.trust.put(replace(row, doubted_since=row.doubted_since or now, doubt=f"{why}.", backup_of=made_at))

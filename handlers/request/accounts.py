@@ -113,6 +113,9 @@ def _bind_quietly(account: Account, how: Binding, s: Services) -> None:
 
 def _at_first_sight(account: Account, how: Binding, tx: Transaction, now: datetime) -> Person:
     if tx.people.accounts(account=account.id):
+        holder = tx.people.holder(account.id)
+        if holder is not None:  # bound by another click since the caller looked
+            return holder
         raise Refused(
             _(
                 "an administrator has unbound your Slack account from its person. "

@@ -22,10 +22,12 @@ from bot.errors import Refused
 from bot.language import _, sentences
 from bot.ports import Click
 from bot.services import Services
+from handlers.notify.card_and_ticket import adopt_card
 from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
 from handlers.request.casting import (
     OLD_CARD,
+    CardNotRecorded,
     check_is_still,
     open_ballot,
     record_vote,
@@ -45,14 +47,12 @@ from handlers.request.voters import Voter, voter_for
 def press(click: Click, s: Services) -> Reply:
     """A button on a card: a vote, or first the question why."""
     verdict = verdict_of(click)
-    with s.store.transaction() as tx:
-        request = request_under(click, tx)
-        rule = rule_of(request, tx)
-        is_old = shows_something_else(click, request, rule, tx)
-        if is_old:
-            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
-    if is_old:
-        raise Refused(_(OLD_CARD))
+    try:
+        request, rule = _pressed(click, s)
+    except CardNotRecorded:
+        if not adopt_card(click.value, click.channel, click.message, s):
+            raise
+        request, rule = _pressed(click, s)
     voter = voter_for(click.account, rule, request, s)
 
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
@@ -61,6 +61,19 @@ def press(click: Click, s: Services) -> Reply:
             s.notifier.ask_reason(click, *_question(request, verdict, _context(request, s)))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
+
+
+def _pressed(click: Click, s: Services) -> tuple[TransitionRequest, Rule]:
+    """What the button is about. Raises Refused; a card that shows something else is renewed first."""
+    with s.store.transaction() as tx:
+        request = request_under(click, tx)
+        rule = rule_of(request, tx)
+        is_old = shows_something_else(click, request, rule, tx)
+        if is_old:
+            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
+    if is_old:
+        raise Refused(_(OLD_CARD))
+    return request, rule
 
 
 def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:

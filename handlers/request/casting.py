@@ -34,6 +34,13 @@ SENT_TWICE = N_("Slack has sent this click before, and it was recorded then. To 
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 
 
+class CardNotRecorded(Refused):
+    """The message is newer than what the worker that posts it has recorded."""
+
+    def __init__(self) -> None:
+        super().__init__(_("the card has only just been posted and is still being recorded. Press again in a moment"))
+
+
 @dataclass(frozen=True)
 class Reply:
     """What only the person who clicked sees; empty when the card itself is the answer. `waits`: the vote is not cast yet.
@@ -124,11 +131,11 @@ def verdict_of(click: Click) -> Verdict:
 
 
 def request_under(click: Click, tx: Transaction) -> TransitionRequest:
-    """The button's id must be of the very message that we posted: team, app, channel and message all agree."""
+    """The button's id must be of the very message that we posted: team, app, channel and message all agree. Raises Refused."""
     request = tx.requests.get(click.value)
     card, pressed = request.card, request.card_at(click.team, click.app, click.channel, click.message)
     if card is None:
-        raise Refused(_("the card has only just been posted and is still being recorded. Press again in a moment"))
+        raise CardNotRecorded
     if pressed is None:
         raise Refused(
             _("this button is not on the message that Countersign posted for the request. Use the original card")

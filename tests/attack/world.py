@@ -178,8 +178,8 @@ class Callers:
             self.wrong.append(f"{name}: {status}")
 
 
-def signed_by_mlflow(body: bytes, delivery: str) -> dict[str, str]:
-    at = str(int(time.time()))
+def signed_by_mlflow(body: bytes, delivery: str, now: float | None = None) -> dict[str, str]:
+    at = str(int(now or time.time()))
     digest = hmac.new(MLFLOW_SECRET.encode(), f"{delivery}.{at}.".encode() + body, hashlib.sha256).digest()
     return {
         "X-MLflow-Delivery-Id": delivery,

@@ -58,6 +58,10 @@ class Notifier:
     def is_there(self, posted: PostedCard) -> bool:
         return any((one.channel, one.ts) == (posted.channel, posted.message) for one in self.messages)
 
+    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
+        found = (one for one in self.messages if (one.channel, one.ts, one.key) == (channel, message, key))
+        return next((self._posted(one) for one in found), None)
+
     def account(self, account_id: str) -> Account:
         if account_id not in self.accounts:
             raise Permanent(f"user_not_found: {account_id}")

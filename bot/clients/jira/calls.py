@@ -67,6 +67,7 @@ class JiraCalls:
         self._lock = threading.Lock()
         self._client: JIRA | None = None
         self._paused_until = 0.0  # of time.monotonic()
+        self._answers = True  # whether the last call was answered
         self._site = ""
 
     def site(self) -> str:
@@ -92,9 +93,14 @@ class JiraCalls:
         return self.read(what, call)
 
     def write_once(self, what: str, call: Callable[[JIRA], T]) -> T:
-        """For writes that must not be repeated before a lookup."""
+        """For writes that must not be repeated before a lookup.
+
+        After a lost answer Jira is first asked for something else: a write that is lost in an outage waits until the search would show it.
+        """
         client = self._connected()
         self._wait_for_quota(what)
+        if not self._answers:
+            self._attempt("asking whether Jira answers again", client.myself, in_doubt=Temporary)
         return self._attempt(what, lambda: call(client), in_doubt=OutcomeUnknown)
 
     def _wait_for_quota(self, what: str) -> None:
@@ -140,15 +146,21 @@ class JiraCalls:
 
     def _attempt(self, what: str, call: Callable[[], T], in_doubt: type[OutsideError]) -> T:
         try:
-            return call()
+            answer = call()
         except JIRAError as error:
+            self._answers = 400 <= (error.status_code or 0) < 500
             raise self._as_outside_error(what, error, in_doubt) from None
         except requests.ConnectionError as error:
+            self._answers = False
             raise self._unsent_or_lost(what, error, in_doubt) from None
         except requests.RequestException as error:
+            self._answers = False
             raise _lost(what, type(error).__name__, in_doubt) from None
         except SHAPELESS:
+            self._answers = False
             raise _lost(what, "an answer that is not Jira's; check JIRA_URL and any proxy", in_doubt) from None
+        self._answers = True
+        return answer
 
     def _as_outside_error(self, what: str, error: JIRAError, in_doubt: type[OutsideError]) -> OutsideError:
         status = error.status_code or 0

@@ -24,7 +24,7 @@ from bot.clients.slack.blocks import fallback
 from bot.clients.slack.bodies import check_shape, check_signature
 from bot.clients.slack.calls import Answer, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
 from bot.clients.slack.files import SlackFiles, SlackImages
-from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
+from bot.clients.slack.people import PATIENCE, Remembered, SlackMentions, SlackPeople
 from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
 from bot.domain.grounds import SignedRequest
@@ -125,9 +125,14 @@ class SlackNotifier:
         found = self._find_reply(span, key, thread) if thread else self._first_ours(history(), key)
         return self._posted(place, found, thread) if found else None
 
+    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
+        page = self._calls.call(
+            "conversations.history", {**_just(channel, message), "include_all_metadata": True}, timeout=PATIENCE
+        )
+        return self._posted(channel, message, None) if self._first_ours([page], key) == message else None
+
     def is_there(self, posted: PostedCard) -> bool:
-        just_this = {"oldest": posted.message, "latest": posted.message, "inclusive": True, "limit": 1}
-        page = self._calls.call("conversations.history", {"channel": posted.channel, **just_this})
+        page = self._calls.call("conversations.history", _just(posted.channel, posted.message))
         shown = (one for one in objects_at(page, "messages") if text_at(one, "ts") == posted.message)
         return any(text_at(one, "subtype") != TOMBSTONE for one in shown)
 
@@ -293,6 +298,11 @@ class SlackNotifier:
             raise OutcomeUnknown("Slack took the message but did not say where it stands; it is looked up by its key.")
         bot = self._people.bot()
         return PostedCard(bot.team, bot.app, channel, message, _link(bot.workspace_url, channel, message, thread))
+
+
+def _just(channel: str, message: str) -> Content:
+    """This message alone, of a channel's history."""
+    return {"channel": channel, "oldest": message, "latest": message, "inclusive": True, "limit": 1}
 
 
 def _link(workspace_url: str, channel: str, message: str, thread: str | None) -> str:

@@ -21,7 +21,7 @@ from bot.database.connect import create_engine, migrate
 from bot.domain.ledger.chain import first_fault
 from bot.domain.ledger.checkpoint import origin_of
 from bot.domain.text import counted
-from bot.errors import InvalidSettings, Refused
+from bot.errors import InvalidSettings, NoDatabase, Refused
 from bot.services import Services
 from bot.store.attestations import KeyRows
 from bot.store.ledger import LedgerRows
@@ -37,7 +37,7 @@ NEXT = (
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @telling_mistakes
 def backup(file: Path) -> None:
-    """Write the whole database to FILE while everything goes on: requests, votes, ledger, jobs.
+    """Write the whole database to FILE, while everything goes on or after `serve` has ended: requests, votes, ledger, jobs.
 
     Keys and settings are not in it. Keep them elsewhere, so that who steals one has not the other.
     """
@@ -46,10 +46,29 @@ def backup(file: Path) -> None:
     if not file.absolute().parent.is_dir():
         raise click.UsageError(f"there is no folder {file.absolute().parent}. Make it first")
     settings = settings_for()
-    with progress("writing the backup"):
-        written = _write(owner_url(settings), file.absolute())
+    with _database(settings) as url, progress("writing the backup"):
+        written = _write(url, file.absolute())
     say(f"{file}: {_told(written)}, head {written.head[:16]}")
     say(f"Not in it: keys and settings. Keep {settings.home / 'keys'} and your environment elsewhere.")
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The embedded one of a `serve` that has ended is started for the backup: nothing can be recorded after it then."""
+    from bot.supervisor import only_one
+
+    try:
+        url = owner_url(settings)
+    except NoDatabase:
+        if not embedded.is_made(settings.home):
+            raise
+        with only_one(settings.home / "serve.lock", f"countersign serve starts in {settings.home}"):
+            try:
+                yield embedded.start(settings.home)
+            finally:
+                embedded.stop(settings.home)
+    else:
+        yield url
 
 
 def _write(url: str, file: Path) -> Manifest:

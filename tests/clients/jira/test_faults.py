@@ -177,6 +177,25 @@ def test_a_jira_that_goes_away_after_connecting_is_temporary_for_a_create() -> N
         tickets.open_ticket(PLAN, CARD, KEY)
 
 
+def test_in_an_outage_one_create_is_lost_and_the_others_are_not_sent(site: JiraSandbox, tickets: JiraTickets) -> None:
+    """One that was not sent is opened as soon as Jira is back; one that was lost waits until the search would show it."""
+    tickets.find_ticket(PLAN, KEY)
+    site.faults.add("down", times=1_000)
+    with pytest.raises(OutcomeUnknown):
+        tickets.open_ticket(PLAN, CARD, KEY)
+
+    for number in range(3):
+        with pytest.raises(Temporary):
+            tickets.open_ticket(PLAN, CARD, f"{KEY}-{number}")
+    site.faults.clear()
+    tickets.open_ticket(PLAN, CARD, f"{KEY}-0")
+    site.faults.add("cut", path="/myself$", times=1_000)  # what it asks only after a lost answer
+
+    tickets.open_ticket(PLAN, CARD, f"{KEY}-1")
+
+    assert len(site.issues()) == 2
+
+
 def test_a_failed_connection_is_tried_anew_by_the_next_call(site: JiraSandbox, tickets: JiraTickets) -> None:
     site.faults.add("status", "/serverInfo$", status=500)
 

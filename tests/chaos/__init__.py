@@ -1,0 +1,1 @@
+"""`make chaos`: how many jobs a second the engine runs before and after its database or its workers failed, beside bare procrastinate."""

@@ -1,0 +1,193 @@
+"""`python -m tests.chaos`: jobs a second before and after each fault, ours beside bare procrastinate, as medians of interleaved batches.
+
+Each rate is divided by that of a third engine that no fault meets, measured in the same moment: other load on the machine then falls out.
+Exit code 1 when a median ratio of ours is below the bar. The same seed makes the same order of faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from bot.database import embedded
+from tests.chaos.contestants import Arena, arena
+
+BAR = 0.95
+IN_FLIGHT = 60  # jobs that wait or run when the fault comes
+RECOVERY_PATIENCE: Mapping[str, float] = {"ours": 60.0, "bare": 30.0}  # seconds from the fault's end, for them
+MORE_ROUNDS = 2  # times as many again, when the first ones do not decide
+KILLS = 6
+
+
+def restart(world: Arena) -> None:
+    embedded.stop(world.home)
+    embedded.start(world.home)
+
+
+def backend_kill(world: Arena) -> None:
+    end = (
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()"
+    )
+    for one in world.harmed:
+        with psycopg.connect(one.url) as connection:
+            connection.execute(end.encode())
+
+
+def pool_exhaustion(world: Arena) -> None:
+    """Others take every connection that is left, and the workers lose theirs, for five seconds."""
+    with ExitStack() as stack:
+        taken = _take_all_connections(world, stack)
+        mine = [one.info.backend_pid for one in taken]
+        others = "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> all(%s)"
+        taken[0].execute(others, (mine,))
+        _take_all_connections(world, stack)
+        time.sleep(5)
+
+
+def _take_all_connections(world: Arena, stack: ExitStack) -> list[psycopg.Connection]:
+    taken = []
+    while True:
+        try:
+            taken.append(stack.enter_context(psycopg.connect(world.ours.url, autocommit=True)))
+        except psycopg.OperationalError:
+            return taken
+
+
+def crash(world: Arena) -> None:
+    for one in world.harmed:
+        one.worker.kill()
+
+
+def repeated_kills(world: Arena) -> None:
+    for _ in range(KILLS):
+        crash(world)
+        time.sleep(2)
+
+
+FAULTS: Mapping[str, Callable[[Arena], None]] = {
+    deed.__name__: deed for deed in (restart, backend_kill, pool_exhaustion, crash, repeated_kills)
+}
+
+
+@dataclass
+class Rates:
+    """For each harmed engine its rates, divided by that of the control in the same round."""
+
+    of: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "bare": []})
+    plain: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "bare": []})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    fault: str
+    ratios: dict[str, float]
+    recovered: dict[str, float | None]
+    rate: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos")
+    parser.add_argument("--seed", type=int, default=None, help="Default: a new one, which is printed.")
+    parser.add_argument("--rounds", type=int, default=5, help="of batches before, and after, each fault. Default: 5.")
+    parser.add_argument("--jobs", type=int, default=200, help="in a batch. Default: 200.")
+    parser.add_argument("--faults", nargs="*", default=list(FAULTS), choices=list(FAULTS), metavar="FAULT")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it started, as Ctrl-C does
+    seed = random.randrange(10**6) if given.seed is None else given.seed
+    say(f"seed {seed}: python -m tests.chaos --seed {seed} --rounds {given.rounds} --jobs {given.jobs}")
+    chance = random.Random(seed)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="countersign-chaos-") as home, arena(Path(home)) as world:
+        outcomes = run(world, chance.sample(given.faults, len(given.faults)), given.rounds, given.jobs, chance)
+    say(
+        f"bar: ours, after / before >= {BAR:g} for each fault, and every job run; took {time.monotonic() - began:.0f} s"
+    )
+    return 0 if all(map(held, outcomes)) else 1
+
+
+def row(one: Outcome) -> str:
+    ratios = f"{one.ratios['ours']:>20.2f} {one.ratios['bare']:>6.2f}"
+    recovered = f"{seconds(one.recovered['ours']):>16} {seconds(one.recovered['bare']):>8}"
+    return f"{one.fault:<16} {ratios} {recovered} {one.rate:>7.0f}  {'ok' if held(one) else 'MISSED'}"
+
+
+def held(one: Outcome) -> bool:
+    return one.ratios["ours"] >= BAR and one.recovered["ours"] is not None
+
+
+def run(
+    world: Arena,
+    faults: list[str],
+    rounds: int,
+    jobs: int,
+    chance: random.Random,
+    patience: Mapping[str, float] = RECOVERY_PATIENCE,
+) -> list[Outcome]:
+    say(f"{'fault':<16} {'ours, after / before':>20} {'bare':>6} {'recovered: ours':>16} {'bare':>8} {'jobs/s':>7}")
+    for one in world.all:
+        one.batch(min(jobs, 20))  # until they have connected
+    outcomes = []
+    for name in faults:
+        before = measure(world, rounds, jobs, chance)
+        recovered = break_and_recover(world, name, patience)
+        after = measure(world, rounds, jobs, chance)
+        if ratio(before, after, "ours") < BAR:
+            more = measure(world, rounds * MORE_ROUNDS, jobs, chance)
+            for engine in after.of:
+                after.of[engine] += more.of[engine]
+        ratios = {engine: ratio(before, after, engine) for engine in before.of}
+        outcomes.append(Outcome(name, ratios, recovered, statistics.median(before.plain["ours"])))
+        say(row(outcomes[-1]))
+    return outcomes
+
+
+def break_and_recover(world: Arena, name: str, patience: Mapping[str, float]) -> dict[str, float | None]:
+    """Seconds from the fault's end until what was in flight had run; None when it had not in that time."""
+    waiting = {one.name: one.defer(IN_FLIGHT) for one in world.harmed}
+    FAULTS[name](world)
+    ended = time.monotonic()
+    recovered: dict[str, float | None] = {}
+    for one in world.harmed:
+        left = patience[one.name] - (time.monotonic() - ended)
+        done = one.wait_for(waiting[one.name], IN_FLIGHT, left)
+        recovered[one.name] = time.monotonic() - ended if done else None
+    return recovered
+
+
+def measure(world: Arena, rounds: int, jobs: int, chance: random.Random) -> Rates:
+    """Each round runs a batch on each engine, in an order of its own."""
+    rates = Rates()
+    for _ in range(rounds):
+        found = {one.name: one.batch(jobs) for one in chance.sample(world.all, len(world.all))}
+        for engine in rates.of:
+            rates.of[engine].append(found[engine] / found["control"])
+            rates.plain[engine].append(found[engine])
+    return rates
+
+
+def ratio(before: Rates, after: Rates, engine: str) -> float:
+    return statistics.median(after.of[engine]) / statistics.median(before.of[engine])
+
+
+def seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.1f} s"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())
