@@ -33,14 +33,6 @@ from countersign_guard.routes import (
     messages,
     read_write,
 )
-    READS,
-    NotGuarded,
-    NotReadable,
-    check_flask_routes,
-    check_native_routes,
-    messages,
-    read_write,
-)
 from countersign_guard.stores import MLFLOW, with_address
 
 log = logging.getLogger("countersign_guard")
