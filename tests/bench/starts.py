@@ -1,0 +1,111 @@
+"""Rows g, starts and h: what a process costs until it is ready, and what it holds then.
+
+Floors: an empty Python, and a Python that imports the same libraries and nothing of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from tests.bench.bars import Figure, figure
+from tests.bench.load import exactly
+from tests.bench.machine import cost_of, memory_of, processor_time_of
+from tests.bench.processes import Stage, child, stage, wait_until, web
+
+ROUNDS = 5
+EVENTS = 10_000
+OURS = ("bot", "handlers", "config")
+READING = (("list",), ("requests", "list"), ("history", "bike-demand"))
+MODULES = (
+    "import sys\nimport {module}\n"
+    "print(*sorted(n for n, m in sys.modules.items() if getattr(m, '__file__', None) and n.partition('.')[0] not in {ours}))"
+)
+HOLD = """
+import importlib
+from contextlib import suppress
+for name in {names!r}:
+    with suppress(Exception):
+        importlib.import_module(name)
+"""
+
+
+def command_starts() -> Iterator[Figure]:
+    with stage() as on:
+        helps, ratios, reading = [], [], []
+        for _ in range(ROUNDS):
+            _, least, _ = cost_of([sys.executable, "-c", "pass"])
+            _, spent, _ = cost_of([sys.executable, "-m", "bot", "--help"])
+            helps.append(spent)
+            ratios.append(spent / max(least, 0.001))
+            reading += [_spent_by(words, on) for words in READING]
+    yield figure("start help", helps)
+    yield figure("start help ratio", ratios)
+    yield figure("start reading", reading)
+
+
+def processes(events: int = EVENTS) -> Iterator[Figure]:
+    libraries = _libraries("bot.app")
+    floor = [sys.executable, "-c", HOLD.format(names=libraries)]
+    app = [sys.executable, "-c", "import bot.app"]
+    pairs = [(cost_of(app)[1], cost_of(floor)) for _ in range(ROUNDS)]
+    least = statistics.median(cost[1] for _, cost in pairs)
+    held = statistics.median(cost[2] for _, cost in pairs)
+    with stage() as on:
+        starts, memories = [], []
+        for _ in range(ROUNDS):
+            with web(on) as door:
+                starts.append(door.start_cost / least)
+                memories.append(memory_of(door.pid))
+        worker, clock = (_memory_of_ready(name, on) for name in ("worker", "clock"))
+        with web(on) as door:
+            exactly([door.port], events)
+            before = memory_of(door.pid)
+            exactly([door.port], events)
+            grown = memory_of(door.pid) - before
+    yield figure("app imports", [spent / cost[1] for spent, cost in pairs])
+    yield figure("web start", starts)
+    yield figure("web memory", [memory / held for memory in memories])
+    yield figure("web resident", memories)
+    yield figure("worker resident", worker)
+    yield figure("clock resident", clock)
+    yield figure("web growth", grown, f"{events:,} webhooks")
+
+
+def _libraries(module: str) -> list[str]:
+    """What importing it brings in that is not ours."""
+    code = MODULES.format(module=module, ours=OURS)
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+
+def _spent_by(words: Sequence[str], on: Stage) -> float:
+    command = [sys.executable, "-m", "bot", *words]
+    began = os.times()
+    done = subprocess.run(command, env=dict(on.environ), capture_output=True, check=False)
+    ended = os.times()
+    if done.returncode not in (0, 4):  # 4: nothing is there
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}: {done.stderr.decode()}")
+    return ended.children_user + ended.children_system - began.children_user - began.children_system
+
+
+def _memory_of_ready(name: str, on: Stage) -> float:
+    """Once its processor time no longer grows: it waits."""
+    log = on.home / f"{name}.log"
+    with child([sys.executable, "-m", "bot", name], on.environ, log) as process:
+        wait_until(lambda: log.stat().st_size > 0, process, log)
+        spent = -1.0
+        with suppress(ProcessLookupError):
+            while (now := _tenths(process.pid)) > spent:
+                spent = now
+                time.sleep(1.5)
+        return memory_of(process.pid)
+
+
+def _tenths(pid: int) -> float:
+    """Of a second of processor time."""
+    return processor_time_of(pid) // 0.1
