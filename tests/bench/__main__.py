@@ -8,6 +8,7 @@ its markers; rows that did not run keep theirs.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,9 +16,9 @@ from functools import partial
 from pathlib import Path
 
 import click
-from tests.bench.alternatives import script
 
 from tests.bench import audit, digest, gate, ingest, pace, promotion, records, registry, starts
+from tests.bench.alternatives import script
 from tests.bench.bars import Figure
 from tests.bench.machine import description, load
 from tests.bench.pages import Ran, write
@@ -63,6 +64,7 @@ def main(rows: str, full: bool, markdown: Path | None) -> None:
     for noisy in ("alembic", "werkzeug", "mlflow"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     click.echo(f"{description()}; load {load():.1f}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers of a row end with it
     failed: list[str] = []
     for row in dict.fromkeys("b" if row == "c" else row for row in wanted):
         failed += run(row, full, markdown)

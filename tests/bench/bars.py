@@ -133,6 +133,9 @@ BARS = {
     "records replay memory": Bar("records", "`policy replay --since 90d`: memory against the same command with none", 1.3),
     "records history": Bar("records", "`history` with 1 M ledger entries", 1.3, "s"),
     "records report": Bar("records", "`fast-track report` with 1 M ledger entries", 1.3, "s"),
+    "lost": Bar("others", "the fault script: asks and approvals lost by Countersign", 0, ""),
+    "doubled": Bar("others", "the fault script: doubled by Countersign", 0, ""),
+    "let through": Bar("others", "the fault script: let through unapproved by Countersign", 0, ""),
 }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ from handlers.digest.ledger import fault_in
 from tests.bench.bars import Figure, figure
 from tests.bench.database import database
 from tests.bench.machine import forget_peak, memory_of
-from tests.bench.made_up_week import WEEK, fill
+from tests.bench.made_up_week import WEEK, fill, put_policy
 
 PLAN = DigestPlan("0 9 * * mon", "Europe/Madrid")
 EMPTY_WEEK = period_of("2026-W30", "Europe/Madrid")
@@ -92,7 +92,7 @@ def digest_cost(url: str) -> DigestCost:
     with psycopg.connect(url) as connection:
         connection.execute("alter database postgres set max_parallel_workers_per_gather = 0")  # one process to look at
     s = _services(url)
-    fill(url, s.store, REQUESTS)
+    fill(url, put_policy(s.store), REQUESTS)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:  # one whose memory filling has not stretched
         grown = fresh.submit(_grown_by_closing, url).result()
     floors, ours, verified, walls = [], [], [], []

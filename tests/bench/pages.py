@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.bench.bars import BARS, Figure
 from tests.bench.machine import description
 
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = ("| row | what | bar | figure | | size | load | when |", "|---|---|---|---|---|---|---|---|")
 
 
@@ -25,17 +24,29 @@ class Ran:
 
 def write(page: Path, ran: Ran, now: datetime | None = None) -> None:
     """Raises ValueError when the page has no markers."""
-    text = page.read_text()
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{page} has no line {BEGIN} and {END}, between which the figures would go")
-    before, _, rest = text.partition(BEGIN)
-    kept, _, after = rest.partition(END)
+    _, kept, _ = _parts(page, "figures")
     lines = {_what(line): line for line in kept.splitlines() if line.startswith("| ") and not line.startswith("| row ")}
     today = (now or datetime.now(UTC)).date().isoformat()
     lines |= {one.bar.what: _line(one, ran, f"{today}, {description()}") for one in ran.figures}
-    known = [bar.what for bar in BARS.values()]
-    rows = [lines[what] for what in known if what in lines]
-    page.write_text(f"{before}{BEGIN}\n" + "\n".join((*HEAD, *rows)) + f"\n{END}{after}")
+    rows = [lines[bar.what] for bar in BARS.values() if bar.what in lines]
+    write_between(page, "figures", [*HEAD, *rows])
+
+
+def write_between(page: Path, name: str, lines: Sequence[str]) -> None:
+    """In the place of what is between the markers of this name. Raises ValueError when the page has none."""
+    before, _, after = _parts(page, name)
+    page.write_text("\n\n".join((before, "\n".join(lines), after)))
+
+
+def _parts(page: Path, name: str) -> tuple[str, str, str]:
+    """Up to the first marker and with it, what is between, and the rest with the second."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    text = page.read_text()
+    if begin not in text or end not in text:
+        raise ValueError(f"{page} has no line {begin} and {end}, between which the table would go")
+    before, _, rest = text.partition(begin)
+    kept, _, after = rest.partition(end)
+    return before + begin, kept, end + after
 
 
 def _line(one: Figure, ran: Ran, when: str) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MODEL = "bike-demand"
 VERSIONS = 10  # of each model
 POLLS = 5
-LONG_AGO = 86_400_000  # milliseconds
+LONG_AGO, APART = 86_400_000, 300_000  # milliseconds, of the newest, and between two models
 LOOKS = ("sweep_versions", "sweep_models", "look_at")
 
 
@@ -120,8 +120,8 @@ def large_registry(models: int) -> Iterator[tuple[Installation, Counted, Path, s
 
 def fill(store: Path, models: int) -> None:
     """One alias for each model, and no version younger than a day."""
-    start = int(time.time() * 1000) - LONG_AGO - models * VERSIONS
-    moments = {number: start + number * VERSIONS for number in range(models)}
+    start = int(time.time() * 1000) - LONG_AGO - models * APART
+    moments = {number: start + number * APART for number in range(models)}
     with sqlite3.connect(store) as registry:
         registry.executemany(
             "insert into registered_models (name, creation_time, last_updated_time, description) values (?, ?, ?, '')",
