@@ -22,7 +22,7 @@ PAGE = "# Figures\n\n<!-- figures: begin -->\n<!-- figures: end -->\n\nThe end.\
 
 
 @pytest.mark.parametrize(
-    ("samples", "is_said_to_hold", "verdict", "fails"),
+    ("samples", "holds", "verdict", "fails"),
     [
         ((1.0, 2.0, 9.0), HOLDS, "met", False),
         ((1.0, 2.1, 2.1), HOLDS, "MISSED", True),
@@ -30,10 +30,10 @@ PAGE = "# Figures\n\n<!-- figures: begin -->\n<!-- figures: end -->\n\nThe end.\
         ((1.0, 2.0, 9.0), NOT_YET, "met, though not promised", False),
     ],
 )
-def test_the_median_counts_and_only_a_bar_that_is_said_to_hold_fails_the_run(
-    samples: tuple[float, ...], is_said_to_hold: bool, verdict: str, fails: bool
+def test_the_median_counts_and_only_a_bar_that_holds_fails_the_run(
+    samples: tuple[float, ...], holds: bool, verdict: str, fails: bool
 ) -> None:
-    one = Figure(Bar("z", "something", 2.0, is_said_to_hold=is_said_to_hold), samples)
+    one = Figure(Bar("z", "something", 2.0, holds=holds), samples)
 
     assert (one.verdict, one.fails) == (verdict, fails)
 
