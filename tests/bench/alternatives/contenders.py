@@ -136,7 +136,8 @@ class Usual(Contender):
             return True  # it has no webhook
         try:
             return requests.post(f"{self._url}/mlflow", body, headers=headers, timeout=60).ok
-        except requests.ConnectionError:
+        except requests.ConnectionError:  # it died over it, and is started again
+            self.start_again()
             return False
 
     def catch_up(self) -> None:

@@ -69,9 +69,8 @@ class Scene:
         delivery = uuid.uuid4().hex
         for _ in range(times):
             for _ in range(1 + SENT_AGAIN):
-                if self.bot.deliver(body, signed_by_mlflow(body, delivery)):
+                if self.bot.deliver(body, {**signed_by_mlflow(body, delivery), "Content-Type": "application/json"}):
                     break
-                self.bot.start_again()
 
     def card(self) -> Message | None:
         return next(iter(self.bot.cards(self.model)), None)
