@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import click
 from tests.bench import audit, digest, gate, ingest, pace, promotion, records, registry, starts
 from tests.bench.alternatives import script
 from tests.bench.bars import Figure
-from tests.bench.machine import description, load
+from tests.bench.machine import description, load, slowdown
 from tests.bench.pages import Ran, write
 
 Row = Callable[[], Iterator[Figure]]
@@ -76,11 +77,12 @@ def main(rows: str, full: bool, markdown: Path | None) -> None:
 def run(row: str, full: bool, markdown: Path | None) -> list[str]:
     """What failed: a missed bar, or the row itself; the others still run."""
     command = f"python -m tests.bench --rows {row}{' --full' if full and row in FULL else ''}"
-    before, began = load(), time.monotonic()
-    click.echo(f"\n{row}: {command} (load {before:.1f})")
+    began, before, slower = time.monotonic(), load(), slowdown()
+    click.echo(f"\n{row}: {command} (load {before:.1f}, slowed {slower:.1f}x by other work)")
     figures: list[Figure] = []
     try:
-        for one in (FULL if full and row in FULL else ROWS)[row]():
+        for found in (FULL if full and row in FULL else ROWS)[row]():
+            one = replace(found, slowdown=slower)
             scale = f" ({one.scale})" if one.scale else ""
             click.echo(f"  {one.verdict:24} {one.bar.what}{scale}: {one.text}, bar {one.bar.text}")
             figures.append(one)
@@ -89,7 +91,9 @@ def run(row: str, full: bool, markdown: Path | None) -> list[str]:
         return [f"row {row} did not come to its end: {trouble}"]
     click.echo(f"  took {time.monotonic() - began:.0f} s")
     if markdown:
-        write(markdown, Ran(figures, command, before))
+        write(markdown, Ran(figures, before, slower))
+    if unjudged := [one.bar.what for one in figures if not one.is_judged]:
+        click.echo(f"  not judged, because the machine does other work: {len(unjudged)}; measure again when it is idle")
     return [f"{one.bar.what}: {one.text}, bar {one.bar.text}" for one in figures if one.fails]
 
 

@@ -1,6 +1,6 @@
 """Rows a, a' and i: taking a webhook, through the web server of the product, against the least that it could cost there.
 
-Floor and product are each a process with a PostgreSQL of its own, both up at once; they take turns of a second, both ways round, and the
+Floor and product are each a process with a separate PostgreSQL, both up at once; they take turns of a second, both ways round, and the
 paired ratios count. The floor (`floor_web`) verifies the same signature and commits one insert of the same row.
 """
 

@@ -125,7 +125,7 @@ def all_of(ports: Sequence[int], deliveries: Sequence[str], connections: int) ->
 
 
 def at_a_pace(ports: Sequence[int], seconds: float, a_second: float, connections: int = 32) -> Seen:
-    """An open load: webhooks become due at a fixed pace, whatever the answers take."""
+    """An open load: webhooks become due at a fixed pace, however long the answers take."""
     began, lock = time.monotonic(), threading.Lock()
     numbers = iter(range(int(seconds * a_second)))
 

@@ -6,12 +6,20 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+SPIN = """
+import time
+wall, spent = time.perf_counter(), time.process_time()
+while time.process_time() < spent + 0.3:
+    pass
+print((time.perf_counter() - wall) / (time.process_time() - spent))
+"""
 
 
 def processor_time_of(*processes: int) -> float:
@@ -46,6 +54,13 @@ def forget_peak() -> None:
 
 def load() -> float:
     return os.getloadavg()[0]
+
+
+def slowdown() -> float:
+    """How many times longer a computation takes here than its processor time, on all cores at once: 1 on an idle machine."""
+    command = [sys.executable, "-c", SPIN]
+    spinning = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in os.sched_getaffinity(0)]
+    return max(float(one.communicate()[0]) for one in spinning)
 
 
 def description() -> str:

@@ -10,16 +10,16 @@ from pathlib import Path
 from tests.bench.bars import BARS, Figure
 from tests.bench.machine import description
 
-HEAD = ("| row | what | bar | figure | | size | load | when |", "|---|---|---|---|---|---|---|---|")
+HEAD = ("| row | what | bar | figure | | size | load, slowed | when |", "|---|---|---|---|---|---|---|---|")
 
 
 @dataclass(frozen=True)
 class Ran:
-    """The figures of one row. `load` is the load average over a minute when it began."""
+    """The figures of one row. `load` is the load average over a minute when it began, `slowdown` what other work cost a computation."""
 
     figures: Sequence[Figure]
-    command: str
     load: float
+    slowdown: float
 
 
 def write(page: Path, ran: Ran, now: datetime | None = None) -> None:
@@ -50,7 +50,16 @@ def _parts(page: Path, name: str) -> tuple[str, str, str]:
 
 
 def _line(one: Figure, ran: Ran, when: str) -> str:
-    cells = (one.bar.row, one.bar.what, one.bar.text, one.text, one.verdict, one.scale, f"{ran.load:.1f}", when)
+    cells = (
+        one.bar.row,
+        one.bar.what,
+        one.bar.text,
+        one.text,
+        one.verdict,
+        one.scale,
+        f"{ran.load:.1f}, {ran.slowdown:.1f}x",
+        when,
+    )
     return f"| {' | '.join(cells)} |"
 
 

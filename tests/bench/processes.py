@@ -1,4 +1,4 @@
-"""The processes of an installation whose vendors are somewhere else: `web`, `worker` and `clock` on a database of their own."""
+"""The processes of an installation whose vendors are somewhere else: `web`, `worker` and `clock` on a separate database."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Rows b, c and counts: one promotion after the other, from the webhook to the card and from the click to the moved alias.
 
-The web process and a worker are the real ones, MLflow is real behind a proxy, Slack and Jira are the sandbox. Each stand-in notes when a
+The web process and a worker are the real ones, MLflow is real behind a proxy, Slack and Jira are the sandbox. Each vendor notes when a
 call came and how long its answer took; the bot's own share is the time that no vendor's call explains.
 """
 

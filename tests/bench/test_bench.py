@@ -38,6 +38,13 @@ def test_the_median_counts_and_only_a_bar_that_holds_fails_the_run(
     assert (one.verdict, one.fails) == (verdict, fails)
 
 
+def test_a_time_measured_beside_other_work_is_neither_met_nor_missed_and_a_ratio_is() -> None:
+    time, ratio = (Figure(Bar("z", "something", 2.0, unit), (3.0,), slowdown=9.0) for unit in ("ms", "x"))
+
+    assert (time.verdict, time.fails) == ("machine too busy", False)
+    assert (ratio.verdict, ratio.fails) == ("MISSED", True)
+
+
 def test_a_rate_must_be_at_least_its_bar() -> None:
     assert figure("pace share", 0.95).is_met
     assert not figure("pace share", 0.94).is_met
@@ -47,8 +54,8 @@ def test_a_page_gets_the_new_figures_and_keeps_those_that_were_not_measured_agai
     page = tmp_path / "figures.md"
     page.write_text(PAGE)
 
-    write(page, Ran([figure("ask jobs", 14), figure("pace share", 0.9)], "first", 0.5))
-    write(page, Ran([figure("ask jobs", [11, 12, 14])], "second", 1.5))
+    write(page, Ran([figure("ask jobs", 14), figure("pace share", 0.9)], 0.5, 1.0))
+    write(page, Ran([figure("ask jobs", [11, 12, 14])], 1.5, 1.0))
 
     lines = [line for line in page.read_text().splitlines() if line.startswith(("| counts", "| j "))]
     assert [("12 effects [11 to 14]" in lines[0]), ("0.9 of the rate" in lines[1])] == [True, True]
@@ -61,7 +68,7 @@ def test_a_page_without_markers_is_not_written(tmp_path: Path) -> None:
     page.write_text("# Figures\n")
 
     with pytest.raises(ValueError, match="figures: begin"):
-        write(page, Ran([figure("ask jobs", 14)], "first", 0.5))
+        write(page, Ran([figure("ask jobs", 14)], 0.5, 1.0))
 
     assert page.read_text() == "# Figures\n"
 

@@ -110,7 +110,7 @@ class MortalClient(WebClient):
 
 
 class Usual(Contender):
-    """One of the usual ways, in this process behind a server of its own."""
+    """One of the usual ways, in this process behind a separate server."""
 
     def __init__(
         self,
@@ -120,8 +120,10 @@ class Usual(Contender):
         url: str,
         front: Front,
         build: Callable[[MortalClient], object],
+        people: MlflowClient,
     ) -> None:
-        self.name, self.slack, self.moves = name, slack, moves
+        """`people` is the client with which they act in MLflow themselves."""
+        self.name, self.slack, self.moves, self.people = name, slack, moves, people
         self._url, self._front, self._build = url, front, build
         self.start_again()
 
@@ -153,7 +155,7 @@ class Usual(Contender):
 
     def decide(self, person: str, card: Message, model: str, version: int) -> None:
         if isinstance(self.bot, Relay):  # people do it themselves, and nothing asks who they are
-            self.bot.registry.set_registered_model_alias(model, "champion", str(version))
+            self.people.set_registered_model_alias(model, "champion", str(version))
         else:
             super().decide(person, card, model, version)
 
@@ -244,7 +246,7 @@ def _contender(name: str, mlflow_url: str, database_url: str, prefix: str, home:
                     return Relay(registry, client, MLFLOW_SECRET, CHANNEL)
                 return Button(registry, client, MLFLOW_SECRET, SLACK_SECRET, CHANNEL, APPROVERS)
 
-            yield Usual(name, slack, moves, url, front, build)
+            yield Usual(name, slack, moves, url, front, build, MlflowClient(mlflow_url, registry_uri=mlflow_url))
 
 
 NAMES = ("naive poller", "webhook relay", "state in the button", Countersign.name)

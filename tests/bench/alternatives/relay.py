@@ -1,7 +1,7 @@
 """The webhook relay: a handler that verifies MLflow's signature, posts what it says to Slack and forgets it.
 
-Whoever agrees sets the alias with MLflow's own client, as the message says. As it is usually written: a failed post is a 500, so that
-MLflow sends the webhook again, and every alias that is set is posted, also one that nobody asked for.
+Approvers set the alias with MLflow's own client, as the message says. As it is usually written: a failed post is a 500, so that
+MLflow sends the webhook again, and every alias that is set is posted, also one that was not asked for.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Relay:
             version = self.registry.get_model_version(data["name"], data["version"])
             metrics = self.registry.get_run(version.run_id).data.metrics
             figures = ", ".join(f"{name} {value:g}" for name, value in sorted(metrics.items()))
-            text = f"*{key}* wants to be champion: {figures}. Whoever agrees: set the alias `champion`"
+            text = f"*{key}* wants to be champion: {figures}. If you agree, set the alias `champion`"
         else:
             text = f"*{key}* is {data['alias']} now"
         self.slack.chat_postMessage(channel=self.channel, text=text)

@@ -1,11 +1,11 @@
 """`python -m tests.bench.alternatives.script`: the same faults for the usual ways and for Countersign, and what each of them did.
 
-Each scene has a model of its own. MLflow sends a webhook that was not answered with success up to three times more, as the real one
+Each scene has a separate model. MLflow sends a webhook that was not answered with success up to three times more, as the real one
 does; then time passes, in which a loop does its rounds and Countersign its sweeps and jobs.
 
 - lost: no message asks about a version, or its approval moved nothing
 - doubled: a version is asked about twice, or one approval moved the alias twice
-- let through: `champion` is on a version that nobody who may has approved as it is, and no message says so
+- let through: `champion` is on a version that no approver has approved as it is, and no message says so
 """
 
 from __future__ import annotations
@@ -182,6 +182,7 @@ def somebody_moves_the_alias_by_hand(scene: Scene) -> Iterator[str]:
     scene.ask()
     scene.decide("ana")
     scene.register()
+    scene.bot.catch_up()
     before = len(scene.bot.talk_of(scene.model))
     scene.mlflow.set_registered_model_alias(scene.model, "champion", str(scene.version))
     scene.news("champion")
