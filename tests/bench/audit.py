@@ -32,7 +32,7 @@ def verification(entries: int = 100_000) -> Iterator[Figure]:
     with database() as url:
         fill(url, entries)
         engine = create_engine(url)
-        ratios = [own_cost(lambda: audit(engine))[0] / own_cost(lambda: hash_once(url))[0] for _ in range(ROUNDS)]
+        ratios = [own_cost(lambda: audit(engine))[1] / own_cost(lambda: hash_once(url))[1] for _ in range(ROUNDS)]
         engine.dispose()
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
             grown = fresh.submit(_grown, url).result()

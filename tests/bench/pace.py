@@ -73,7 +73,7 @@ def drain(asks: int, channels: int, workers: int = 2) -> Drained:
             return watch(installation, asks, channels, began, are_alive)
 
 
-def backlogs(in_one: int = 60, in_ten: int = 100) -> Iterator[Figure]:
+def backlogs(in_one: int = 45, in_ten: int = 80) -> Iterator[Figure]:
     """Row j: Slack's own rate, so a thousand asks in one channel take 17 minutes.
 
     A faster clock would not do: an ask costs more processor time than there is in a tenth of a second.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 MODEL = "bike-demand"
-INSTANT, SLOW = 12, 6  # promotions measured of each kind, after one that warms up
+INSTANT, SLOW = 10, 6  # promotions measured of each kind, after one that warms up
 VENDOR_TAKES = 0.1  # seconds, where each call is slow
 BETWEEN = 1.3  # seconds; Slack's one message a second in a channel is row j's business
 ALIAS = "/api/2.0/mlflow/registered-models/alias"

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 from tests.bench.bars import Figure, figure
 from tests.bench.load import exactly
@@ -21,6 +20,8 @@ from tests.bench.processes import Stage, child, stage, wait_until, web
 ROUNDS = 5
 EVENTS = 10_000
 OURS = ("bot", "handlers", "config")
+IDLE = 0.1  # seconds of processor time in two seconds
+SIGNS = {"worker": "procrastinate_workers", "clock": "clock_ticks"}  # tables that are empty before it is ready
 READING = (("list",), ("requests", "list"), ("history", "bike-demand"))
 MODULES = (
     "import sys\nimport {module}\n"
@@ -94,18 +95,12 @@ def _spent_by(words: Sequence[str], on: Stage) -> float:
 
 
 def _memory_of_ready(name: str, on: Stage) -> float:
-    """Once its processor time no longer grows: it waits."""
+    """Once the database shows that it works, and its processor time no longer grows."""
     log = on.home / f"{name}.log"
     with child([sys.executable, "-m", "bot", name], on.environ, log) as process:
-        wait_until(lambda: log.stat().st_size > 0, process, log)
+        wait_until(lambda: on.count(f"select count(*) from {SIGNS[name]}") > 0, process, log)
         spent = -1.0
-        with suppress(ProcessLookupError):
-            while (now := _tenths(process.pid)) > spent:
-                spent = now
-                time.sleep(1.5)
+        while (now := processor_time_of(process.pid)) > spent + IDLE:
+            spent = now
+            time.sleep(2)
         return memory_of(process.pid)
-
-
-def _tenths(pid: int) -> float:
-    """Of a second of processor time."""
-    return processor_time_of(pid) // 0.1

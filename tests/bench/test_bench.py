@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+import bot
 from tests.bench.alternatives.contenders import contenders
 from tests.bench.alternatives.script import (
     WHAT,
@@ -75,6 +77,15 @@ def test_a_page_without_markers_is_not_written(tmp_path: Path) -> None:
 
 def test_each_bar_has_a_description_of_its_own() -> None:
     assert len({bar.what for bar in BARS.values()}) == len(BARS)
+
+
+def test_the_page_says_why_of_each_row_with_a_bar_that_is_not_met_and_of_no_other() -> None:
+    page = (Path(bot.__file__).parents[1] / "docs" / "benchmarks.md").read_text()
+    _, _, rest = page.partition("## Not met")
+
+    explained = re.findall(r"^- \*\*(\S+)\*\*: ", rest.partition("## ")[0], re.MULTILINE)
+
+    assert explained == list(dict.fromkeys(bar.row for bar in BARS.values() if not bar.holds))
 
 
 def test_the_same_faults_find_what_the_usual_ways_lose_double_and_let_through_and_nothing_of_ours(
