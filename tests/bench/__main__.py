@@ -80,8 +80,9 @@ def run(row: str, full: bool, markdown: Path | None) -> list[str]:
     began, before, slower = time.monotonic(), load(), slowdown()
     click.echo(f"\n{row}: {command} (load {before:.1f}, slowed {slower:.1f}x by other work)")
     figures: list[Figure] = []
+    measure = partial(script.compared, markdown) if row == "others" else (FULL if full and row in FULL else ROWS)[row]
     try:
-        for found in (FULL if full and row in FULL else ROWS)[row]():
+        for found in measure():
             one = replace(found, slowdown=slower)
             scale = f" ({one.scale})" if one.scale else ""
             click.echo(f"  {one.verdict:24} {one.bar.what}{scale}: {one.text}, bar {one.bar.text}")

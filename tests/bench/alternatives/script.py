@@ -284,10 +284,12 @@ def main(seed: int, rounds: int, markdown: Path | None) -> None:
     sys.exit(1 if any(found.total(NAMES[-1], what) for what in WHAT) else 0)
 
 
-def compared() -> Iterator[Figure]:
-    """Row others: Countersign's own counts; the table is printed beside them."""
+def compared(page: Path | None = None) -> Iterator[Figure]:
+    """Row others: Countersign's own counts; the table is printed beside them, and written into the page."""
     found = outcome()
     click.echo("\n".join(table(found)))
+    if page:
+        write_between(page, "alternatives", table(found))
     for what in WHAT:
         yield figure(what, found.total(NAMES[-1], what), f"{len(SCENES)} scenes, seed {SEED}")
 
