@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HOLDS, NOT_YET = True, False
-TIMES = ("ms", "s", "/s", "of the rate")  # their bars are for a machine that does nothing else
+TIMES = ("ms", "s", "/s", "of the rate", "refusals")  # their bars are for a machine that does nothing else
 BUSY = 1.5  # times longer than on an idle machine
 
 
@@ -137,9 +137,9 @@ BARS = {
     "replicas": Bar("i", "webhooks, one to two processes: scaling against the floor's scaling", 0.85, at_least=True),
     "replicas doubled": Bar("i", "1,000 deliveries sent to both at once: stored twice, lost, or answered other than 202", 0, "deliveries"),
     "pace share": Bar("j", "backlog in one channel at one message a second: share of Slack's rate", 0.95, "of the rate", at_least=True),
-    "pace refused": Bar("j", "backlog in one channel: answers of 429", 0, "answers"),
+    "pace refused": Bar("j", "backlog in one channel: answers of 429", 0, "refusals"),
     "pace ten": Bar("j", "backlog in ten channels: messages a second", 9.0, "/s", holds=NOT_YET, at_least=True),
-    "pace ten refused": Bar("j", "backlog in ten channels: answers of 429", 0, "answers"),
+    "pace ten refused": Bar("j", "backlog in ten channels: answers of 429", 0, "refusals"),
     "records list": Bar("records", "`requests list --limit 5` with 100,000 ended requests", 1.2, "s", holds=NOT_YET),
     "records list memory": Bar("records", "`requests list`: memory against the same command with none", 1.3, holds=NOT_YET),
     "records replay memory": Bar("records", "`policy replay --since 90d`: memory against the same command with none", 1.3, holds=NOT_YET),
