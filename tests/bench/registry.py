@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MODEL = "bike-demand"
 VERSIONS = 10  # of each model
 POLLS = 5
+WHOLE = 10_000  # models; a full scan grows with them, and the poll does not
 LONG_AGO, APART = 86_400_000, 300_000  # milliseconds, of the newest, and between two models
 LOOKS = ("sweep_versions", "sweep_models", "look_at")
 
@@ -77,7 +78,7 @@ def polls(models: int = 2_000) -> Iterator[Figure]:
     scale = f"{models:,} models, {models * VERSIONS:,} versions"
     yield figure("poll calls", polled, scale)
     yield figure("poll bytes", [size / 1e6 for size in sizes], scale)
-    yield figure("poll share", [whole / size for size in sizes], scale)
+    yield figure("poll share", [whole / size * WHOLE / models for size in sizes], scale)
     yield figure("sweep calls", swept, scale)
     yield figure("first sync", first, scale)
     yield figure("first sync memory", grown, scale)

@@ -5,7 +5,6 @@ Floors: an empty Python, and a Python that imports the same libraries and nothin
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ SIGNS = {"worker": "procrastinate_workers", "clock": "clock_ticks"}  # tables th
 READING = (("list",), ("requests", "list"), ("history", "bike-demand"))
 MODULES = (
     "import sys\nimport {module}\n"
-    "print(*sorted(n for n, m in sys.modules.items() if getattr(m, '__file__', None) and n.partition('.')[0] not in {ours}))"
+    "print(*(n for n, m in sys.modules.items() if getattr(m, '__file__', None) and n.partition('.')[0] not in {ours}))"
 )
 HOLD = """
 import importlib
@@ -85,13 +84,8 @@ def _libraries(module: str) -> list[str]:
 
 
 def _spent_by(words: Sequence[str], on: Stage) -> float:
-    command = [sys.executable, "-m", "bot", *words]
-    began = os.times()
-    done = subprocess.run(command, env=dict(on.environ), capture_output=True, check=False)
-    ended = os.times()
-    if done.returncode not in (0, 4):  # 4: nothing is there
-        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}: {done.stderr.decode()}")
-    return ended.children_user + ended.children_system - began.children_user - began.children_system
+    nothing_there = 4
+    return cost_of([sys.executable, "-m", "bot", *words], on.environ, (0, nothing_there))[1]
 
 
 def _memory_of_ready(name: str, on: Stage) -> float:
