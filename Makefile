@@ -94,8 +94,9 @@ fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
+# Every row of docs/benchmarks.md, some ten minutes on two free cores; ARGS="--rows a,b,j", "--full", "--markdown docs/benchmarks.md".
 bench: $(STAMP)
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(ARGS)
 
 # MLflow 2.22, one in the middle and the newest, each a real server in a venv below ~/.cache; some ten minutes.
 compat: $(STAMP)
