@@ -8,7 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -56,6 +56,14 @@ class ModelSummary:
     newest: int
 
 
+@dataclass(frozen=True)
+class VersionPage:
+    """`mark` names it, so that a listing can begin with it another time."""
+
+    mark: str
+    versions: Iterable[VersionSnapshot]
+
+
 class ProgressListener(Protocol):
     """Receives the progress of reading a version's files, which takes long for a large model."""
 
@@ -84,8 +92,8 @@ class ModelRegistry(Protocol):
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         """Versions by last update, newest first, 100 per call; the caller stops at its watermark."""
 
-    def every_version(self) -> Iterator[VersionSnapshot]:
-        """All versions of all registered models, 5,000 per call, for the baseline."""
+    def version_pages(self, mark: str = "") -> Iterator[VersionPage]:
+        """All versions, those of a model together, 5,000 per call, from page `mark` on. Raises Permanent for an unknown one."""
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         """All versions that have the tag, with any value."""

@@ -109,6 +109,12 @@ class RequestRows:
         query = sa.select(rows.target).distinct().where(rows.workspace == workspace, rows.model == model)
         return frozenset(Target.parse(target) for target in self.connection.execute(query).scalars())
 
+    def models_with(self, workspace: str, states: Sequence[State]) -> set[str]:
+        """The models with a request in one of these states."""
+        rows = tables.requests.c
+        query = sa.select(rows.model).distinct().where(rows.workspace == workspace, rows.state.in_(states))
+        return set(self.connection.execute(query).scalars())
+
     def before(self, version: VersionId, limit: int) -> list[TransitionRequest]:
         """Of the model's older versions, highest first; at most so many requests."""
         rows = tables.requests.c
