@@ -23,7 +23,8 @@ from bot.domain import events
 from bot.domain.events import Event
 from bot.domain.registry import watch_events
 from bot.supervisor import COUNTERSIGN
-from handlers import EFFECTS, ON, URGENCY
+from handlers import ON, URGENCY
+from handlers.effects import EFFECTS
 from tests.scheduling import TOGETHER
 
 ROOT = Path(bot.__file__).parents[1]

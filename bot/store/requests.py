@@ -151,6 +151,25 @@ class RequestRows:
             )
         return [request_of(body) for body in self.connection.execute(query).scalars()]
 
+    def opened_since(
+        self, since: datetime, limit: int, after: TransitionRequest | None = None
+    ) -> list[TransitionRequest]:
+        """At most `limit`, oldest first, from the one after `after` on."""
+        rows = tables.requests.c
+        query = sa.select(rows.body).where(rows.opened_at >= since).order_by(rows.opened_at, rows.id).limit(limit)
+        if after is not None:
+            there = sa.tuple_(sa.literal(after.opened_at), sa.literal(after.id))
+            query = query.where(sa.tuple_(rows.opened_at, rows.id) > there)
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def applied(self, requests: Collection[TransitionRequest]) -> list[TransitionRequest]:
+        """Those by which one of these requests' versions has reached a target; by number and creation time, so others may be among them."""
+        rows = tables.requests.c
+        versions = {(one.version.created, one.version.version) for one in requests}
+        mine = sa.tuple_(rows.version_created, rows.version).in_(versions)
+        query = sa.select(rows.body).where(mine, rows.state == State.APPLIED)
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
     def due(self, now: datetime, spared: Collection[str] = ()) -> list[str]:
         """The ids of the open requests whose time is up, but for those in the `spared` workspaces."""
         rows = tables.requests.c

@@ -21,7 +21,8 @@ import psycopg
 import sqlalchemy as sa
 from flask import Flask, request
 
-from bot.app import build_services, flask_app
+from bot.app import flask_app
+from bot.assembly import build_services
 from bot.database.connect import create_engine
 from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
 from config.settings import Settings
