@@ -18,7 +18,7 @@ from bot.clients.jira.tickets import JiraTickets
 from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow.access import Credentials
 from bot.clients.mlflow.registries import MlflowRegistries, Secrets
-from bot.clients.signers import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key, read_signer
+from bot.clients.note_keys import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key
 from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.slack.openid import SlackSignIn
 from bot.clients.witnesses import CosigningWitness
@@ -92,6 +92,8 @@ def earlier_keys(settings: Settings) -> tuple[PublicKey, ...]:
 
 def signer_of(settings: Settings) -> Signer:
     """Reads the private key. Raises InvalidSettings."""
+    from bot.clients.signers import read_signer  # here, for it loads the packages of all key services
+
     try:
         return read_signer(settings.signing_key_location, settings.hsm_pin.get_secret_value())
     except InvalidKey as mistake:

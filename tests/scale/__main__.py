@@ -102,8 +102,8 @@ def many_workspaces(places: int, models: int, versions_each: int) -> Iterator[Fi
     """Sweeps of versions and models in each place, after the baselines."""
     names = ["default", *(f"team-{number}" for number in range(1, places))]
     registry = MadeRegistry(models, versions_each)
-    listed = "\n".join(f"  - {name}" for name in names)
-    with database() as url, house_on(url, registry, top=f"registries:\n  default:\n    workspaces:\n{listed}") as house:
+    top = f"registries: {{default: {{workspaces: [{', '.join(names)}]}}}}"
+    with database() as url, house_on(url, registry, top=top) as house:
         for name in names:
             registry.workspace = name
             house.sweep(place=name)
