@@ -18,7 +18,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security site attack fuzz bench compat pictures reference messages dist sbom audit deploy-check \
+.PHONY: demo test proofs quick check model sim style types contracts security site attack fuzz bench scale compat pictures reference messages dist sbom audit deploy-check \
 	format clean
 
 demo: $(STAMP)
@@ -83,6 +83,10 @@ fuzz: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+# A minute or two; the whole is `make scale ARGS="--models 10000 --versions 100000 --places 100 --requests 100000"`.
+scale: $(STAMP)
+	$(BIN)/python -m tests.scale $(ARGS)
 
 # MLflow 2.22, one in the middle and the newest, each a real server in a venv below ~/.cache; some ten minutes.
 compat: $(STAMP)

@@ -32,7 +32,7 @@ AWAITED_AT_ONCE = 8  # models with open requests that a sweep looks at although 
 
 
 def sweep_versions(place: str, s: Services) -> None:
-    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed.
+    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed for a minute.
 
     `place` is a workspace; empty for the default one, as jobs of older releases are.
     """

@@ -29,7 +29,11 @@ for words in {commands!r}:
         print(words, refusal.message)
 print(*sys.modules, file=sys.stderr)
 """
-PROCESSES = "import sys; import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor; print(*sys.modules, file=sys.stderr)"
+PROCESSES = """
+import sys
+import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor
+print(*sys.modules, file=sys.stderr)
+"""
 
 
 def loaded_by(program: str, **environment: str) -> set[str]:
