@@ -16,6 +16,8 @@ from bot.domain.registry.diff import Known, OpenAsk
 from bot.domain.registry.facts import Intent
 from bot.store import tables
 
+SWEEPS = ("versions", "models")  # how far a first baseline is has a row beside theirs
+
 
 @dataclass(frozen=True)
 class ModelRow:
@@ -304,7 +306,9 @@ class RegistryRows:
     def last_sweeps(self, places: Collection[str]) -> Mapping[tuple[str, str], datetime]:
         """By kind and place, when the last sweep ended well; one that never did is missing."""
         rows = tables.sweeps.c
-        query = sa.select(rows.kind, rows.workspace, rows.done_at).where(rows.workspace.in_(places))
+        query = sa.select(rows.kind, rows.workspace, rows.done_at).where(
+            rows.workspace.in_(places), rows.kind.in_(SWEEPS)
+        )
         return {(row.kind, row.workspace): row.done_at for row in self.connection.execute(query)}
 
 

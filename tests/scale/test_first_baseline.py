@@ -52,6 +52,8 @@ def test_each_version_is_read_once_and_each_model_is_on_record(house: House, reg
     assert known(house) == {model_name(number): VERSIONS for number in range(MODELS)}
     assert taken(house) == [(MODELS, MODELS)]
     assert house.sweep() == []
+    with house.s.store.transaction() as tx:
+        assert set(tx.registry.last_sweeps(["default"])) == {("models", "default")}
 
 
 def test_no_more_than_a_page_and_the_model_at_its_end_are_in_memory(registry: MadeRegistry) -> None:
