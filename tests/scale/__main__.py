@@ -100,9 +100,10 @@ def _open_requests(house: House, registry: MadeRegistry, number: int) -> None:
 
 def many_workspaces(places: int, models: int, versions_each: int) -> Iterator[Figure]:
     """Sweeps of versions and models in each place, after the baselines."""
-    names = ["default", *(f"team-{number}" for number in range(1, places))]
+    teams = [f"team-{number}" for number in range(1, places)]
+    names = ["default", *(f"default/{team}" for team in teams)]
     registry = MadeRegistry(models, versions_each)
-    top = f"registries: {{default: {{workspaces: [{', '.join(names)}]}}}}"
+    top = f"registries: {{default: {{workspaces: [{', '.join(['default', *teams])}]}}}}"
     with database() as url, house_on(url, registry, top=top) as house:
         for name in names:
             registry.workspace = name
@@ -118,6 +119,7 @@ def many_workspaces(places: int, models: int, versions_each: int) -> Iterator[Fi
                 house.sweep(place=name)
 
         cost = measured(each)
+        assert registry.calls["models"] == places, "a place was not swept"
         yield Figure(f"both sweeps of {size}: calls a place", registry.calls.total() / places, "", 4)
         yield Figure("… memory", cost.megabytes, "MB", MORE_MEMORY)
         yield Figure("… time a place", cost.seconds / places, "s")
@@ -174,7 +176,7 @@ def _questions(requests: int, models: int) -> dict[str, Measured]:
             ),
             "history of a model": lambda: history_of(name, None, s),
             "fast-track report --since 1d": lambda: fast_track_report.report(now - timedelta(days=1), s),
-            "front page": lambda: overview.start(s),
+            "front page": lambda: overview.start(s, 50),
             "models page": lambda: overview.all_models(None, s),
             "versions page": lambda: overview.versions_of(ModelName("default", name), "", None, s),
             "request page": lambda: overview.request_page("00000000beefbeef", s),

@@ -56,7 +56,7 @@ def operations(house: House) -> Mapping[str, Callable[[], object]]:
         "history": lambda: history_of(NAME, None, s),
         "history of a target model": lambda: history_of(NAME, Target.parse("model:prod"), s),
         "fast-track report": lambda: fast_track_report.report(now - timedelta(days=1), s),
-        "front page": lambda: overview.start(s),
+        "front page": lambda: overview.start(s, 50),
         "search open": lambda: found("", *OPEN),
         "models": lambda: overview.all_models(None, s),
         "models, next page": lambda: overview.all_models(ModelName("default", model_name(2)), s),
