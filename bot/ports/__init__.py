@@ -8,7 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,7 +22,7 @@ from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,6 @@ class ModelSummary:
     aliases: Mapping[str, int]
     latest: tuple[VersionSnapshot, ...]
     newest: int
-
-
-@dataclass(frozen=True)
-class VersionPage:
-    """`mark` names it, so that a listing can begin with it another time."""
-
-    mark: str
-    versions: Iterable[VersionSnapshot]
 
 
 class ProgressListener(Protocol):

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 from bot.domain.events import BaselineTaken, RegistryTrusted
 from bot.domain.registry.identity import Holdings, lost_models
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.domain.text import counted
 from bot.errors import Permanent, Refused
-from bot.ports import ModelRegistry, ModelSummary, VersionPage
+from bot.ports import ModelRegistry, ModelSummary
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.registry import Sweep

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from bot.clients.mlflow.registry import ALL_A_PAGE, MODELS_A_PAGE, NEWEST_A_PAGE
 from bot.domain.model import DEFAULT_WORKSPACE, VersionId
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
-from bot.ports import ModelSummary, VersionPage
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
+from bot.ports import ModelSummary
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
 APART = timedelta(seconds=2)  # from one version to the next

@@ -23,9 +23,9 @@ from bot.domain.model import (
     VersionId,
 )
 from bot.domain.registry.diff import UNWATCHED_STAGES
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.errors import Permanent, Rejected, Temporary
-from bot.ports import ModelSummary, RegistryHint, VersionPage
+from bot.ports import ModelSummary, RegistryHint
 
 BOT = "the bot"
 HOME, ELSEWHERE = "the server that we know", "a server on an empty database"

@@ -26,10 +26,10 @@ from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
-from bot.ports import ModelSummary, ProgressListener, RegistryHint, VersionPage
+from bot.ports import ModelSummary, ProgressListener, RegistryHint
 from bot.ports.data_stores import GitMirror
 
 if TYPE_CHECKING:
