@@ -193,7 +193,8 @@ def test_every_file_is_about_one_subject() -> None:
 
 
 def test_no_folder_is_too_full_to_be_read() -> None:
-    full = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+    """Migrations are a sequence that only grows, and each is read once."""
+    full = Counter(path.parent for path in SOURCES if path.name != "__init__.py" and path.parent.name != "versions")
 
     assert {str(folder.relative_to(ROOT)): count for folder, count in full.items() if count > 20} == {}
 
