@@ -18,7 +18,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model mutants sim soak chaos style types contracts security site attack fuzz bench compat pictures \
+.PHONY: demo test proofs quick check model mutants sim soak chaos style types contracts security site attack fuzz bench scale compat pictures \
 	first-card reference messages dist sbom audit deploy-check \
 	format clean
 
@@ -97,6 +97,10 @@ fuzz: $(STAMP)
 # Every row of docs/benchmarks.md, some ten minutes on two free cores; ARGS="--rows a,b,j", "--full", "--markdown docs/benchmarks.md".
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# A minute or two; the whole is `make scale ARGS="--models 10000 --versions 100000 --places 100 --requests 100000"`.
+scale: $(STAMP)
+	$(BIN)/python -m tests.scale $(ARGS)
 
 # MLflow 2.22, one in the middle and the newest, each a real server in a venv below ~/.cache; some ten minutes.
 compat: $(STAMP)

@@ -1,4 +1,4 @@
-"""The services that every handler receives, as one frozen object. Only `bot.app` builds it."""
+"""The services that every handler receives, as one frozen object. Only `bot.assembly` builds it."""
 
 from __future__ import annotations
 

@@ -13,12 +13,14 @@ from pathlib import Path
 import click
 
 from bot.__main__ import main as countersign
-from bot.app import build_services, flask_app, status_app
+from bot.app import flask_app, status_app
+from bot.assembly import build_services
 from bot.domain import events
 from bot.domain.events import Event
 from config.settings import NEEDS, SETTINGS, VARIABLES_OF, Setting, Settings
-from handlers import EFFECTS, ON
+from handlers import ON
 from handlers.doors.slack_commands import HELP
+from handlers.effects import EFFECTS
 
 PAGE = Path(__file__).with_name("reference.md")
 NOWHERE = "postgresql://none@127.0.0.1:9/none"  # the routes are listed without a database

@@ -13,34 +13,16 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `digest`: the weekly report for compliance
 - `queries`: what commands and pages show
 
-`ON` says which event defers which effects; `EFFECTS` says which function runs each of them.
+`ON` says which event defers which effects; `EFFECTS` in `handlers.effects` says which function runs each of them. The clock and the
+commands that read load no effects.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from bot.domain import events as e
 from bot.domain.events import Event
 from bot.domain.registry.watch_events import HolderLeft
 from bot.engine.lanes import FollowUp, Lane, Urgency
-from bot.services import Services
-from handlers.attestation import governed, signing, vsa
-from handlers.digest import closing, delivery
-from handlers.ledger import checkpoints, outside
-from handlers.notify import card_and_ticket, details, plots
-from handlers.registry import apply, reconcile, renewals, sweeps, tags
-from handlers.request import (
-    absences,
-    accounts,
-    asking,
-    deadlines,
-    evidence,
-    refused_votes,
-    rollbacks,
-    waiting,
-)
-from handlers.request.buttons import passkeys as passkey_cards
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
@@ -118,55 +100,6 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.DigestSignedOff: [show_sign_off],
 }
 
-
-# Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
-EFFECTS: dict[str, Callable[[str, Services], None]] = {
-    "freeze_evidence": evidence.freeze_evidence,
-    "read_origin": evidence.read_origin,
-    "ask_again": asking.ask_again,
-    "renew_comparison": renewals.renew_comparison,
-    "answer_refused_votes": refused_votes.answer_refused_votes,
-    "bind_accounts": accounts.bind_accounts,
-    "bind_person": accounts.bind_person,
-    "sync_target": apply.sync_target,
-    "restore_target": apply.restore_target,
-    "sign": signing.sign,
-    "sync_tags": tags.sync_tags,
-    "mark_failed": rollbacks.mark_failed,
-    "sync_card": card_and_ticket.sync_card,
-    "sync_ticket": card_and_ticket.sync_ticket,
-    "witness": checkpoints.witness,
-    "send_to_witness": outside.send_to_witness,
-    "renew_verdict": vsa.renew_verdict,
-    "renew_verdicts": vsa.renew_verdicts,
-    "sign_governed": governed.sign_governed,
-    "look_at_card": card_and_ticket.look_at_card,
-    "look_at_cards": card_and_ticket.look_at_cards,
-    "look_at_ticket": card_and_ticket.look_at_ticket,
-    "tell": card_and_ticket.tell,
-    "announce": card_and_ticket.announce,
-    "show_details": details.show_details,
-    "show_plot": plots.show_plot,
-    "remind": deadlines.remind,
-    "tell_delegate": absences.tell_delegate,
-    "show_passkey": passkey_cards.show_passkey,
-    "look_at_passkey": passkey_cards.look_at_passkey,
-    "look_at": reconcile.reconcile_model,
-    "sweep_versions": sweeps.sweep_versions,
-    "sweep_models": sweeps.sweep_models,
-    "remind_people": deadlines.remind_people,
-    "thaw_approvals": deadlines.resume_after_freeze,
-    "expire_requests": deadlines.expire_requests,
-    "tell_waiting": waiting.tell_waiting,
-    "look_at_evidence": waiting.look_at_evidence,
-    "forget_old": deadlines.prune,
-    "close_digests": closing.close_digests,
-    "close_week": closing.close_week,
-    "post_digest": delivery.post_digest,
-    "file_digest": delivery.file_digest,
-    "mail_digest": delivery.mail_digest,
-    "show_sign_off": delivery.show_sign_off,
-}
 
 # Which effects run before others that are due. All others may wait.
 URGENCY: dict[str, Urgency] = {

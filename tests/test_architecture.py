@@ -23,7 +23,8 @@ from bot.domain import events
 from bot.domain.events import Event
 from bot.domain.registry import watch_events
 from bot.supervisor import COUNTERSIGN
-from handlers import EFFECTS, ON, URGENCY
+from handlers import ON, URGENCY
+from handlers.effects import EFFECTS
 from tests.scheduling import TOGETHER
 
 ROOT = Path(bot.__file__).parents[1]
@@ -192,7 +193,8 @@ def test_every_file_is_about_one_subject() -> None:
 
 
 def test_no_folder_is_too_full_to_be_read() -> None:
-    full = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+    """Migrations are a sequence that only grows, and each is read once."""
+    full = Counter(path.parent for path in SOURCES if path.name != "__init__.py" and path.parent.name != "versions")
 
     assert {str(folder.relative_to(ROOT)): count for folder, count in full.items() if count > 20} == {}
 

@@ -10,13 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from urllib.parse import parse_qsl
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnsupportedLibraryError, VerificationError
@@ -32,13 +31,11 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # public na
 )
 
 from bot.clients.keys import PrivateKey, public_key, public_key_of, read_key
-from bot.domain.ledger.checkpoint import Checkpoint, Note, key_hint
 from bot.errors import InvalidKey, NotVerified, Permanent, Temporary
 from bot.ports import PublicKey
 
 Importer = Callable[[str, str], tuple[str, SSlibKey]]
 
-NEW_NOTE_KEY = "countersign keys new --algorithm ed25519 --out FILE"
 REFUSALS = frozenset(
     {
         "PinExpired",
@@ -138,17 +135,6 @@ class DsseSigner:
         return json.dumps(envelope.to_dict(), separators=(",", ":"))
 
 
-class NoSigner:
-    """Used by every process except the worker: it has no private key, so it cannot sign."""
-
-    @property
-    def key(self) -> PublicKey:
-        raise Permanent("only the worker has a signing key. Let the worker run this job: `countersign worker`")
-
-    def sign(self, payload: bytes, payload_type: str) -> str:  # noqa: ARG002 - as the Protocol has it
-        raise Permanent("only the worker signs approvals. Let the worker run this job: `countersign worker`")
-
-
 def read_signer(location: str, pin: str = "") -> DsseSigner:
     """`location` is the path of a key file, or the URI of a key in a key service; `pin` is an HSM's. Raises InvalidKey."""
     scheme, separator, rest = location.partition(":")
@@ -205,48 +191,3 @@ def _asking(service: KeyService) -> Iterator[None]:
         if type(trouble).__name__ in REFUSALS:
             raise Permanent(f"{said} Let the worker's account sign with that key, then replay this job") from trouble
         raise Temporary(f"{said} It is tried again.") from trouble
-
-
-class NoteKey:
-    def __init__(self, private: Ed25519PrivateKey) -> None:
-        self._private = private
-
-    @property
-    def key(self) -> PublicKey:
-        return public_key_of(self._private)
-
-    def sign(self, checkpoint: Checkpoint) -> Note:
-        public = self._private.public_key().public_bytes_raw()
-        return Note(checkpoint, key_hint(checkpoint.origin, public), self._private.sign(checkpoint.text.encode()))
-
-
-class NoteKeyFile:
-    """Reads the file on first use, because only the worker and `audit checkpoint` have it. Raises Permanent without a usable key."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def key(self) -> PublicKey:
-        return self._opened.key
-
-    def sign(self, checkpoint: Checkpoint) -> Note:
-        return self._opened.sign(checkpoint)
-
-    @cached_property
-    def _opened(self) -> NoteKey:
-        try:
-            return read_note_key(self.path)
-        except InvalidKey as mistake:
-            raise Permanent(
-                f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with `{NEW_NOTE_KEY}` and "
-                "named in COUNTERSIGN_CHECKPOINT_KEY"
-            ) from None
-
-
-def read_note_key(path: Path) -> NoteKey:
-    """Raises InvalidKey unless the file holds an Ed25519 key."""
-    key = read_key(path)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise InvalidKey(f"{path} holds a key that is not Ed25519")
-    return NoteKey(key)

@@ -119,11 +119,7 @@ def settings_for(*needs: Need) -> Settings:
 @contextmanager
 def services_for(*needs: Need, as_owner: bool = False) -> Iterator[Services]:
     """`as_owner`: as the owner of the tables, for what the bot's own role may not write. Raises WrongSchema."""
-    from bot.app import (
-        build_services,
-        database_url,
-        quieten_vendors,
-    )  # imported here, so that other commands do not load Bolt and Flask
+    from bot.assembly import build_services, database_url, quieten_vendors
     from bot.database.schema import check_schema
 
     quieten_vendors()
@@ -139,7 +135,7 @@ def services_for(*needs: Need, as_owner: bool = False) -> Iterator[Services]:
 
 def owner_url(settings: Settings) -> str:
     """The address of the owner of the tables; with one role it is the bot's."""
-    from bot.app import database_url
+    from bot.assembly import database_url
 
     return settings.database_owner_url.get_secret_value() or database_url(settings)
 

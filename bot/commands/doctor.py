@@ -40,7 +40,7 @@ def doctor(register_webhook: bool, as_json: bool) -> None:
 
     Only reads, except for a test delivery of MLflow's webhook, unless --register-webhook is given.
     """
-    from bot.app import quieten_vendors
+    from bot.assembly import quieten_vendors
     from bot.doctor.sections import examine
 
     quieten_vendors()

@@ -60,7 +60,8 @@ def web(host: str | None) -> None:
 @telling_mistakes
 def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
-    from bot.app import build_services, check_checkpoint_key, check_link_key, quieten_vendors, run_worker, signer_of
+    from bot.app import run_worker
+    from bot.assembly import build_services, check_checkpoint_key, check_link_key, quieten_vendors, signer_of
 
     write_logs()
     quieten_vendors()
@@ -79,7 +80,7 @@ def worker() -> None:
 @telling_mistakes
 def clock() -> None:
     """Defer the jobs that are due: sweeps and expiry. A second clock does no harm."""
-    from bot.app import build_services, quieten_vendors
+    from bot.assembly import build_services, quieten_vendors
     from handlers.doors.clock import run_clock
 
     write_logs()
@@ -92,7 +93,8 @@ def clock() -> None:
 @telling_mistakes
 def socket() -> None:
     """Listen to Slack through Socket Mode, for a bot without a public address."""
-    from bot.app import build_services, quieten_vendors, run_socket
+    from bot.app import run_socket
+    from bot.assembly import build_services, quieten_vendors
 
     write_logs()
     quieten_vendors()
@@ -127,7 +129,7 @@ def serve(host: str | None, log_format: str | None) -> None:
 
 
 def _serve(settings: Settings, host: str) -> None:
-    from bot.app import check_checkpoint_key, check_link_key, make_missing_keys, signer_of
+    from bot.assembly import check_checkpoint_key, check_link_key, make_missing_keys, signer_of
     from bot.supervisor import GRACE, supervised
 
     make_missing_keys(settings)
@@ -224,7 +226,7 @@ def _trouble_with(host: str, port: int) -> str:
 
 
 def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = click.echo) -> None:
-    from bot.app import build_services, quieten_vendors
+    from bot.assembly import build_services, quieten_vendors
     from bot.database.backup import check_finished
     from bot.database.connect import migrate as migrate_schema
     from bot.database.schema import check_not_newer
@@ -277,7 +279,7 @@ def _database_of(settings: Settings) -> str:
     """
     from psycopg import OperationalError
 
-    from bot.app import database_url
+    from bot.assembly import database_url
     from bot.database.backup import check_finished
     from bot.database.schema import check_schema
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-
 from bot.database.connect import alembic_config, create_engine
 from bot.errors import WrongSchema
 
@@ -62,10 +59,14 @@ def _why(schema: Schema, url: str) -> str:
 
 def _known() -> list[str]:
     """All revisions of this release, the newest first."""
+    from alembic.script import ScriptDirectory  # here and below: most commands need no alembic, which takes 11 MB
+
     return [script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()]
 
 
 def _revision(url: str) -> str | None:
+    from alembic.runtime.migration import MigrationContext
+
     engine = create_engine(url, pooled=False)
     with engine.connect() as connection:
         found: str | None = MigrationContext.configure(connection).get_current_revision()

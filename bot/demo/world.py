@@ -152,7 +152,7 @@ def find_card(world: World, model: str, version: int) -> Message | None:
 @contextmanager
 def services_of(world: World) -> Iterator[Services]:
     """The bot's own services on the demo's settings."""
-    from bot.app import build_services, quieten_vendors
+    from bot.assembly import build_services, quieten_vendors
 
     quieten_vendors()
     settings = read_settings(world.environment, frozenset())

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
-from bot.app import build_services, credentials_of, database_url, registries_of
+from bot.assembly import build_services, credentials_of, database_url, registries_of
 from bot.clients.jira.checkup import JiraCheckup
 from bot.clients.mlflow.access import Access
 from bot.clients.mlflow.checkup import MlflowCheckup

@@ -1,12 +1,13 @@
 """Who may post next in a channel, over all workers: one message in each `spacing` seconds, the most urgent first.
 
-A message that has to wait keeps its place in the queue by its key, and its job goes back to its lane until it is its turn. A job that is
-late, as after a crash, does not hold up those behind it.
+Among equally urgent ones the people on whose behalf they are posted take turns: in each round one message of each. A message that has to
+wait keeps its place in the queue by its key, and its job goes back to its lane until it is its turn. A job that is late, as after a crash,
+does not hold up those behind it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -24,6 +25,7 @@ paces = sa.Table(
     sa.Column("place", sa.Text, primary_key=True),
     sa.Column("free_at", sa.Float, nullable=False),
     sa.Column("leads_to", sa.Text),  # a name, such as "#ml", leads to the channel's id
+    sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),  # of the last message that had to wait
 )
 waiting_posts = sa.Table(
     "waiting_posts",
@@ -33,7 +35,10 @@ waiting_posts = sa.Table(
     sa.Column("place", sa.Text, nullable=False),
     sa.Column("urgency", sa.Integer, nullable=False),
     sa.Column("back_at", sa.Float, nullable=False),
-    sa.Index("waiting_posts_by_place", "place", sa.text("urgency desc"), "id"),
+    sa.Column("asker", sa.Text, nullable=False, server_default=""),
+    sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Index("waiting_posts_by_place", "place", sa.text("urgency desc"), "round", "id"),
+    sa.Index("waiting_posts_by_asker", "place", "asker", "urgency", "round"),
 )
 
 
@@ -54,17 +59,22 @@ class PaceRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
 
-    def take(self, place: str, key: str, urgency: int, spacing: float, patience: float) -> PostTurn:
-        """Asks for the next turn in `place`; the caller can wait for `patience` seconds. Locks the place until the transaction ends."""
+    def take(self, place: str, key: str, urgency: int, spacing: float, patience: float, *, asker: str = "") -> PostTurn:
+        """Asks for the next turn in `place`; the caller can wait for `patience` seconds. Locks the place until the transaction ends.
+
+        `asker` is on whose behalf it is posted; messages on nobody's behalf share a turn.
+        """
         place = self._leads_to(place)
         now, free_at = self._lock(place)
-        before = self._before(place, key, urgency, now)
+        row = _Waiting(key, place, urgency, asker)
+        number, turn = self._turn_of(row)
+        before = self._before(row, number, turn, now)
         wait = max(0.0, free_at - now) + before * spacing
         if before == 0 and wait <= patience:
-            self._grant(place, key, max(now, free_at) + spacing)
+            self._grant(row, turn if number is not None else None, max(now, free_at) + spacing)
             return PostTurn(wait, is_granted=True)
         again = min(max(wait - EARLY, spacing / 2), LONGEST)
-        self._queue(place, key, urgency, now + again)
+        self._queue(row, turn, now + again)
         return PostTurn(again, is_granted=False)
 
     def name(self, name: str, place: str) -> None:
@@ -96,23 +106,48 @@ class PaceRows:
         now = self.connection.execute(sa.select(_seconds(sa.func.clock_timestamp()))).scalar_one()
         return float(now), float(free_at)
 
-    def _before(self, place: str, key: str, urgency: int, now: float) -> int:
-        """How many have their turn before this one: the more urgent, then those that asked first."""
+    def _turn_of(self, row: _Waiting) -> tuple[int | None, int]:
+        """Its number in the queue, None when it is new there, and its round, which it keeps: one after the asker's message before it."""
         rows = waiting_posts.c
-        mine = self.connection.execute(sa.select(rows.id).where(rows.key == key)).scalar()
-        asked_first = sa.true() if mine is None else rows.id < mine
-        first = sa.or_(rows.urgency > urgency, sa.and_(rows.urgency == urgency, asked_first))
-        query = sa.select(sa.func.count()).where(rows.place == place, rows.key != key, rows.back_at > now - LATE, first)
-        return int(self.connection.execute(query).scalar_one())
+        mine = sa.and_(rows.key == row.key, rows.place == row.place, rows.urgency == row.urgency)
+        waits = self.connection.execute(sa.select(rows.id, rows.round).where(mine)).first()
+        if waits is not None:
+            return waits.id, waits.round
+        own = sa.and_(
+            rows.place == row.place, rows.asker == row.asker, rows.urgency == row.urgency, rows.key != row.key
+        )
+        last = sa.select(sa.func.max(rows.round) + 1).where(own).scalar_subquery()
+        now = sa.select(paces.c.round).where(paces.c.place == row.place).scalar_subquery()
+        return None, int(self.connection.execute(sa.select(sa.func.greatest(last, now))).scalar_one())
 
-    def _grant(self, place: str, key: str, free_at: float) -> None:
-        self.connection.execute(sa.update(paces).where(paces.c.place == place).values(free_at=free_at))
-        self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.key == key))
+    def _before(self, row: _Waiting, number: int | None, turn: int, now: float) -> int:
+        """How many have their turn before this one: the more urgent, then those of earlier rounds, then those that asked first."""
+        rows = waiting_posts.c
+        asked_first = sa.true() if number is None else rows.id < number
+        in_round = sa.or_(rows.round < turn, sa.and_(rows.round == turn, asked_first))
+        first = sa.or_(rows.urgency > row.urgency, sa.and_(rows.urgency == row.urgency, in_round))
+        waits = sa.and_(rows.place == row.place, rows.key != row.key, rows.back_at > now - LATE)
+        return int(self.connection.execute(sa.select(sa.func.count()).where(waits, first)).scalar_one())
 
-    def _queue(self, place: str, key: str, urgency: int, back_at: float) -> None:
-        row = insert(waiting_posts).values(key=key, place=place, urgency=urgency, back_at=back_at)
-        again = {"place": place, "urgency": urgency, "back_at": back_at}
-        self.connection.execute(row.on_conflict_do_update(index_elements=["key"], set_=again))
+    def _grant(self, row: _Waiting, turn: int | None, free_at: float) -> None:
+        freed = sa.update(paces).where(paces.c.place == row.place).values(free_at=free_at)
+        if turn is not None:
+            freed = freed.values(round=sa.func.greatest(paces.c.round, turn))
+        self.connection.execute(freed)
+        self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.key == row.key))
+
+    def _queue(self, row: _Waiting, turn: int, back_at: float) -> None:
+        values = {**asdict(row), "round": turn, "back_at": back_at}
+        put = insert(waiting_posts).values(values)
+        self.connection.execute(put.on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    key: str
+    place: str
+    urgency: int
+    asker: str
 
 
 def _seconds(moment: sa.ColumnElement[object]) -> sa.ColumnElement[float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from bot.app import make_missing_keys, signer_of
+from bot.assembly import make_missing_keys, signer_of
 from bot.clients.mlflow.checkup import WEBHOOKS, missing
 from bot.domain.names import without_accounts
 from bot.domain.policy.rules import Policy

@@ -22,7 +22,7 @@ from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class ModelRegistry(Protocol):
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         """Versions by last update, newest first, 100 per call; the caller stops at its watermark."""
 
-    def every_version(self) -> Iterator[VersionSnapshot]:
-        """All versions of all registered models, 5,000 per call, for the baseline."""
+    def version_pages(self, mark: str = "") -> Iterator[VersionPage]:
+        """All versions, those of a model together, 5,000 per call, from page `mark` on. Raises Permanent for an unknown one."""
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         """All versions that have the tag, with any value."""

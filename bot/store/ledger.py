@@ -16,7 +16,7 @@ from typing import Any
 import rfc8785
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from bot.domain import events
 from bot.domain.events import Event, FastTrackCompared, VoteRefused
@@ -136,8 +136,16 @@ class LedgerRows:
     def about(self, *request_ids: str) -> list[ledger.Entry]:
         """The entries about these requests, in order."""
         rows = tables.ledger
-        mine = sa.and_(tables.entry_request.in_(request_ids), rows.c.kind.in_(ABOUT_REQUESTS))
+        ids = sa.cast(list(request_ids), ARRAY(sa.Text))  # as one value: a statement takes 65,535 at most
+        mine = sa.and_(tables.entry_request == sa.any_(ids), rows.c.kind.in_(ABOUT_REQUESTS))
         return [_entry_of(row) for row in self.connection.execute(sa.select(rows).where(mine).order_by(rows.c.seq))]
+
+    def about_models(self, models: Iterable[str], kinds: Sequence[str]) -> list[ledger.Entry]:
+        """The entries of these kinds that name one of the models, in order."""
+        rows = tables.ledger
+        named = (sa.func.strpos(rows.c.body, f'"model":{rfc8785.dumps(model).decode()}') > 0 for model in models)
+        query = sa.select(rows).where(rows.c.kind.in_(kinds), sa.or_(sa.false(), *named)).order_by(rows.c.seq)
+        return [_entry_of(row) for row in self.connection.execute(query)]
 
     def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
         """The leaves of the entries after `after`, up to and including `until`; streamed as `entries` are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from bot.domain.model import Ask, AskKind, Target, VersionId
 from bot.domain.registry.diff import Known, OpenAsk
 from bot.domain.registry.facts import Intent
 from bot.store import tables
+
+SWEEPS = ("versions", "models")  # how far a first baseline is has a row beside theirs
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,16 @@ class Placement:
 
 @dataclass(frozen=True)
 class Sweep:
-    """How far a sweep has come. `seen` are the versions at the watermark's edge, so that the overlap is not reported twice."""
+    """How far a sweep has come. `seen` are the versions at the watermark's edge, so that the overlap is not reported twice.
+
+    `watermark_at` is when it was first met, by our clock. Before `settled` nothing can appear any more.
+    """
 
     watermark: datetime | None
     seen: tuple[str, ...]
     baseline_until: datetime | None
+    watermark_at: datetime | None = None
+    settled: datetime | None = None
 
 
 class RegistryRows:
@@ -69,15 +76,7 @@ class RegistryRows:
         return [ModelRow(*row) for row in self.connection.execute(query)]
 
     def put_model(self, model: ModelRow) -> None:
-        values = {
-            "workspace": model.workspace,
-            "name": model.name,
-            "created": model.created,
-            "baseline": model.baseline,
-            "newest": model.newest,
-            "newest_created": model.newest_created,
-            "fingerprint": model.fingerprint,
-        }
+        values = asdict(model)
         put = insert(tables.models).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["workspace", "name"], set_=values))
 
@@ -294,24 +293,22 @@ class RegistryRows:
         rows = tables.sweeps.c
         query = sa.select(tables.sweeps).where(rows.kind == kind, rows.workspace == workspace)
         row = self.connection.execute(query).first()
-        return Sweep(row.watermark, tuple(json.loads(row.seen)), row.baseline_until) if row else None
+        if row is None:
+            return None
+        return Sweep(row.watermark, tuple(json.loads(row.seen)), row.baseline_until, row.watermark_at, row.settled)
 
     def put_sweep(self, kind: str, workspace: str, sweep: Sweep, at: datetime) -> None:
-        values = {
-            "kind": kind,
-            "workspace": workspace,
-            "watermark": sweep.watermark,
-            "seen": json.dumps(sweep.seen),
-            "baseline_until": sweep.baseline_until,
-            "done_at": at,
-        }
+        place = {"kind": kind, "workspace": workspace, "done_at": at}
+        values = {**asdict(sweep), "seen": json.dumps(sweep.seen), **place}
         put = insert(tables.sweeps).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["kind", "workspace"], set_=values))
 
     def last_sweeps(self, places: Collection[str]) -> Mapping[tuple[str, str], datetime]:
         """By kind and place, when the last sweep ended well; one that never did is missing."""
         rows = tables.sweeps.c
-        query = sa.select(rows.kind, rows.workspace, rows.done_at).where(rows.workspace.in_(places))
+        query = sa.select(rows.kind, rows.workspace, rows.done_at).where(
+            rows.workspace.in_(places), rows.kind.in_(SWEEPS)
+        )
         return {(row.kind, row.workspace): row.done_at for row in self.connection.execute(query)}
 
 

@@ -145,6 +145,12 @@ class RequestRows:
         query = sa.select(rows.target).distinct().where(rows.workspace == workspace, rows.model == model)
         return frozenset(Target.parse(target) for target in self.connection.execute(query).scalars())
 
+    def models_with(self, workspace: str, states: Sequence[State]) -> set[str]:
+        """The models with a request in one of these states."""
+        rows = tables.requests.c
+        query = sa.select(rows.model).distinct().where(rows.workspace == workspace, rows.state.in_(states))
+        return set(self.connection.execute(query).scalars())
+
     def before(self, version: VersionId, limit: int) -> list[TransitionRequest]:
         """Of the model's older versions, highest first; at most so many requests."""
         rows = tables.requests.c
@@ -179,6 +185,25 @@ class RequestRows:
             query = query.where(
                 sa.tuple_(rows.opened_at, rows.id) < sa.tuple_(sa.literal(last.opened_at), sa.literal(last.id))
             )
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def opened_since(
+        self, since: datetime, limit: int, after: TransitionRequest | None = None
+    ) -> list[TransitionRequest]:
+        """At most `limit`, oldest first, from the one after `after` on."""
+        rows = tables.requests.c
+        query = sa.select(rows.body).where(rows.opened_at >= since).order_by(rows.opened_at, rows.id).limit(limit)
+        if after is not None:
+            there = sa.tuple_(sa.literal(after.opened_at), sa.literal(after.id))
+            query = query.where(sa.tuple_(rows.opened_at, rows.id) > there)
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def applied(self, requests: Collection[TransitionRequest]) -> list[TransitionRequest]:
+        """Those by which one of these requests' versions has reached a target; by number and creation time, so others may be among them."""
+        rows = tables.requests.c
+        versions = {(one.version.created, one.version.version) for one in requests}
+        mine = sa.tuple_(rows.version_created, rows.version).in_(versions)
+        query = sa.select(rows.body).where(mine, rows.state == State.APPLIED)
         return [request_of(body) for body in self.connection.execute(query).scalars()]
 
     def due(self, now: datetime, spared: Collection[str] = ()) -> list[str]:

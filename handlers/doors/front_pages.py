@@ -42,7 +42,7 @@ def front_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
         if reader is None:
             off = s.sign_in.why_off
             return frame.show("welcome.html", None, off=off, linked=s.links.are_made, sign_in=sign_in_address("/"))
-        return frame.show("start.html", reader, found=start(s), shown=HELD_SHOWN)
+        return frame.show("start.html", reader, found=start(s, HELD_SHOWN))
 
     @door.get("/search")
     def find() -> ResponseReturnValue:

@@ -52,8 +52,9 @@ def sync_card(request_id: str, s: Services) -> None:
     if request.card is None:
         channel = needed_rule(request, context.rule).channel
         record = _recording(request_id, card, s)
+        asker = request.requester
         with for_everyone(s):
-            post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, record=record)
+            post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
     elif update is not None:
         try:
             with for_everyone(s):
@@ -123,7 +124,7 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
         card = request_card(request, context, version_page(request, s), calls=calls)
         key = f"card:{request.id}:after:{gone.message}"
         record = _recording(request.id, card, s, instead_of=gone)
-        return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, record=record)
+        return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, asker=request.requester, record=record)
 
 
 def sync_ticket(request_id: str, s: Services) -> None:

@@ -56,15 +56,16 @@ def post_once(
     *,
     thread: str | None = None,
     urgency: Urgency = Urgency.NOTE,
+    asker: str | None = None,
     record: Callable[[Transaction, PostedCard], None] = lambda _tx, _posted: None,
 ) -> PostedCard:
-    """Posts, in a thread when one is named, or adopts what an earlier try posted.
+    """Posts, in a thread when one is named, or adopts what an earlier try posted. In a channel, the people who asked take turns.
 
     `record` runs in the transaction that notes the end, so that both are committed or neither. A `card` that costs calls is made when its
     turn has come. Raises NotYet while other messages in the channel come first.
     """
     now = s.clock.now()
-    begun = _reserve_in_turn(key, channel, urgency, now, s)
+    begun = _reserve_in_turn(key, channel, urgency, asker or "", now, s)
     posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
     if posted is None:
         why = "a message may have been posted, but it is not to be seen yet"
@@ -82,14 +83,16 @@ def _post(channel: str, card: Card | Callable[[], Card], key: str, thread: str |
     return s.notifier.post(channel, card if isinstance(card, Card) else card(), key, thread)
 
 
-def _reserve_in_turn(key: str, channel: str, urgency: Urgency, now: datetime, s: Services) -> datetime | None:
+def _reserve_in_turn(
+    key: str, channel: str, urgency: Urgency, asker: str, now: datetime, s: Services
+) -> datetime | None:
     """Reserves the key when it is this message's turn in the channel; returns since when it is reserved, if it was before."""
     with s.store.sleepers.place() as may_sleep:
         with s.store.transaction() as tx:
             begun, turn = tx.outbox.begun(key), AT_ONCE
             if begun is None and s.notifier.post_spacing:
                 patience = PATIENCE if may_sleep else 0.0
-                turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience)
+                turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience, asker=asker)
             if begun is None and turn.is_granted:
                 # Another job may have reserved it while this one waited for the turn's lock: then this one adopts its message.
                 begun = tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))

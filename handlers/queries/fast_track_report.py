@@ -42,8 +42,9 @@ class RuleRecord:
 def report(since: datetime, s: Services) -> list[RuleRecord]:
     """One record for each rule that has a fast track now or was judged by since then, in the order of the policy."""
     with s.store.transaction() as tx:
-        reading = _Reading(since)
-        reading.read(tx.ledger.entries(*(kind.__name__ for kind in reading.kinds)))
+        reading = _Reading()
+        reading.read(tx.ledger.entries(FastTrackSwitched.__name__, until=since))
+        reading.read(tx.ledger.entries(*(kind.__name__ for kind in reading.kinds), since=since))
         modes = _modes(tx.policy())
         rules = dict.fromkeys([*modes, *sorted(reading.tallies)])
         return [_record(rule, modes.get(rule), reading, tx.ledger.agreement(rule, since)) for rule in rules]
@@ -126,9 +127,8 @@ class _Switched:
 class _Reading:
     """One pass over the ledger, streamed. What is kept of each request of that time is when it was asked, and its rule's label."""
 
-    def __init__(self, since: datetime) -> None:
+    def __init__(self) -> None:
         self.tallies: dict[str, _Tally] = {}
-        self._since = since
         self._is_switched_on = True
         self._opened: dict[str, datetime] = {}
         self._rule_of: dict[str, str] = {}
@@ -144,9 +144,8 @@ class _Reading:
     def read(self, entries: Iterable[Entry]) -> None:
         by_name = {kind.__name__: how for kind, how in self.kinds.items()}
         for entry in entries:
-            if entry.at >= self._since or entry.kind == FastTrackSwitched.__name__:
-                adapter, take = by_name[entry.kind]
-                take(adapter.validate_python(json.loads(entry.body)), entry.at)
+            adapter, take = by_name[entry.kind]
+            take(adapter.validate_python(json.loads(entry.body)), entry.at)
 
     def _open(self, opened: _Opened, at: datetime) -> None:
         self._opened[opened.request_id] = at

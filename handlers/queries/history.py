@@ -5,7 +5,8 @@ What an entry says in words is in `bot.domain.queries.history`. The ledger holds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from heapq import merge
 
 from bot.domain import events as e
 from bot.domain.events import Event, RequestEvent
@@ -48,8 +49,7 @@ def history_of(
         until = _names_of(workspace, model, tx)
         by_id = {request.id: request for name in until for request in _requests_of(workspace, name, tx)}
         names = tx.people.all_names()
-        entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
-        told = [_told(event, seq, workspace, until, by_id, names) for seq, event in _events(entries)]
+        told = [_told(event, seq, workspace, until, by_id, names) for seq, event in _events(_entries(until, by_id, tx))]
     return [one for one in told if one is not None and target in (None, one.target)]
 
 
@@ -59,12 +59,16 @@ def history_of_version(version: VersionId, s: Services) -> list[HistoryEntry]:
         until = _names_of(version.workspace, version.model, tx)
         by_id = {request.id: request for request in tx.requests.that_moved(version, tuple(until))}
         names = tx.people.all_names()
-        registry = tx.ledger.entries(*(kind.__name__ for kind in KINDS if not issubclass(kind, RequestEvent)))
-        kinds = {kind.__name__ for kind in KINDS}
-        entries = [*registry, *(one for one in tx.ledger.about(*by_id) if one.kind in kinds)]
-        in_order = sorted(entries, key=lambda one: one.seq)
-        told = [_told(event, seq, version.workspace, until, by_id, names) for seq, event in _events(in_order)]
+        entries = _entries(until, by_id, tx)
+        told = [_told(event, seq, version.workspace, until, by_id, names) for seq, event in _events(entries)]
     return history_about(version, [one for one in told if one is not None])
+
+
+def _entries(models: Collection[str], requests: Collection[str], tx: Transaction) -> Iterable[Entry]:
+    """In order, those of KINDS about these requests, and what the registry was seen to do with these models."""
+    kinds = [kind.__name__ for kind in KINDS]
+    seen = tx.ledger.about_models(models, [kind.__name__ for kind in KINDS if not issubclass(kind, RequestEvent)])
+    return merge(seen, (one for one in tx.ledger.about(*requests) if one.kind in kinds), key=lambda one: one.seq)
 
 
 def _names_of(workspace: str, model: str, tx: Transaction) -> Until:

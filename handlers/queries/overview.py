@@ -57,11 +57,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Start:
-    """`waiting` are the oldest of `waiting_count`."""
+    """`waiting` are the oldest of `waiting_count`, and `held` the first of `held_count`."""
 
     waiting: tuple[Row, ...]
     waiting_count: int
     held: tuple[Held, ...]
+    held_count: int
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,14 @@ class Request:
     entries: tuple[Entry, ...]
 
 
-def start(s: Services) -> Start:
+def start(s: Services, held_shown: int) -> Start:
+    """By what right a version holds its target is worked out for the first `held_shown` alone: there may be thousands."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         waiting = tx.requests.find(states=WAITING)
-        held = _held(tx.registry.placements(), tx, now)
-        return Start(_rows(waiting[:WAITING_SHOWN], tx, now), len(waiting), held)
+        placements = tx.registry.placements()
+        held = _held(placements[:held_shown], tx, now)
+        return Start(_rows(waiting[:WAITING_SHOWN], tx, now), len(waiting), held, len(placements))
 
 
 def search(

@@ -5,7 +5,7 @@ What `policy check` asks of the registry is in `logged_metrics`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,6 +40,7 @@ from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at
 from handlers.request.voters import UNWELCOME
 
+REPLAYED_AT_ONCE = 200  # requests read in one transaction
 NAMED = 30  # people of a Slack group; each name costs a call
 WHOEVER_ASKS = "whoever asks"
 NOT_ASKED = "Slack is not asked, because SLACK_BOT_TOKEN is not set"
@@ -105,20 +106,25 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
     return Explained(version, evidence.author, evidence.commit_author, unmapped, answers, tuple(dict.fromkeys(ignored)))
 
 
-def replay_since(since: datetime, policy: Policy, s: Services) -> list[Replayed]:
+def replay_since(since: datetime, policy: Policy, s: Services) -> Iterator[Replayed]:
     """Every request opened since then whose evidence was frozen, the oldest first, as it would have fared under the policy."""
-    with s.store.transaction() as tx:
-        requests = tx.requests.find()
-    approved: dict[tuple[VersionId, Target], datetime] = {}
-    for one in requests:
-        if one.state is State.APPLIED and one.settled_at is not None:
-            key = (one.version, one.target)
-            approved[key] = min(one.settled_at, approved.get(key, one.settled_at))
-    return [
-        replay(one, policy, was_approved_before=approved.get((one.version, one.target), one.opened_at) < one.opened_at)
-        for one in requests
-        if one.opened_at >= since and one.evidence is not None
-    ]
+    last: TransitionRequest | None = None
+    while True:
+        with s.store.transaction() as tx:
+            page = tx.requests.opened_since(since, REPLAYED_AT_ONCE, last)
+            moved = tx.requests.applied(page)
+        for one in page:
+            if one.evidence is not None:
+                yield replay(one, policy, was_approved_before=any(_came_before(other, one) for other in moved))
+        if len(page) < REPLAYED_AT_ONCE:
+            return
+        last = page[-1]
+
+
+def _came_before(other: TransitionRequest, one: TransitionRequest) -> bool:
+    """By the other request the version reached the target before this one was opened."""
+    same = (other.version, other.target) == (one.version, one.target)
+    return same and other.settled_at is not None and other.settled_at < one.opened_at
 
 
 def _version_of(uri: ModelUri, model: ModelSnapshot) -> VersionId:

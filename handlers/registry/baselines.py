@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.domain.events import BaselineTaken, RegistryTrusted
 from bot.domain.registry.identity import Holdings, lost_models
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.domain.text import counted
-from bot.errors import Refused
-from bot.ports import ModelSummary
+from bot.errors import Permanent, Refused
+from bot.ports import ModelRegistry, ModelSummary
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.registry import Sweep
@@ -19,21 +20,108 @@ from bot.store.transaction import Transaction
 from bot.store.trust import RegistryRow
 from handlers.registry.reconcile import take_baseline, withdraw_what_is_gone
 from handlers.registry.renames import forget
-from handlers.registry.trust import go_on, known_holdings, mark_of, remember_identity
+from handlers.registry.trust import go_on, is_believed, known_holdings, mark_of, remember_identity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BASELINE = "baseline"  # how far a first baseline is, kept as a sweep
 REASON_LIMIT = 1_000  # characters
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Of a first baseline: the page to go on with, and how many models and held targets are on record."""
+
+    mark: str = ""
+    models: int = 0
+    held: int = 0
+
+
 def take_first(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> None:
-    """Reads every version once, in large pages, and writes all or nothing."""
-    identity, models = s.registry_at(workspace).identity(), read_models(workspace, summaries, s)
+    """Reads every version once and writes the models of a page before it reads the next. After a failure it goes on from there.
+
+    What has changed meanwhile of a model that is on record is news. Raises OutsideError.
+    """
+    with s.store.transaction() as tx:
+        progress = _progress(workspace, tx)
+    if progress is not None and not is_believed(workspace, summaries, s):
+        return
+    if progress is None:
+        progress, identity = Progress(), s.registry_at(workspace).identity()
+        with s.store.transaction() as tx:
+            remember_identity(workspace, identity, tx)
+            _note(workspace, progress, tx, s.clock.now())
+    listed = {summary.name: summary for summary in summaries}
+    for mark, versions in _parts(_pages_from(progress.mark, s.registry_at(workspace))):
+        part = [(listed[name], some) for name, some in versions.items() if name in listed]
+        progress = _take_part(workspace, part, replace(progress, mark=mark), s)
+    with s.store.transaction() as tx:
+        known = {model.name for model in tx.registry.models(workspace)}
+    rest = [(summary, list[VersionSnapshot]()) for summary in summaries if summary.name not in known]
+    progress = _take_part(workspace, rest, progress, s)
+
     now = s.clock.now()
     with s.store.transaction() as tx:
-        held = sum(take_baseline(model, tx, now) for model in models.values())
         _end_at(workspace, summaries, tx, now)
-        remember_identity(workspace, identity, tx)
-        tx.record([BaselineTaken(now, workspace, len(models), held)])
+        tx.record([BaselineTaken(now, workspace, progress.models, progress.held)])
+
+
+def _pages_from(mark: str, registry: ModelRegistry) -> Iterator[VersionPage]:
+    """From the beginning when the server does not know the page any more."""
+    pages = registry.version_pages(mark)
+    try:
+        first = next(pages, None)
+    except Permanent:
+        if not mark:
+            raise
+        yield from registry.version_pages()
+        return
+    if first is not None:
+        yield first
+        yield from pages
+
+
+def _parts(pages: Iterable[VersionPage]) -> Iterator[tuple[str, Mapping[str, list[VersionSnapshot]]]]:
+    """Whole models, and the page to go on with after them: the last model of a page may continue on the next one."""
+    mark, last, waiting = "", "", list[VersionSnapshot]()
+    for page in pages:
+        found = by_model([*waiting, *page.versions])
+        newest = next(reversed(found), "")
+        mark = mark if newest == last else page.mark
+        last, waiting = newest, found.pop(newest, [])
+        yield mark, found
+    yield mark, {last: waiting}
+
+
+def _take_part(
+    workspace: str, part: Iterable[tuple[ModelSummary, list[VersionSnapshot]]], progress: Progress, s: Services
+) -> Progress:
+    """Writes these models, except those on record, and how far the baseline is, in one transaction."""
+    seen = [model for summary, versions in part if (model := _whole(summary, versions, s)) is not None]
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        new = [model for model in seen if tx.registry.find_model(workspace, model.name) is None]
+        held = sum(take_baseline(model, tx, now) for model in new)
+        done = replace(progress, models=progress.models + len(new), held=progress.held + held)
+        _note(workspace, done, tx, now)
+    return done
+
+
+def _whole(summary: ModelSummary, versions: list[VersionSnapshot], s: Services) -> ModelSnapshot | None:
+    """The model as listed. One of which versions are missing, as when others were deleted meanwhile, is read by itself."""
+    listed = {*summary.aliases.values(), *(version.id.version for version in summary.latest)}
+    if listed <= {version.id.version for version in versions}:
+        return _as_seen(summary, versions)
+    return s.registry_at(summary.workspace).find_model(summary.workspace, summary.name)
+
+
+def _progress(workspace: str, tx: Transaction) -> Progress | None:
+    sweep = tx.registry.find_sweep(BASELINE, workspace)
+    return Progress(sweep.seen[0], *map(int, sweep.seen[1:])) if sweep and sweep.seen else None
+
+
+def _note(workspace: str, progress: Progress, tx: Transaction, now: datetime) -> None:
+    row = (progress.mark, str(progress.models), str(progress.held))
+    tx.registry.put_sweep(BASELINE, workspace, Sweep(None, row, None), now)
 
 
 def accept(workspace: str, reason: str, person: Person, summaries: Sequence[ModelSummary], s: Services) -> str:
@@ -79,7 +167,7 @@ def by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnaps
 
 
 def read_models(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
-    versions = by_model(s.registry_at(workspace).every_version())
+    versions = by_model(version for page in s.registry_at(workspace).version_pages() for version in page.versions)
     return {summary.name: _as_seen(summary, versions.get(summary.name, [])) for summary in summaries}
 
 
@@ -93,6 +181,7 @@ def _as_seen(summary: ModelSummary, versions: list[VersionSnapshot]) -> ModelSna
 def _end_at(workspace: str, summaries: Sequence[ModelSummary], tx: Transaction, now: datetime) -> None:
     until = max((summary.created for summary in summaries), default=EPOCH)
     tx.registry.put_sweep("models", workspace, Sweep(None, (), until), now)
+    tx.registry.put_sweep(BASELINE, workspace, Sweep(None, (), until), now)
 
 
 def _forget(

@@ -8,6 +8,7 @@ not looked at. A name, tag or model that cannot be read does not stop a sweep.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.model import DEFAULT_WORKSPACE, OPEN
@@ -27,20 +28,21 @@ from handlers.registry.trust import is_believed
 from handlers.registry.unreadable import leave_unwatched
 
 OVERLAP = timedelta(seconds=60)  # MLflow's clock differs from ours, and several of its workers differ by milliseconds
+AWAITED_AT_ONCE = 8  # models with open requests that a sweep looks at although it sees nothing new; two calls each
 
 
 def sweep_versions(place: str, s: Services) -> None:
-    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed.
+    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed for a minute.
 
     `place` is a workspace; empty for the default one, as jobs of older releases are.
     """
-    workspace = place or DEFAULT_WORKSPACE
+    workspace, began = place or DEFAULT_WORKSPACE, s.clock.now()
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("versions", workspace)
         if is_doubted(workspace, tx) or not is_watched(workspace, tx):
             return
     there = s.registry_at(workspace)
-    edge = (before.watermark - OVERLAP) if before and before.watermark else None
+    edge = _edge_after(before) if before else None
     recent = [version for version in _down_to(edge, there.versions_newest_first()) if _is_watched(version)]
 
     with s.store.transaction() as tx:
@@ -49,8 +51,33 @@ def sweep_versions(place: str, s: Services) -> None:
         for model in sorted(changed) if before else ():
             defer_look(tx, workspace, model)
         watermark = max((v.updated for v in recent), default=before.watermark if before else None)
-        at_the_edge = tuple(_mark(v) for v in recent if watermark and v.updated >= watermark - OVERLAP)
-        tx.registry.put_sweep("versions", workspace, Sweep(watermark, at_the_edge, None), s.clock.now())
+        swept = _settled(before or Sweep(None, (), None), watermark, began)
+        at_the_edge = tuple(_mark(v) for v in recent if swept.settled and v.updated >= swept.settled)
+        tx.registry.put_sweep("versions", workspace, replace(swept, seen=at_the_edge), s.clock.now())
+
+
+def _edge_after(before: Sweep) -> datetime | None:
+    """Down to where the next sweep reads. A sweep of an older release did not say."""
+    return before.settled or (before.watermark - OVERLAP if before.watermark else None)
+
+
+def _settled(before: Sweep, watermark: datetime | None, began: datetime) -> Sweep:
+    """Where the next sweep may stop. While nothing newer comes, the overlap behind the watermark closes as time passes.
+
+    When the registry's clock is at the watermark, what is up to OVERLAP older may still be on its way; a second later, a second less.
+    """
+    if watermark is None:
+        return before
+    is_newer = before.watermark is None or watermark > before.watermark
+    met = began if is_newer or before.watermark_at is None else before.watermark_at
+    passed = min(max(began - met, timedelta(0)), OVERLAP)
+    settled = watermark - OVERLAP + passed
+    return replace(
+        before,
+        watermark=watermark,
+        watermark_at=met,
+        settled=max(settled, before.settled) if before.settled else settled,
+    )
 
 
 def sweep_models(place: str, s: Services) -> None:
@@ -70,9 +97,11 @@ def sweep_models(place: str, s: Services) -> None:
     tagged, trouble = _tagged(tags, s.registry_at(workspace))
 
     with s.store.transaction() as tx:
-        for name in sorted(_worth_a_look(workspace, summaries, tagged, tags, tx)):
+        changed = _changed(workspace, summaries, tagged, tags, tx)
+        awaited = _in_turn(tx.requests.models_with(workspace, OPEN) - changed, before.seen)
+        for name in sorted({*changed, *awaited}):
             defer_look(tx, workspace, name)
-        tx.registry.put_sweep("models", workspace, before, s.clock.now())
+        tx.registry.put_sweep("models", workspace, replace(before, seen=tuple(awaited[-1:])), s.clock.now())
     if trouble is not None:
         raise trouble
 
@@ -119,7 +148,7 @@ def _mark(version: VersionSnapshot) -> str:
     return f"{version.id.model}/{version.id.version}@{version.updated.isoformat()}"
 
 
-def _worth_a_look(
+def _changed(
     workspace: str,
     summaries: list[ModelSummary],
     tagged: Mapping[str, list[VersionSnapshot]],
@@ -127,7 +156,6 @@ def _worth_a_look(
     tx: Transaction,
 ) -> set[str]:
     known = {model.name: model for model in tx.registry.models(workspace)}
-    awaited = {request.version.model for request in tx.requests.find(workspace=workspace, states=OPEN)}
     unreadable = {trouble.name for trouble in tx.trust.unreadable(workspace)}
     gone = set(known) - {summary.name for summary in summaries}
     changed = set()
@@ -136,4 +164,14 @@ def _worth_a_look(
         model = known.get(summary.name)
         if model is None or model.created != summary.created or model.fingerprint != mark:
             changed.add(summary.name)
-    return changed | gone | awaited | unreadable
+    return changed | gone | unreadable
+
+
+def _in_turn(awaited: set[str], last: Sequence[str]) -> list[str]:
+    """The next few after the `last` one that was looked at, then from the beginning again: each model with an open request has its turn.
+
+    When a version that is not the newest of its stage is deleted, only a look shows it.
+    """
+    in_order = sorted(awaited)
+    begin = next((place for place, name in enumerate(in_order) if last and name > last[0]), 0)
+    return [*in_order[begin:], *in_order[:begin]][:AWAITED_AT_ONCE]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from bot.app import build_services
+from bot.assembly import build_services
 from config.settings import Settings
 from handlers.policy.activation import activate_policy
 from tests.attack.world import free_port

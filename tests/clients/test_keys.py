@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
 from bot.clients.keys import ALGORITHMS, exposed, make_key, make_key_unless_there, replaceable_in
-from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_note_key, read_signer, signer_with
+from bot.clients.note_keys import NoSigner, read_note_key
+from bot.clients.signers import SERVICES, DsseSigner, KeyService, read_signer, signer_with
 from bot.domain.attestation.decision import of_vote, payload_of
 from bot.errors import InvalidKey, KeyExposed, Permanent, Temporary
 from bot.signatures import ED25519, PAYLOAD_TYPE, trusted_key, verify

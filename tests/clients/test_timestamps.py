@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.clients.signers import NoteKey
+from bot.clients.note_keys import NoteKey
 from bot.clients.timestamps import TimestampAuthority, read_certificates
 from bot.domain.ledger.checkpoint import Checkpoint
 from bot.errors import NotVerified

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from werkzeug import Request, Response
 from werkzeug.wsgi import responder
 
-from bot.clients.signers import NoteKey
+from bot.clients.note_keys import NoteKey
 from bot.clients.witnesses import CosigningWitness
 from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.ledger.merkle import consistency_proof, root_of

@@ -9,7 +9,7 @@ from bot.domain import events
 from bot.domain.events import Event
 from config.settings import SETTINGS
 from docs.write_reference import CALLERS, every_route, the_page
-from handlers import EFFECTS
+from handlers.effects import EFFECTS
 from tests.docs.pages import REFERENCE
 
 PAGE = REFERENCE.read_text()

@@ -21,9 +21,15 @@ Take = Callable[..., PostTurn] if TYPE_CHECKING else object
 
 @pytest.fixture
 def take(engine: sa.Engine) -> Take:
-    def turn(key: str, place: str = "#ml", urgency: Urgency = Urgency.NOTE, patience: float = PATIENCE) -> PostTurn:
+    def turn(
+        key: str,
+        place: str = "#ml",
+        urgency: Urgency = Urgency.NOTE,
+        patience: float = PATIENCE,
+        asker: str = "",
+    ) -> PostTurn:
         with engine.begin() as connection:
-            return PaceRows(connection).take(place, key, urgency, SPACING, patience)
+            return PaceRows(connection).take(place, key, urgency, SPACING, patience, asker=asker)
 
     return turn
 
@@ -156,3 +162,43 @@ def test_no_wait_is_so_long_that_a_shorter_queue_goes_unnoticed(take: Take) -> N
     take("a")
 
     assert [take(f"b{number}", patience=0.0).seconds for number in range(9)][-1] == LONGEST
+
+
+def in_turn(engine: sa.Engine, take: Take, waiting: list[tuple[str, str]]) -> list[str]:
+    """The keys in the order in which they get their turn; all come back for each. `waiting` are keys and who asked."""
+    order, left = [], dict(waiting)
+    while left:
+        let_pass(engine, SPACING)
+        granted = [key for key, asker in left.items() if take(key, asker=asker, patience=0.0).is_granted]
+        assert len(granted) == 1
+        order += granted
+        del left[granted[0]]
+    return order
+
+
+def test_people_take_turns_so_that_one_with_many_messages_does_not_keep_the_next_one_waiting(
+    engine: sa.Engine, take: Take
+) -> None:
+    take("first")
+    many, late = [(f"ana-{number}", "ana") for number in range(6)], [("ben-0", "ben"), ("ben-1", "ben"), ("cy-0", "cy")]
+    for key, asker in [*many, *late]:
+        take(key, asker=asker, patience=0.0)
+
+    order = in_turn(engine, take, [*many, *late])
+
+    assert order == ["ana-0", "ben-0", "cy-0", "ana-1", "ben-1", "ana-2", "ana-3", "ana-4", "ana-5"]
+
+
+def test_whoever_comes_late_is_in_the_round_that_is_on(engine: sa.Engine, take: Take) -> None:
+    take("first")
+    many = [(f"ana-{number}", "ana") for number in range(6)]
+    for key, asker in many:
+        take(key, asker=asker, patience=0.0)
+    assert in_turn(engine, take, many[:1]) == ["ana-0"]
+    for key, _ in many[1:3]:
+        let_pass(engine, SPACING)
+        assert take(key, asker="ana").is_granted
+
+    take("ben-0", asker="ben", patience=0.0)
+
+    assert in_turn(engine, take, [*many[3:], ("ben-0", "ben")])[0] == "ben-0"

@@ -12,12 +12,12 @@ from functools import partial
 
 import pytest
 
-import handlers
 from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
 from bot.domain.model import State
 from bot.errors import Refused, Temporary
 from bot.ports import Click
 from bot.services import Services
+from handlers.effects import EFFECTS
 from handlers.request.approvals import press
 from tests.fixtures.installation import Installation, services_with
 from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, Once, with_fate
@@ -76,11 +76,11 @@ class Processes:
         return self._nothing_waits() or self.deaths > deaths
 
     def _nothing_waits(self) -> bool:
-        self.installation.s.store.jobs.drain({name: self._mortal(name) for name in handlers.EFFECTS})
+        self.installation.s.store.jobs.drain({name: self._mortal(name) for name in EFFECTS})
         return not self.installation.unfinished()
 
     def _mortal(self, name: str) -> Callable[[str], None]:
-        return lambda subject: self.run(f"{name} {subject}", lambda s: handlers.EFFECTS[name](subject, s))
+        return lambda subject: self.run(f"{name} {subject}", lambda s: EFFECTS[name](subject, s))
 
     def sweep(self) -> None:
         for kind in ("sweep_versions", "sweep_models"):

@@ -15,7 +15,8 @@ from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 from flask.testing import FlaskClient
 
-from bot.app import build_services, flask_app
+from bot.app import flask_app
+from bot.assembly import build_services
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled
 from bot.links import Links, confirm_path, enrol_path, path_of
 from bot.ports import Click

@@ -23,7 +23,7 @@ from bot.domain.model import (
     VersionId,
 )
 from bot.domain.registry.diff import UNWATCHED_STAGES
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.errors import Permanent, Rejected, Temporary
 from bot.ports import ModelSummary, RegistryHint
 
@@ -103,8 +103,8 @@ class Registry:
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         return iter(sorted(self._all(), key=lambda seen: (seen.updated, seen.id), reverse=True))
 
-    def every_version(self) -> Iterator[VersionSnapshot]:
-        return iter(sorted(self._all(), key=lambda seen: (seen.id.created, seen.id)))
+    def version_pages(self, mark: str = "") -> Iterator[VersionPage]:
+        return iter([VersionPage(mark, sorted(self._all(), key=lambda seen: (seen.id.model, -seen.id.version)))])
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         return iter([seen for seen in self.versions_newest_first() if tag in seen.tags])

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.app import effects_of
-from bot.clients.signers import NoteKey, signer_with
+from bot.clients.note_keys import NoteKey
+from bot.clients.signers import signer_with
 from bot.database.connect import DIALECT, connect
 from bot.domain.model import Target, VersionId
 from bot.domain.policy.rules import Policy

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import handlers
-from bot.app import build_services, quieten_vendors, run_worker, signer_of
+from bot.app import run_worker
+from bot.assembly import build_services, quieten_vendors, signer_of
 from bot.engine.jobs import Jobs
 from bot.logs import write_logs
 from bot.store.transaction import Store

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from bot.app import build_services
+from bot.assembly import build_services
 from bot.database import embedded
 from bot.sandbox.faults import Faults
 from bot.sandbox.jira import Deployment, JiraSandbox

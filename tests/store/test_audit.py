@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.clients.signers import NoteKey, signer_with
+from bot.clients.note_keys import NoteKey
+from bot.clients.signers import signer_with
 from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE
 from bot.domain.events import (
     AccountBound,

@@ -30,10 +30,11 @@ from bot.store.audit import event_of
 from bot.store.ledger import LedgerRows
 from bot.store.requests import REQUEST
 from bot.store.transaction import Store, Transaction
-from handlers import EFFECTS, ON
+from handlers import ON
 from handlers.attestation.verification import signed_for
 from handlers.digest.closing import CLOSING
 from handlers.doors.clock import HOUSEKEEPING
+from handlers.effects import EFFECTS
 from handlers.registry.reconcile import defer_look
 from tests.fixtures.installation import CHANNEL, Installation
 from tests.fixtures.old_installation.loading import load_old_database, migrated_database, reopened, store_on

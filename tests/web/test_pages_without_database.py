@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 
-from bot.app import build_services, flask_app
+from bot.app import flask_app
+from bot.assembly import build_services
 from bot.links import Links, confirm_path, enrol_path, path_of
 from config.settings import Settings
 

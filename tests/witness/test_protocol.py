@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clients.keys import public_key_of
-from bot.clients.signers import NoteKey
+from bot.clients.note_keys import NoteKey
 from bot.clients.witnesses import CosigningWitness
 from bot.domain.ledger.checkpoint import Checkpoint, Note, read_note, read_notes
 from bot.domain.ledger.cosignature import WitnessKey, cosignatures_in

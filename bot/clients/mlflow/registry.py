@@ -35,7 +35,7 @@ from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
 from bot.ports import ModelSummary, ProgressListener, RegistryHint
@@ -151,9 +151,18 @@ class MlflowRegistry:
             None, "last_updated_timestamp DESC", NEWEST_A_PAGE, f"listing the newest versions{self._where}"
         )
 
-    def every_version(self) -> Iterator[VersionSnapshot]:
-        """Oldest first, so that what is registered meanwhile comes last and shifts no page."""
-        return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, f"listing all versions{self._where}")
+    def version_pages(self, mark: str = "") -> Iterator[VersionPage]:
+        """By name, which MLflow has an index for. Its tokens count versions: what is deleted meanwhile shifts the pages."""
+        token, what = mark or None, f"listing all versions{self._where}"
+        while True:
+            with reading(what):
+                page = self._client.search_model_versions(
+                    max_results=ALL_A_PAGE, order_by=["name ASC", "version_number DESC"], page_token=token
+                )
+            yield VersionPage(token or "", [as_version_seen(found, self._workspace) for found in page])
+            if not page.token:
+                return
+            token = page.token
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         if "`" in tag:

@@ -76,7 +76,7 @@ def init(**said: object) -> None:
     command line. It writes countersign.env (mode 600), policy.yaml with its schema, the keys and countersign.pub, all at the end, and
     then runs doctor, whose exit code it returns. Run it again to change what you name: the rest stays as it is.
     """
-    from bot.app import quieten_vendors
+    from bot.assembly import quieten_vendors
     from bot.commands.init.asking import InScript, OnTerminal, in_one_line, plain
     from bot.init.program import Wanted, plan
 

@@ -165,7 +165,7 @@ def _check_is_whole(url: str, manifest: Manifest) -> None:
 @contextmanager
 def _services(settings: Settings, url: str) -> Iterator[Services]:
     """Connects only when they are used. Raises InvalidSettings."""
-    from bot.app import build_services
+    from bot.assembly import build_services
 
     services = build_services(settings, url)
     try:
@@ -181,7 +181,7 @@ def _begin_again(services: Services, manifest: Manifest) -> int:
 
 
 def _about_the_key(settings: Settings, manifest: Manifest) -> str:
-    from bot.app import signer_of
+    from bot.assembly import signer_of
 
     try:
         key = signer_of(settings).key.id

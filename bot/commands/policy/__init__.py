@@ -130,7 +130,7 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
 
 def _registry_knows(policy: Policy, settings: Settings) -> RegistryKnows:
     """Raises InvalidSettings when MLflow's client would be led to another workspace than the default one."""
-    from bot.app import quieten_vendors, registries_of
+    from bot.assembly import quieten_vendors, registries_of
     from handlers.policy.logged_metrics import ask_registry
 
     elsewhere = workspace_elsewhere(os.environ.get("MLFLOW_WORKSPACE", ""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,11 +32,17 @@ def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
     """
     from handlers.queries.policy import replay_since
 
+    rows: list[dict[str, object]] = []
+
+    def noting(replayed: Iterable[Replayed]) -> Iterator[Replayed]:
+        for one in replayed:
+            rows.append(_row(one))
+            yield one
+
     with services_for() as services:
         policy = policy_under(file, services)
-        replayed = replay_since(services.clock.now() - since, policy, services)
-    source, summary = str(file) if file else IN_FORCE, summed_up(replayed)
-    rows = [_row(one) for one in replayed]
+        summary = summed_up(noting(replay_since(services.clock.now() - since, policy, services)))
+    source = str(file) if file else IN_FORCE
     if as_json:
         answer = {"policy": source, "summary": _as_plain(summary), "requests": rows}
         print_json(answer)

@@ -55,7 +55,7 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
 
 def _sign_model(request_id: str, out: Path | None) -> None:
     """Prints the signature, or writes DIR/model.sig and prints its name."""
-    from bot.app import signer_of
+    from bot.assembly import signer_of
     from handlers.attestation.model_signature import sign_model
 
     signer = signer_of(settings_for())

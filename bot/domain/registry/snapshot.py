@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,14 @@ class VersionSnapshot:
     def is_copy(self) -> bool:
         """Copied from another registered model: MLflow's source is then `models:/name/version`, not `models:/m-…`."""
         return self.source.startswith("models:/") and "/" in self.source.removeprefix("models:/")
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """Of a listing of versions. `mark` names it, so that a listing can begin with it another time."""
+
+    mark: str
+    versions: Iterable[VersionSnapshot]
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ requests = sa.Table(
     sa.Index("requests_by_model", "workspace", "model", "state"),
     sa.Index("requests_by_target", "workspace", "target", "opened_at"),
     sa.Index("requests_by_opening", "opened_at"),
+    # Sweeps, the clock and the metrics ask for open requests, or how many are in each state, every minute.
+    sa.Index("requests_by_state", "state", "opened_at"),
     sa.Index("requests_by_ticket", "ticket_id"),
     sa.Index("requests_by_digest", "content_digest"),
     sa.Index("requests_by_origin", "content_origin"),
@@ -112,6 +114,8 @@ ledger = sa.Table(
     # Every scrape of the metrics counts these.
     sa.Index("refused_vote_entries", "seq", postgresql_where=sa.text("kind = 'VoteRefused'")),
     sa.Index("entries_by_request", entry_request),
+    # Histories, baselines, renames and left out digests are read by kind, among a million entries about requests.
+    sa.Index("entries_by_kind", "kind", "seq"),
 )
 
 deliveries = sa.Table(

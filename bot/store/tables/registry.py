@@ -137,4 +137,6 @@ sweeps = sa.Table(
     sa.Column("seen", sa.Text, nullable=False, server_default="[]"),
     sa.Column("baseline_until", Moment),
     sa.Column("done_at", Moment, nullable=False),
+    sa.Column("watermark_at", Moment),
+    sa.Column("settled", Moment),
 )

@@ -146,13 +146,20 @@ def test_the_next_page_is_called_for_only_when_the_first_is_used_up(mlflow_serve
             next(newest)
 
 
-def test_every_version_of_every_model_is_listed_oldest_first(registry, mlflow_server, model_name):
+def test_the_versions_of_a_model_are_listed_together_and_a_listing_can_begin_with_any_page(
+    registry, mlflow_server, model_name, monkeypatch
+):
     client = client_of(mlflow_server)
-    ones, others = new_model(client, model_name, versions=2), new_model(client, f"{model_name}-2", versions=2)
+    monkeypatch.setattr("bot.clients.mlflow.registry.ALL_A_PAGE", 2)
+    ones, others = new_model(client, model_name, versions=3), new_model(client, f"{model_name}-2", versions=2)
 
-    mine = [seen.id for seen in registry.every_version() if seen.id.model.startswith(model_name)]
+    pages = [(page.mark, [seen.id for seen in page.versions]) for page in registry.version_pages()]
+    mark, begin = next((mark, ids) for mark, ids in pages if ones[0] in ids)
+    again = next(registry.version_pages(mark))
 
-    assert mine == [*ones, *others]
+    mine = [one for _, ids in pages for one in ids if one.model.startswith(model_name)]
+    assert mine == [*reversed(ones), *reversed(others)]
+    assert [seen.id for seen in again.versions] == begin
 
 
 @pytest.mark.parametrize("value", ["", "champion", "50%", "two\nlines"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.clients.jira.documents import text_as_adf, text_as_wiki
 from bot.clients.keys import make_key
-from bot.clients.signers import NoteKey, NoteKeyFile
+from bot.clients.note_keys import NoteKey, NoteKeyFile
 from bot.domain.ledger.checkpoint import Checkpoint, Note, origin_of, read_note, read_notes
 from bot.errors import InvalidCheckpoint, NotVerified, Permanent
 from bot.signatures import APPROVALS, ECDSA_P256, ED25519, TrustedKey, ledger_key, signer_of, trusted_key

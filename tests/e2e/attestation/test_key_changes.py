@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from bot.__main__ import main
-from bot.app import check_checkpoint_key, check_link_key, signer_of
+from bot.assembly import check_checkpoint_key, check_link_key, signer_of
 from bot.clients.keys import make_key
-from bot.clients.signers import NoteKeyFile, read_signer
+from bot.clients.note_keys import NoteKeyFile
+from bot.clients.signers import read_signer
 from bot.engine.rows import JobStatus
 from bot.errors import InvalidSettings
 from bot.links import KEY_FILE, make_link_key

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bot.app import build_services, effects_of
+from bot.app import effects_of
+from bot.assembly import build_services
 from bot.clients.keys import make_key, make_key_unless_there
 from bot.clients.signers import read_signer
 from bot.domain.attestation.decision import evidence_digest, tag_prefix

@@ -22,7 +22,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
-from bot.clients.signers import NoteKeyFile
+from bot.clients.note_keys import NoteKeyFile
 from bot.commands.proofs.audit_export import safe_cell
 from bot.database.connect import migrate
 from bot.domain.events import CardPosted, DecisionSigned, TargetMoved

@@ -1,0 +1,58 @@
+"""What commands load: one that reads needs no web server, no MLflow, no migrations, no key service, and none of the effects."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+HEAVY = {"flask", "slack_bolt", "mlflow", "alembic", "jinja2", "boto3", "google", "pkcs11", "azure", "hvac"}
+OURS = {"bot.app", "handlers.effects"}
+READING = (
+    ["list"],
+    ["requests", "list"],
+    ["history", "bike-demand"],
+    ["describe", "models:/bike-demand/1"],
+    ["fast-track", "report"],
+    ["policy", "replay"],
+    ["jobs", "list"],
+    ["people", "list"],
+)
+RUN = """
+import sys
+import click
+from bot.__main__ import main
+for words in {commands!r}:
+    try:
+        main(words, standalone_mode=False)
+    except click.ClickException as refusal:
+        print(words, refusal.message)
+print(*sys.modules, file=sys.stderr)
+"""
+PROCESSES = """
+import sys
+import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+def loaded_by(program: str, **environment: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
+    names = set(done.stderr.splitlines()[-1].split())
+    return names | {name.partition(".")[0] for name in names}
+
+
+def test_commands_that_read_load_only_what_reads(database_url: str, tmp_path: object) -> None:
+    loaded = loaded_by(RUN.format(commands=READING), DATABASE_URL=database_url, COUNTERSIGN_HOME=str(tmp_path))
+
+    assert "bot.store.requests" in loaded
+    assert loaded & (HEAVY | OURS) == set()
+
+
+def test_processes_that_only_start_or_defer_load_no_web_server_and_no_effects() -> None:
+    loaded = loaded_by(PROCESSES)
+
+    assert "bot.engine.jobs" in loaded
+    assert loaded & (HEAVY | OURS) == set()
