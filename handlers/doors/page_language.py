@@ -121,7 +121,7 @@ def when(at: datetime | None) -> Markup:
 
 def _filled(message: Message, values: Mapping[str, object]) -> Markup:
     """The message without its values is a template, in which only names in braces are special."""
-    template = Markup(escape(str(Text(message))))
+    template = Markup(escape(str(Text(message))))  # nosec B704
     return template.format(**{name: _shown(value) for name, value in values.items()}) if values else template
 
 
