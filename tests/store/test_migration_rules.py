@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
 import bot.store.migrations.versions as versions
+from bot.database.connect import alembic_config
+from bot.database.schema import _known
 
 FILES = sorted(Path(versions.__path__[0]).glob("[0-9]*.py"))
 RELEASED = "0005"  # the newest of release 0.1.0; those before it made its tables
@@ -120,3 +123,10 @@ def test_what_the_old_release_could_not_live_with_is_found(source: str, fault: t
 )
 def test_what_only_adds_is_allowed(source: str) -> None:
     assert list(faults(source)) == []
+
+
+def test_the_name_of_each_migration_begins_with_its_revision() -> None:
+    """`bot.database.schema` reads the revisions from the names."""
+    script = ScriptDirectory.from_config(alembic_config())
+
+    assert _known() == [one.revision for one in script.walk_revisions()]
