@@ -27,7 +27,6 @@ RUN_BY_HELPERS: dict[str, str] = {
     "audit prove": "tests/e2e/ledger/test_witnesses.py",
     "audit verify": "tests/e2e/ledger/test_witnesses.py",
     "digest": "tests/commands/test_digest.py",
-    "fast-track report": "tests/e2e/queries/test_fast_track_report.py",
     "gate check": "tests/gate/test_pinned_passkeys.py",
     "jobs drop": "tests/commands/test_jobs.py",
     "jobs list": "tests/commands/test_jobs.py",
@@ -37,7 +36,6 @@ RUN_BY_HELPERS: dict[str, str] = {
     "register": "tests/commands/test_register.py",
     "request-transition": "tests/e2e/request/test_asking_in_words.py",
     "requests call-off": "tests/commands/test_people.py",
-    "requests list": "tests/e2e/queries/test_request_commands.py",
 }
 """Commands whose words a helper of that file puts together: the file says the last word and each option."""
 
@@ -46,6 +44,9 @@ CLUSTER = "no container engine is where the tests run"
 NOT_RUN_HERE: dict[str, str] = {
     "make demo": "it is a wrapper of `countersign demo`, which tests/e2e runs with --auto",
     "make test": "it is what runs the tests",
+    "make soak": "tests/soak runs its short form",
+    "make chaos": "tests/chaos runs its short form",
+    "mlflow server --app-name countersign": "tests/guard starts the same server on a port of its own",
     "make dist": "it is run by tests/deploy/test_wheel.py as a proof, with another TREE and DIST",
     "pip install": NETWORK,
     "/opt/countersign/bin/pip install": NETWORK,
