@@ -52,7 +52,7 @@ def test_a_command_names_the_pipelines_folder_and_one_that_cannot_be_printed_is_
 ) -> None:
     commands = Commands.beside(f"{folder}/dvc.lock" if folder else "dvc.lock")
 
-    assert (commands.train_again, commands.register) == (again, register)
+    assert (commands.train_again, commands.register + commands.where) == (again, register)
 
 
 def test_a_frozen_stage_is_unfrozen_first_because_dvc_would_not_run_it() -> None:

@@ -56,5 +56,5 @@ def test_where_the_rule_has_changed_since_the_valid_votes_count_for_the_groups_t
 
     page = told(request, NAMES, signed=(), entry=None, checkpoint=None, now="", under=(a_rule(), "sha256:new"))
 
-    assert page.decided_by == "Cy Lindqvist and Dan Day and Eve Moss"
+    assert page.decided_by == "Cy Lindqvist, Dan Day and Eve Moss"
     assert [one.worth for one in page.votes] == ["for leads", "for leads", "for risk"]
