@@ -73,7 +73,7 @@ def left_in(texts: Iterator[str]) -> dict[str, list[str]]:
     found = {
         text: [
             word
-            for word in PLAIN_WORD.findall(text.replace("alias:Qalias", ""))
+            for word in PLAIN_WORD.findall(text.replace("alias:Qalias", "").replace("stage:Qstage", ""))
             if not word.startswith("Q") and word not in UNITS
         ]
         for text in texts

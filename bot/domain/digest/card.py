@@ -111,8 +111,8 @@ def ticket_card(digest: Digest) -> Card:
 
 def witness_text(digest: Digest, files: Sequence[ReportFile]) -> str:
     """The ticket's comment, with the text of the thread's last message."""
-    listed = "\n".join(f"{file.name}: {file.in_words}" for file in files)
-    return "\n\n".join(part for part in (f"{_('Files of this week')}\n{listed}", checkpoint_text(digest)) if part)
+    listed = "\n".join((_("Files of this week"), *(f"{file.name}: {file.in_words}" for file in files)))
+    return "\n\n".join(part for part in (listed, checkpoint_text(digest)) if part)
 
 
 def checkpoint_text(digest: Digest) -> str:

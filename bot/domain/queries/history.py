@@ -93,7 +93,8 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
             asked = _(HOW[event.ask.kind], name=event.ask.name)
             if event.away_from:
                 asked = _("away from {version}", version=str(event.away_from))
-            warning = f" ({_('it was {failed}', failed=event.failed_before)})" if event.failed_before else ""
+            failed = _("it was {failed}", failed=event.failed_before)
+            warning = f" ({failed})" if event.failed_before else ""
             return _(ASKED[event.kind]), _names((event.requester,), names), _because(asked, event.comment) + warning
         case e.AskJoined():
             return (
