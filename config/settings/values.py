@@ -346,6 +346,5 @@ def networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(word) for word in text.replace(",", " ").split())
     except ValueError:
-        raise ValueError(
-            "is not a list of addresses or networks. Write them with commas between, such as 10.0.0.0/8,192.0.2.7"
-        ) from None
+        why = "is not a list of addresses or networks. Write them with commas between, such as 10.0.0.0/8,192.0.2.7"
+        raise ValueError(why) from None

@@ -68,7 +68,7 @@ def test_an_ask_and_a_click_are_taken_to_their_ends_without_doing_anything_twice
 
     assert asked.mlflow.total() <= 15
     assert asked.effects.total() <= 15
-    assert asked.transactions.total() <= 35
+    assert asked.transactions.total() <= 37
     assert asked.statements.total() <= 175
     assert clicked.equal_updates == 0
     assert (

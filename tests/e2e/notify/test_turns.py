@@ -26,10 +26,10 @@ def test_two_jobs_that_post_the_same_at_once_make_one_message(
     installation.s.notifier.post_spacing = 0.01
     both_are_here, take = Barrier(2), PaceRows.take
 
-    def take_together(rows: PaceRows, *asked: object) -> object:
+    def take_together(rows: PaceRows, *asked: object, **more: object) -> object:
         with suppress(Exception):
             both_are_here.wait(timeout=20)
-        return take(rows, *asked)  # type: ignore[arg-type]
+        return take(rows, *asked, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PaceRows, "take", take_together)
 
