@@ -78,7 +78,7 @@ def test_an_ask_and_a_click_are_taken_to_their_ends_without_doing_anything_twice
     assert clicked.slack.total() <= 3
     assert clicked.effects.total() <= 13
     # Ten of them are of sync_target, which reads the facts again around each of its steps, and checks what was signed.
-    assert clicked.transactions.total() <= 45
+    assert clicked.transactions.total() <= 47
     assert clicked.statements.total() <= 265
     assert clicked.transactions["sync_card"] <= 2 * clicked.effects["sync_card"]
     assert clicked.transactions["sync_ticket"] <= 2 * clicked.effects["sync_ticket"]
