@@ -268,7 +268,8 @@ def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button,
     """Opens a form that asks for a reason, which is also the confirmation."""
     if request.kind is Kind.OBSERVED or context.back_to is None:
         return ()
-    back = _("Roll back to {version}", version=f"v{context.back_to.version}")
+    number = f"v{context.back_to.version}"
+    back = _("Roll back to {version}", version=number)
     return (Button("roll_back", _("Undo") if context.may_undo else back, request.id, Tone.DANGER),)
 
 

@@ -45,7 +45,7 @@ def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
     if request.evidence is None:
         return None
     if not may_be_approved(request, context):
-        return Lead(warnings(request, context)[0], Weight.HIGH)
+        return Lead(warnings(request, context)[0].rstrip("."), Weight.HIGH)
     found, first = _heaviest(request, context), _first(request)
     if first and found:
         found = Lead(sentences(_("{said}.", said=first), found.text), _at_least_medium(found))
@@ -145,7 +145,7 @@ def _blocked(checks: Sequence[LineageCheck]) -> str:
     (check,) = checks
     why = from_record(in_one_line(lineage.said_of(check)).rstrip("."))
     check_title = _(lineage.TITLES[check.code])
-    return _("The check of {check} did not pass, so it cannot be approved: {why}.", check=check_title, why=why)
+    return _("The {check} check did not pass, so it cannot be approved: {why}.", check=check_title, why=why)
 
 
 def _objection(objection: Objection, context: CardContext) -> str:
@@ -304,7 +304,8 @@ def _not_comparable(name: str, ours: Metric | None, champion: Champion) -> _Seen
 def _nothing_to_compare(evidence: Evidence) -> str:
     if evidence.champion is None:
         return _("No approved version to compare with")
-    return _("No metric can be compared with {version}", version=f"v{evidence.champion.version.version}")
+    held = f"v{evidence.champion.version.version}"
+    return _("No metric can be compared with {version}", version=held)
 
 
 def approval_text(request: TransitionRequest, context: CardContext) -> str:

@@ -84,12 +84,13 @@ def headline(request: TransitionRequest, context: CardContext) -> str:
     elif request.kind is Kind.PROMOTION:
         before = replaced_by(request)
         if before is not None:
+            held = f"v{before.version}"
             return _(
                 "{title}: promote {version} to {target} (replaces {before})",
                 title=title,
                 version=version,
                 target=target,
-                before=f"v{before.version}",
+                before=held,
             )
         return _("{title}: promote {version} to {target}", title=title, version=version, target=target)
     elif request.kind is Kind.ROLLBACK and request.away_from is not None:
