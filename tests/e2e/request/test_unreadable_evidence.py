@@ -202,10 +202,15 @@ def test_an_open_card_says_that_its_evidence_cannot_be_read_any_more_and_that_it
     installation.clock.ahead += timedelta(minutes=11)
     installation.sweep("tell_waiting")
     while_gone = installation.card(request)
+    installation.approve(request)
+    refused = installation.told_privately("ana")
     mend(installation, whole)
     installation.clock.ahead += timedelta(minutes=11)
     installation.sweep("tell_waiting")
 
-    assert "Careful, the evidence cannot be read any more, so an approval cannot be applied: " in while_gone.all_text
+    assert "Cannot be approved now: " in while_gone.all_text
+    assert set(while_gone.buttons) == {"reject"}
+    assert "its evidence cannot be read now, so an approval could not be applied: " in refused
+    assert "approve" in installation.card(request).buttons
     assert "cannot be read" not in installation.card(request).all_text
     assert installation.reread(request).state is State.PENDING
