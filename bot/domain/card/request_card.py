@@ -183,7 +183,7 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
         Fact(_("Moved by") if request.kind is Kind.OBSERVED else _("Requested by"), asked_by(request, context)),
         Fact(_("Trained by"), trained_by(request, context)),
     ]
-    if request.kind is not Kind.ROLLBACK or request.state is not State.PENDING or not reason_of(request):
+    if request.kind is not Kind.ROLLBACK or request.state is not State.PENDING or not request.comment:
         facts.append(Fact(_("Why"), reason_of(request) or _(NOT_GIVEN)))  # of an open rollback it leads
     if is_moved_by_hand(request):
         facts.append(Fact(_("Target"), holder_of(request)))

@@ -20,7 +20,7 @@ from bot.domain.card.metrics_table import (
 )
 from bot.domain.card.needs import may_be_approved
 from bot.domain.card.outcomes import freeze_text, what_approve_does
-from bot.domain.card.reasons import reason_of
+from bot.domain.card.reasons import comment_of
 from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
 from bot.domain.grounds import No, Objection
@@ -61,8 +61,8 @@ def _first(request: TransitionRequest) -> str:
     """What comes before any risk: that it has happened already, or why it is to be taken back."""
     if request.kind is Kind.OBSERVED:
         return _("In use as {target} now, without an approval", target=target_label(request))
-    if request.kind is Kind.ROLLBACK and reason_of(request):
-        return _("Reason: {reason}", reason=reason_of(request).rstrip("."))
+    if request.kind is Kind.ROLLBACK and comment_of(request):
+        return _("Reason: {reason}", reason=comment_of(request).rstrip("."))
     return ""
 
 
@@ -73,7 +73,7 @@ def _at_least_medium(lead: Lead | None) -> Weight:
 def _heaviest(request: TransitionRequest, context: CardContext) -> Lead | None:
     """The heaviest warning, and what the metrics say if that is a risk. The figures of a rollback do not lead."""
     warned, measured = warnings(request, context), metrics_risk(request, context)
-    if request.kind is Kind.ROLLBACK and reason_of(request):
+    if request.kind is Kind.ROLLBACK and comment_of(request):
         return Lead(warned[0], Weight.HIGH) if warned else None
     if not warned:
         return measured
@@ -86,7 +86,7 @@ def _heaviest(request: TransitionRequest, context: CardContext) -> Lead | None:
 def other_risks(request: TransitionRequest, context: CardContext) -> list[str]:
     """What `risk_of` leaves out: further warnings, and what the metrics say where they do not lead too and do not mislead."""
     warned = warnings(request, context)
-    is_rollback = request.kind is Kind.ROLLBACK and bool(reason_of(request))
+    is_rollback = request.kind is Kind.ROLLBACK and bool(comment_of(request))
     if request.evidence is None or not (warned or is_rollback):
         return warned
     if not may_be_approved(request, context):
