@@ -35,7 +35,7 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
         holds=holds,
-        may_go_back=holds and bool(ways_back(request.version, applied)),
+        back_to=next(iter(ways_back(request.version, applied)), None) if holds else None,
         rolled_back=failure_of(request.version, applied) if applied and not holds else "",
         may_undo=_may_undo(request, rule, now),
         freeze=freeze_on(request, policy, now),
@@ -45,7 +45,7 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         earlier=tx.requests.get(request.follows).card if request.follows else None,
         later=_later_card(request, applied, tx),
         stranger=_stranger(request, policy, tx),
-        unread=_unread(request, tx),
+        unread=unread_of(request, tx),
         addresses=frozenset(tx.people.emails(request.parties).values()),
     )
 
@@ -55,7 +55,8 @@ def unread_key(request: TransitionRequest) -> str:
     return f"unread:{request.id}"
 
 
-def _unread(request: TransitionRequest, tx: Transaction) -> str:
+def unread_of(request: TransitionRequest, tx: Transaction) -> str:
+    """Why the evidence of an open vote cannot be read now; empty while it can."""
     key = unread_key(request)
     return SentRows(tx.connection).digests([key]).get(key, "") if request.state is State.PENDING else ""
 

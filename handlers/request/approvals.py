@@ -28,6 +28,7 @@ from handlers.notify.render_context import context_for
 from handlers.request.casting import (
     OLD_CARD,
     CardNotRecorded,
+    check_evidence_is_readable,
     check_is_still,
     open_ballot,
     record_vote,
@@ -93,6 +94,7 @@ def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule
     now = s.clock.now()
     with own_requests_noted(click, voter, s), s.store.transaction() as tx:
         check_is_still(voter, click, tx, now)
+        check_evidence_is_readable(request, click, tx)
         vote = replace(vote_of(click, voter, now), rule_hash=tx.policy().rule_hash(rule))
         try:
             lifecycle.check_may_vote(request, vote, rule)

@@ -21,6 +21,7 @@ from bot.errors import Refused
 from bot.language import N_, _, listed
 from bot.ports import Click
 from bot.store.transaction import Transaction
+from handlers.notify.render_context import unread_of
 from handlers.request.absences import check_is_here
 from handlers.request.askers import check_askers_are_known, void_votes_of_askers
 from handlers.request.calling_off import judge_anew
@@ -74,6 +75,7 @@ def open_ballot(click: Click, voter: Voter, tx: Transaction, now: datetime) -> B
     if shows_something_else(click, request, rule, tx):
         raise Refused(_(OLD_CARD))
     check_is_still(voter, click, tx, now)
+    check_evidence_is_readable(request, click, tx)
     rule_hash = tx.policy().rule_hash(rule)
     if rule_hash != voter.rule_hash:
         raise Refused(_(POLICY_CHANGED))
@@ -122,6 +124,19 @@ def check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -
         raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
     for person in (voter.person.id, *voter.also):
         check_is_here(person, tx, now)
+
+
+def check_evidence_is_readable(request: TransitionRequest, click: Click, tx: Transaction) -> None:
+    """The card offers no approval meanwhile; this is for one that was not renewed yet. Raises Refused."""
+    why = unread_of(request, tx)
+    if why and verdict_of(click) is Verdict.APPROVE:
+        raise Refused(
+            _(
+                "its evidence cannot be read now, so an approval could not be applied: {why}. "
+                "Countersign looks again every ten minutes: press then, or reject it",
+                why=in_one_line(why).rstrip("."),
+            )
+        )
 
 
 def verdict_of(click: Click) -> Verdict:

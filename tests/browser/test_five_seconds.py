@@ -58,7 +58,7 @@ def test_a_card_in_spanish_shows_its_moments_in_the_readers_zone_and_is_no_highe
         post(slack, request_card(usual_request(), USUAL, RECORD, calls=True))
     page.goto(f"{slack.public_url}/?as=ana")
 
-    expect(page.get_by_text("En espera de:")).to_be_visible()
+    expect(page.get_by_text("Faltan 2 aprobaciones, 1 de cada:")).to_be_visible()
     card = page.get_by_test_id("message").filter(has_text="Falta aprobación: promover bike-demand v7 a champion")
     expect(card.get_by_role("button", name="Aprobar")).to_be_visible()
     box = card.bounding_box()

@@ -51,7 +51,7 @@ from bot.domain.request.fast_track import Agreement
 from bot.errors import Refused
 from bot.language import SUBJECTS, Text, from_record, reading
 from bot.sandbox.slack.block_kit.validation import checked_blocks
-from tests.builders import LATER, NOON, RULE_HASH, a_metric, a_rejection, a_request, a_rule, a_vote
+from tests.builders import LATER, NOON, RULE_HASH, a_metric, a_rejection, a_request, a_rule, a_version, a_vote
 from tests.language.marked import marked, placeholders
 from tests.language.pseudo import XX
 
@@ -174,7 +174,7 @@ CONTEXTS = (
     CONTEXT,
     replace(CONTEXT, rule=RULE),
     replace(CONTEXT, rule=None),
-    replace(CONTEXT, holds=True, may_go_back=True, may_undo=True, agreement=Agreement(1, 0, 0)),
+    replace(CONTEXT, holds=True, back_to=a_version(5), may_undo=True, agreement=Agreement(1, 0, 0)),
     replace(CONTEXT, rolled_back="rolled back from Qalias on Q: Q", rule_hash="Qother"),
 )
 

@@ -75,7 +75,7 @@ def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
     `found` holds the Slack ids of the people and groups mentioned. The others are printed by name and not notified.
     """
     header, lead = _header(card), _lead(card.lead)
-    mentions, image = _mentions(card.mentions, found), _image(card.image)
+    mentions, image = _mentions(card, found), _image(card.image)
     end = [*_links(card.links), *_footer(card.footer), *_buttons(card.buttons)]
     chart = chart_blocks(card.chart)
     room = MESSAGE_LIMIT - HEADER_LIMIT - text_length([*lead, *mentions, *image, *chart, *end])
@@ -194,11 +194,12 @@ def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
     return [rich(elements)] if elements else []
 
 
-def _mentions(mentions: Sequence[Mention], found: Found) -> list[Block]:
+def _mentions(card: Card, found: Found) -> list[Block]:
     elements: list[Block] = []
+    mentions = card.mentions
     for mention in mentions[:MENTIONS_SHOWN]:
         elements += [
-            text_of(", ") if elements else bold(f"{_(WAITS_FOR)} "),
+            text_of(", ") if elements else bold(f"{card.waits_for or _(WAITS_FOR)} "),
             _mention(mention, found.get(mention)),
         ]
     if len(mentions) > MENTIONS_SHOWN:

@@ -112,8 +112,8 @@ class Mention:
 class Card:
     """`summary` says everything in one plain sentence, for the notification and for screen readers.
 
-    `mentions` are notified when the card is posted; `image` was uploaded to the same notifier before. `links` share one line. A notifier
-    that takes no `chart` refuses the card.
+    `mentions` are notified when the card is posted; `waits_for` is said before them. `image` was uploaded to the same notifier
+    before. `links` share one line. A notifier that takes no `chart` refuses the card.
     """
 
     title: str
@@ -124,6 +124,7 @@ class Card:
     buttons: tuple[Button, ...] = ()
     footer: str = ""
     mentions: tuple[Mention, ...] = ()
+    waits_for: str = ""
     image: Image | None = None
     mark: Mark | None = None
     lead: Lead | None = None

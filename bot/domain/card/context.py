@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.domain.model import VersionId
 from bot.domain.names import in_one_line
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
@@ -27,7 +28,7 @@ class CardContext:
     """What the sentences need besides the request.
 
     `names` are the names of its people. `rule` is None when no rule matches any more. `holds`: the version still has the target through
-    this request. `may_go_back`: there is a version to go back to. `may_undo`: Undo is still possible. `rolled_back`: when and why it was
+    this request. `back_to`: the version to go back to. `may_undo`: Undo is still possible. `rolled_back`: when and why it was
     taken back. `freeze`: the one in force for the rule. `agreement`: the fast track's record. `groups`: those that may vote. `progress`:
     how much of the files has been read. `earlier`, `later`: the cards of the requests before and after this one. `stranger`: the address
     that asked, when no one is known by it. `unread`: why the evidence of an
@@ -38,7 +39,7 @@ class CardContext:
     rule: Rule | None
     rule_hash: str = ""
     holds: bool = False
-    may_go_back: bool = False
+    back_to: VersionId | None = None
     rolled_back: str = ""
     may_undo: bool = False
     freeze: FreezeNow | None = None

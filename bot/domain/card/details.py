@@ -10,13 +10,13 @@ from bot.domain.card.changes import change_facts, trained_by
 from bot.domain.card.context import CardContext
 from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
-from bot.domain.card.named_ticket import named_text
 from bot.domain.card.reasons import comment_of
 from bot.domain.card.risk import warnings
 from bot.domain.card.titles import short_version
 from bot.domain.evidence.caps import cut_text
 from bot.domain.model import AskKind, FastTrackMode, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.names import in_one_line
+from bot.domain.references import NamedTicket, Relation
 from bot.domain.text import target_label, version_name
 from bot.language import N_, _, from_record, moment, ngettext, sentences
 
@@ -33,16 +33,21 @@ ASKED = {
     AskKind.ROLLBACK: N_("to go back"),
     AskKind.UNDO: N_("to undo what the fast track decided"),
 }
-BY_SOMEONE = ASKED | {  # where the registry does not say who asked
+BY_SOMEONE_THERE = {  # where the registry does not say who asked
     AskKind.ALIAS: N_("alias {name} was set in the registry"),
     AskKind.TAG: N_("tag {name} was set in the registry"),
     AskKind.STAGE: N_("stage {name} was set in the registry"),
     AskKind.NEW_VERSION: N_("the version was created"),
 }
+BY_SOMEONE = ASKED | BY_SOMEONE_THERE
 TARGETS = {
     TargetKind.ALIAS: N_("alias {name}"),
     TargetKind.STAGE: N_("stage {name}"),
     TargetKind.MODEL: N_("model {name}"),
+}
+RELATED = {
+    Relation.SUBTASK: N_("this request's ticket is its sub-task"),
+    Relation.LINK: N_("linked to this request's ticket"),
 }
 
 
@@ -85,7 +90,9 @@ def asked_by(request: TransitionRequest, context: CardContext) -> str:
     person = context.name(request.requester)
     if request.kind is Kind.OBSERVED:
         return _("unknown; {person} asks to keep it there", person=person) if request.requester else _("unknown")
-    return person if request.requester is not None else _unknown(request)
+    if request.requester is not None:
+        return person
+    return _("unknown (in the registry)") if request.ask.kind in BY_SOMEONE_THERE else _unknown(request)
 
 
 def asked(request: TransitionRequest, context: CardContext) -> str:
@@ -134,6 +141,30 @@ def _found(request: TransitionRequest) -> VersionId | None:
 def _lawful(request: TransitionRequest) -> VersionId | None:
     champion = request.evidence.champion if request.evidence else None
     return champion.version if champion else None
+
+
+def named_text(named: NamedTicket, request: TransitionRequest, context: CardContext) -> str:
+    """Who named it stands first: anyone who may ask, or may write in the registry, can write any name."""
+    named_by = (
+        _("by {person} in the request", person=_asker(request, context))
+        if named.in_request
+        else _("in the version's description, by someone with access to MLflow")
+    )
+    if named.relation is Relation.NONE:
+        related = _("not related to this request's ticket: {why}", why=in_one_line(named.trouble))
+    else:
+        related = _(RELATED[named.relation])
+    said = _("{ticket}, named {where}; {related}", ticket=in_one_line(named.key), where=named_by, related=related)
+    if not named.refused:
+        return said
+    return _("{named}. Not related: {refused}", named=said, refused=in_one_line("; ".join(named.refused)))
+
+
+def _asker(request: TransitionRequest, context: CardContext) -> str:
+    """A request keeps the first comment, which may be of one who joined later: then no name is put to it."""
+    if set(request.joined) - {request.requester}:
+        return _("one of those who asked")
+    return context.name(request.requester) if request.requester else _("someone unknown")
 
 
 def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bot.domain.card.card import Table
 from bot.domain.card.context import CardContext
 from bot.domain.evidence.directions import greater_is_better
-from bot.domain.model import Check, Evidence, Kind, Metric, TransitionRequest
+from bot.domain.model import Check, Evidence, Kind, Metric, State, TransitionRequest
 from bot.domain.policy.rules import Threshold
 from bot.domain.request.fast_track import demand_text
 from bot.language import N_, _
@@ -35,6 +35,7 @@ class Row:
     threshold: str = NOTHING
     source: str = NOTHING
     is_known: bool = False  # whether more is better, or less
+    is_demanded: bool = False  # by the rule's thresholds
 
 
 def metric_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
@@ -43,9 +44,14 @@ def metric_tables(request: TransitionRequest, context: CardContext) -> list[Tabl
 
 
 def deciding_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
-    """The metrics that the rule's thresholds name; without any, the first few whose direction is known, so that a vote has some ground."""
+    """The metrics that the rule's thresholds name; without any, the first few whose direction is known, so that a vote has some ground.
+
+    Once the vote is over, without what was asked of them.
+    """
     rows = _rows(request, context)
-    named = [row for row in rows if row.threshold != NOTHING][:SHOWN_METRICS]
+    named = [row for row in rows if row.is_demanded][:SHOWN_METRICS]
+    if not request.state.is_open:
+        rows, named = ([replace(row, threshold=NOTHING) for row in some] for some in (rows, named))
     known = [row for row in rows if row.is_known] or rows
     return _tables("", named or known[:SHOWN_WITHOUT_THRESHOLDS], request)
 
@@ -65,7 +71,7 @@ def _tables(title: str, rows: Sequence[Row], request: TransitionRequest) -> list
         (_("Difference"), [row.difference for row in rows]),
         (_("Threshold"), [row.threshold for row in rows]),
     ]
-    if all(row.holder == NOTHING for row in rows):
+    if all(row.holder == NOTHING for row in rows) and any(row.source != _(SOURCES["run"]) for row in rows):
         columns.append((_("Read from"), [row.source for row in rows]))
     filled = [(heading, cells) for heading, cells in columns if any(cell != NOTHING for cell in cells)]
     cells = zip(*(cells for _heading, cells in filled), strict=True)
@@ -82,10 +88,16 @@ def figure(value: float) -> str:
 
 
 def thresholds_of(request: TransitionRequest, context: CardContext) -> tuple[Threshold, ...]:
-    """The thresholds of the request's rule; none once the rule has changed since the request."""
+    """The thresholds of the request's rule; none once the rule has changed since the request. A rollback need not be better."""
     if context.rule is None or context.rule.fast_track is None or context.rule_hash != request.rule_hash:
         return ()
+    if request.kind is Kind.ROLLBACK:
+        return tuple(map(_bound_of, context.rule.fast_track.metrics))
     return context.rule.fast_track.metrics
+
+
+def _bound_of(threshold: Threshold) -> Threshold:
+    return replace(threshold, min_absolute_change=None, min_relative_change=None)
 
 
 def meant_by(threshold: Threshold, metrics: Iterable[Metric]) -> list[Metric]:
@@ -106,6 +118,10 @@ def roles_of(request: TransitionRequest) -> tuple[str, str]:
     """The table's titles for this version and for the version that held the target when the evidence was frozen."""
     if request.kind is Kind.OBSERVED:
         return _("now"), _("before")
+    if request.kind is Kind.ROLLBACK and request.state.is_open:
+        return _("before"), _("now")
+    if request.state is State.APPLIED:
+        return _("approved"), _("before")
     return _("candidate"), request.target.name
 
 
@@ -133,9 +149,10 @@ def _row(metric: Metric, evidence: Evidence, threshold: Threshold | None, checks
         candidate=figure(metric.value),
         holder=_holder_cell(metric, beside, evidence),
         difference=_difference(metric, beside, upwards) if beside else NOTHING,
-        threshold=_met(threshold, checks, evidence) if threshold else NOTHING,
+        threshold=_met(metric, beside, threshold, checks, evidence) if threshold else NOTHING,
         source=_(SOURCES.get(metric.source, metric.source)),
         is_known=upwards is not None,
+        is_demanded=threshold is not None,
     )
 
 
@@ -146,7 +163,8 @@ def direction_of(metric: Metric, threshold: Threshold | None) -> bool | None:
 
 def _missing(threshold: Threshold, checks: tuple[Check, ...]) -> Row:
     where = f", {threshold.dataset}" if threshold.dataset else ""
-    return Row(f"{threshold.metric}{where}", _(MISSING), threshold=_demand(threshold, checks))
+    demand = _marked(threshold, all(found)) if (found := _found(threshold, checks)) else demand_text(threshold)
+    return Row(f"{threshold.metric}{where}", _(MISSING), threshold=demand or NOTHING, is_demanded=True)
 
 
 def _where(metric: Metric) -> str:
@@ -177,16 +195,75 @@ def _difference(metric: Metric, beside: Metric, upwards: bool | None) -> str:
     return _("{amount}, better", amount=amount) if (difference > 0) is upwards else _("{amount}, worse", amount=amount)
 
 
-def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) -> str:
-    """Without a champion, a threshold whose own bound is met is not marked as missed."""
-    if evidence.champion is not None or not threshold.compares or threshold.threshold is None:
-        return _demand(threshold, checks)
-    alone = replace(threshold, min_absolute_change=None, min_relative_change=None)
-    about_it = [check for check in checks if check.metric == threshold.metric]
-    return _("{threshold}, no champion yet", threshold=_demand(alone, tuple(about_it[:1])))
+def _met(
+    metric: Metric, beside: Metric | None, threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence
+) -> str:
+    """What is asked, with the fast track's result if there is one: a mark for each condition where they differ."""
+    found, bound = _found(threshold, checks), _bound_of(threshold)
+    if evidence.champion is None and threshold.compares and threshold.threshold is not None:
+        demand = _marked(bound, not misses(metric, threshold)) if found else demand_text(bound)
+        return _("{threshold}; no champion to compare with", threshold=demand)
+    if not found:
+        return demand_text(threshold) or NOTHING
+    single = [(one, _is_met(metric, beside, one)) for one in _conditions(threshold)]
+    if all(found) or all(is_met for _one, is_met in single):
+        return _marked(threshold, all(found))
+    return ", ".join(_marked(one, is_met) for one, is_met in single)
 
 
-def _demand(threshold: Threshold, checks: tuple[Check, ...]) -> str:
-    """The threshold with a mark for the fast track's result, if there is one."""
-    found = [check.passed for check in checks if check.metric == threshold.metric]
-    return f"{'✓' if all(found) else '✗'} {demand_text(threshold)}" if found else demand_text(threshold)
+def _found(threshold: Threshold, checks: tuple[Check, ...]) -> list[bool]:
+    return [check.passed for check in checks if check.metric == threshold.metric]
+
+
+def _marked(threshold: Threshold, is_met: bool) -> str:
+    return f"{'✓' if is_met else '✗'} {demand_text(threshold)}"
+
+
+def _conditions(threshold: Threshold) -> list[Threshold]:
+    """The threshold's conditions, each as a threshold of its own."""
+    alone = replace(_bound_of(threshold), threshold=None)
+    wanted = [
+        _bound_of(threshold) if threshold.threshold is not None else None,
+        replace(alone, min_absolute_change=threshold.min_absolute_change)
+        if threshold.min_absolute_change is not None
+        else None,
+        replace(alone, min_relative_change=threshold.min_relative_change)
+        if threshold.min_relative_change is not None
+        else None,
+    ]
+    return [one for one in wanted if one is not None]
+
+
+def _is_met(metric: Metric, beside: Metric | None, condition: Threshold) -> bool:
+    """Of a threshold with one condition."""
+    if not condition.compares:
+        return not misses(metric, condition)
+    loss = loss_of(metric, beside, condition.greater_is_better)
+    return loss is not None and loss <= 0 and not is_too_little(metric, beside, condition)
+
+
+def misses(metric: Metric, threshold: Threshold) -> bool:
+    """Whether it is beyond the rule's limit, or no number."""
+    if not math.isfinite(metric.value):
+        return True
+    if threshold.threshold is None:
+        return False
+    return metric.value < threshold.threshold if threshold.greater_is_better else metric.value > threshold.threshold
+
+
+def loss_of(metric: Metric, beside: Metric | None, upwards: bool) -> float | None:
+    """By what share of the holder's it is worse. None when the two cannot be compared; of 0 any loss counts as the largest."""
+    if beside is None or not (math.isfinite(metric.value) and math.isfinite(beside.value)):
+        return None
+    loss = beside.value - metric.value if upwards else metric.value - beside.value
+    if beside.value == 0:
+        return math.copysign(math.inf, loss) if loss else 0.0
+    return loss / abs(beside.value)
+
+
+def is_too_little(metric: Metric, beside: Metric | None, threshold: Threshold) -> bool:
+    """Whether the rule asks for a larger improvement than this."""
+    loss = loss_of(metric, beside, threshold.greater_is_better)
+    amount = abs(metric.value - beside.value) if beside else 0.0
+    gain = -loss if loss is not None else 0.0
+    return gain < (threshold.min_relative_change or 0.0) or amount < (threshold.min_absolute_change or 0.0)

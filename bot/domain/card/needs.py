@@ -9,7 +9,7 @@ from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import Kind, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.request.quorum import ANYONE, author_is_unknown, tally, under
-from bot.language import N_, Value, _, listed, ngettext, sentences
+from bot.language import N_, Value, _, ngettext, sentences
 
 NO_RULE = N_("No rule of the policy covers this target any more, so it cannot be decided.")
 LEFT_OVER = N_("The votes that the rule demands are there; one more vote by anyone of its groups decides.")
@@ -32,11 +32,45 @@ def button_labels(request: TransitionRequest) -> tuple[str, str]:
     return _("Ratify"), _("Reject") if request.is_adopted else _("Put back")
 
 
+def is_blocked(request: TransitionRequest, context: CardContext) -> bool:
+    """Whether the rule demands lineage checks that did not pass: no vote can approve it."""
+    return context.rule is not None and bool(in_the_way(request, context.rule))
+
+
+def may_be_approved(request: TransitionRequest, context: CardContext) -> bool:
+    """Whether an open vote can end in an approval now."""
+    return not (context.unread or is_blocked(request, context))
+
+
 def what_is_missing(request: TransitionRequest, context: CardContext) -> tuple[str, ...]:
     """The requirements that no vote has met, one per missing vote, named as in `tally`; empty without a rule."""
     if context.rule is None:
         return ()
     return tally(under(request, context.rule_hash), context.rule).missing
+
+
+def called_for(request: TransitionRequest, context: CardContext) -> str:
+    """Says what is needed in the words before those who are called, where each missing vote is of one group; else empty."""
+    missing, rule = what_is_missing(request, context), context.rule
+    if is_blocked(request, context):
+        return ""
+    by_name = {group.name: group for group in context.groups}
+    is_plain = len(set(missing)) == len(missing) and all(
+        name in by_name and by_name[name].slack_group is not None and rule and not rule.approve.wants_passkey_for(name)
+        for name in missing
+    )
+    if rule is None or not missing or not is_plain or may_stand_in(request, context):
+        return ""
+    count, is_begun = len(missing), bool(tally(under(request, context.rule_hash), rule).met)
+    if request.kind is Kind.OBSERVED and is_begun:
+        return ngettext(
+            "Needs {count} more vote to ratify, of:", "Needs {count} more votes to ratify, 1 of each:", count
+        )
+    if request.kind is Kind.OBSERVED:
+        return ngettext("Needs {count} vote to ratify, of:", "Needs {count} votes to ratify, 1 of each:", count)
+    if is_begun:
+        return ngettext("Needs {count} more approval, of:", "Needs {count} more approvals, 1 of each:", count)
+    return ngettext("Needs {count} approval, of:", "Needs {count} approvals, 1 of each:", count)
 
 
 def may_stand_in(request: TransitionRequest, context: CardContext) -> str:
@@ -54,19 +88,22 @@ def needs_text(request: TransitionRequest, context: CardContext) -> str:
     """For a request that waits for votes: "Needs 3 approvals: 1 of ml-leads, 1 of risk, 1 more because the author is unknown."."""
     if context.rule is None:
         return _(NO_RULE)
-    reject = button_labels(request)[1]
-    blocked = [check.code for check in in_the_way(request, context.rule)]
-    if blocked:
+    approve, reject = button_labels(request)
+    if is_blocked(request, context):
+        return _("Only {reject} is possible. Once that is fixed, it can be requested again.", reject=reject)
+    if context.unread:
         return _(
-            "The rule approves nothing that fails {checks}, so it can only be rejected: {reject}.",
-            checks=listed(blocked),
-            reject=reject,
+            "Countersign looks again every ten minutes; once it can be read, {approve} is back on this card.",
+            approve=approve,
         )
     missing = what_is_missing(request, context)
     if not missing:  # an unknown requester needed one more vote, and is known now
         return _(LEFT_OVER)
     wanted = ", ".join(_places(missing, request, context.rule))
-    if tally(under(request, context.rule_hash), context.rule).met:
+    is_begun = bool(tally(under(request, context.rule_hash), context.rule).met)
+    if request.kind is Kind.OBSERVED:
+        needs = _to_ratify(len(missing), wanted, is_begun=is_begun)
+    elif is_begun:
         needs = ngettext(
             "Needs {count} more approval: {wanted}.",
             "Needs {count} more approvals: {wanted}.",
@@ -78,6 +115,19 @@ def needs_text(request: TransitionRequest, context: CardContext) -> str:
             "Needs {count} approval: {wanted}.", "Needs {count} approvals: {wanted}.", len(missing), wanted=wanted
         )
     return sentences(needs, may_stand_in(request, context))
+
+
+def _to_ratify(count: int, wanted: str, *, is_begun: bool) -> str:
+    if is_begun:
+        return ngettext(
+            "Needs {count} more vote to ratify: {wanted}.",
+            "Needs {count} more votes to ratify: {wanted}.",
+            count,
+            wanted=wanted,
+        )
+    return ngettext(
+        "Needs {count} vote to ratify: {wanted}.", "Needs {count} votes to ratify: {wanted}.", count, wanted=wanted
+    )
 
 
 def unknown_party(request: TransitionRequest) -> str:

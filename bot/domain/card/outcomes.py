@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.card.context import CardContext
-from bot.domain.model import Kind, State, TargetKind, TransitionRequest, Vote
+from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId, Vote
 from bot.domain.names import in_one_line
 from bot.domain.registry.comparisons import compared_with
 from bot.domain.text import target_label, version_name
@@ -35,8 +35,8 @@ def what_approve_does(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return _("{version} stays {target}.", version=version, target=target)
     if request.kind is not Kind.ROLLBACK:
-        before = compared_with(request)
-        if before is None or before.model != request.version.model or before == request.version:
+        before = replaced_by(request)
+        if before is None:
             return _("{version} becomes {target}.", version=version, target=target)
         old, new = f"v{before.version}", f"v{request.version.version}"
         return _("{target} moves from {old} to {new}.", target=target, old=old, new=new)
@@ -48,6 +48,14 @@ def what_approve_does(request: TransitionRequest) -> str:
         away=version_name(request.away_from),
         version=version,
     )
+
+
+def replaced_by(request: TransitionRequest) -> VersionId | None:
+    """The other version of the same model that the promoted one replaces."""
+    before = compared_with(request)
+    if before is None or before.model != request.version.model or before == request.version:
+        return None
+    return before
 
 
 def outcome_of(request: TransitionRequest) -> str:
@@ -87,7 +95,7 @@ def freeze_text(context: CardContext) -> str:
     if context.freeze is None:
         return ""
     return _(
-        "A freeze ({freeze}) is on until {until}: an approval is applied after it.",
+        "Freeze ({freeze}) until {until}: an approval takes effect after that.",
         freeze=context.freeze.name,
         until=context.freeze.until,
     )

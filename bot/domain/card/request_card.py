@@ -9,12 +9,11 @@ from datetime import timedelta
 
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import trained_by
-from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of
+from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of, named_text
 from bot.domain.card.metrics_table import deciding_tables
-from bot.domain.card.named_ticket import named_text
-from bot.domain.card.needs import may_stand_in, what_is_missing
+from bot.domain.card.needs import called_for, is_blocked, may_be_approved, may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
-from bot.domain.card.outcomes import freeze_text, what_approve_does, what_reject_does
+from bot.domain.card.outcomes import replaced_by, what_approve_does, what_reject_does
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
 from bot.domain.card.risk import approval_text, other_risks, risk_of, warnings
 from bot.domain.card.sentences import (
@@ -25,7 +24,6 @@ from bot.domain.card.sentences import (
 )
 from bot.domain.card.ticket import ticket_card as ticket_card
 from bot.domain.card.titles import headline, mark_of, short_version
-from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Group
@@ -34,25 +32,27 @@ from bot.domain.request.opening import waits_since
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
 from bot.domain.request.shown import vote_value
 from bot.domain.text import target_label, version_name
-from bot.language import Value, _, from_record, listed, moment, ngettext, sentences
+from bot.language import N_, Value, _, from_record, listed, moment, ngettext, sentences
 
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "", *, calls: bool = False) -> Card:
     """`walk_back` is a link to the version's page; empty when there is none. `calls`: those whose votes are missing are mentioned."""
     title = _title(request, context)
-    is_rolled_back = bool(context.rolled_back)
+    called = mentions_of(request, context) if calls and request.state is State.PENDING and not context.unread else ()
+    is_said = bool(called and called_for(request, context))
     return Card(
         title=title,
         summary=sentences(_("{said}.", said=title), _summary(request, context)),
-        mark=mark_of(request, is_rolled_back=is_rolled_back),
+        mark=mark_of(request, context),
         lead=risk_of(request, context) if request.state is State.PENDING else None,
         facts=tuple(_facts(request, context)),
         tables=tuple(deciding_tables(request, context)),
-        paragraphs=tuple(_paragraphs(request, context)),
+        paragraphs=(*_paragraphs(request, context), *([] if is_said else [status_sentence(request, context)])),
         links=tuple(_links(request, context, walk_back)),
         buttons=_buttons(request, context),
         footer=_("Countersign request {id}", id=request.short_id),
-        mentions=mentions_of(request, context) if calls and request.state is State.PENDING else (),
+        mentions=called,
+        waits_for=_waits_for(request, context) if called else "",
     )
 
 
@@ -127,6 +127,13 @@ def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Menti
     return tuple(dict.fromkeys(called))
 
 
+def _waits_for(request: TransitionRequest, context: CardContext) -> str:
+    """The words before those who are called."""
+    if is_blocked(request, context):
+        return _("Waiting for a decision of:")
+    return called_for(request, context)
+
+
 def _members(group: Group, context: CardContext) -> list[Mention]:
     """Never a party of the request by name: they may not vote."""
     if group.slack_group is not None:
@@ -135,7 +142,7 @@ def _members(group: Group, context: CardContext) -> list[Mention]:
 
 
 def _title(request: TransitionRequest, context: CardContext) -> str:
-    return headline(request, is_rolled_back=bool(context.rolled_back))
+    return headline(request, context)
 
 
 def _summary(request: TransitionRequest, context: CardContext) -> str:
@@ -175,8 +182,9 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     facts = [
         Fact(_("Moved by") if request.kind is Kind.OBSERVED else _("Requested by"), asked_by(request, context)),
         Fact(_("Trained by"), trained_by(request, context)),
-        Fact(_("Why"), reason_of(request) or _(NOT_GIVEN)),
     ]
+    if request.kind is not Kind.ROLLBACK or request.state is not State.PENDING or not request.comment:
+        facts.append(Fact(_("Why"), reason_of(request) or _(NOT_GIVEN)))  # of an open rollback it leads
     if is_moved_by_hand(request):
         facts.append(Fact(_("Target"), holder_of(request)))
     if request.named is not None:
@@ -208,7 +216,6 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
         *(judgement_of(request, context) if request.decided_by is DecidedBy.FAST_TRACK else []),
         *votes,
         *_what_happens(request, context),
-        status_sentence(request, context),
     ]
 
 
@@ -224,12 +231,27 @@ def _why_people(request: TransitionRequest) -> list[str]:
 
 
 def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
-    if request.state is not State.PENDING or context.rule is None or in_the_way(request, context.rule):
+    """Not what the title says already."""
+    if request.state is not State.PENDING or context.rule is None:
         return []
-    if request.kind is not Kind.OBSERVED:
-        return [sentences(_("If approved: {what}", what=what_approve_does(request)), freeze_text(context))]
+    if request.kind is Kind.OBSERVED:
+        return [_what_becomes_of_it(request, context)]
+    is_in_title = request.kind is Kind.ROLLBACK or replaced_by(request) is not None
+    if is_in_title or not may_be_approved(request, context):
+        return []
+    return [_("If approved: {what}", what=what_approve_does(request))]
+
+
+def _what_becomes_of_it(request: TransitionRequest, context: CardContext) -> str:
+    """Of a move by hand: what each button does, and what happens without a decision."""
     ratified = _("If ratified: {what}", what=what_approve_does(request))
-    return [sentences(ratified, _("If not: {what}", what=what_reject_does(request)), freeze_text(context))]
+    rejected = N_("If rejected: {what}") if request.is_adopted else N_("If put back: {what}")
+    left = _("Without a decision it stays, without an approval.")
+    return sentences(
+        ratified if may_be_approved(request, context) else "",
+        _(rejected, what=what_reject_does(request)),
+        left,
+    )
 
 
 def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
@@ -244,9 +266,11 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
 
 def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
     """Opens a form that asks for a reason, which is also the confirmation."""
-    if request.kind is Kind.OBSERVED or not context.may_go_back:
+    if request.kind is Kind.OBSERVED or context.back_to is None:
         return ()
-    return (Button("roll_back", _("Undo") if context.may_undo else _("Roll back"), request.id, Tone.DANGER),)
+    number = f"v{context.back_to.version}"
+    back = _("Roll back to {version}", version=number)
+    return (Button("roll_back", _("Undo") if context.may_undo else back, request.id, Tone.DANGER),)
 
 
 def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
@@ -254,7 +278,7 @@ def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ..
     yes = _confirm(request, Verdict.APPROVE, approve, "", context)
     no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), context)
     rejects = Button("reject", reject, vote_value(request, context.rule_hash), Tone.DANGER, no)
-    if context.rule is not None and in_the_way(request, context.rule):
+    if not may_be_approved(request, context):
         return (rejects,)
     return (Button("approve", approve, vote_value(request, context.rule_hash), Tone.PRIMARY, yes), rejects)
 

@@ -8,15 +8,27 @@ from dataclasses import dataclass
 
 from bot.domain.card.card import Lead, Weight
 from bot.domain.card.context import CardContext
-from bot.domain.card.metrics_table import beside_of, direction_of, meant_by, roles_of, thresholds_of
+from bot.domain.card.metric_sentences import beyond_text, figures_text, least_text, within_text
+from bot.domain.card.metrics_table import (
+    beside_of,
+    direction_of,
+    is_too_little,
+    loss_of,
+    meant_by,
+    misses,
+    thresholds_of,
+)
+from bot.domain.card.needs import may_be_approved
 from bot.domain.card.outcomes import freeze_text, what_approve_does
+from bot.domain.card.reasons import comment_of
 from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
 from bot.domain.grounds import No, Objection
-from bot.domain.model import Champion, Evidence, FastTrackMode, Kind, Metric, TransitionRequest
+from bot.domain.model import Champion, Evidence, FastTrackMode, Kind, LineageCheck, Metric, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Threshold
-from bot.domain.text import version_name
+from bot.domain.request.fast_track_metrics import no_champion
+from bot.domain.text import target_label, version_name
 from bot.language import N_, _, from_record, ngettext, sentences
 
 HIGHER_FIRST = (Weight.HIGH, Weight.MEDIUM, Weight.LOW)
@@ -29,10 +41,40 @@ OBJECTED = {
 
 
 def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
-    """The heaviest warning, and what the metrics say if that is a risk; None before the evidence is collected."""
+    """What matters most about a vote; None before the evidence is collected. Of a rollback that is why it is asked for."""
     if request.evidence is None:
         return None
+    if not may_be_approved(request, context):
+        return Lead(warnings(request, context)[0].rstrip("."), Weight.HIGH)
+    found, first = _heaviest(request, context), _first(request)
+    if first and found:
+        found = Lead(sentences(_("{said}.", said=first), found.text), _at_least_medium(found))
+    elif first:
+        found = Lead(first, Weight.MEDIUM)
+    freeze = freeze_text(context)
+    if found and freeze:
+        return Lead(sentences(_("{said}.", said=found.text.rstrip(".")), freeze), _at_least_medium(found))
+    return found
+
+
+def _first(request: TransitionRequest) -> str:
+    """What comes before any risk: that it has happened already, or why it is to be taken back."""
+    if request.kind is Kind.OBSERVED:
+        return _("In use as {target} now, without an approval", target=target_label(request))
+    if request.kind is Kind.ROLLBACK and comment_of(request):
+        return _("Reason: {reason}", reason=comment_of(request).rstrip("."))
+    return ""
+
+
+def _at_least_medium(lead: Lead | None) -> Weight:
+    return Weight.HIGH if lead and lead.weight is Weight.HIGH else Weight.MEDIUM
+
+
+def _heaviest(request: TransitionRequest, context: CardContext) -> Lead | None:
+    """The heaviest warning, and what the metrics say if that is a risk. The figures of a rollback do not lead."""
     warned, measured = warnings(request, context), metrics_risk(request, context)
+    if request.kind is Kind.ROLLBACK and comment_of(request):
+        return Lead(warned[0], Weight.HIGH) if warned else None
     if not warned:
         return measured
     if not _leads_too(measured, request):
@@ -42,11 +84,16 @@ def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
 
 
 def other_risks(request: TransitionRequest, context: CardContext) -> list[str]:
-    """What `risk_of` leaves out: further warnings, and what the metrics say where they do not lead too."""
+    """What `risk_of` leaves out: further warnings, and what the metrics say where they do not lead too and do not mislead."""
     warned = warnings(request, context)
-    if request.evidence is None or not warned:
+    is_rollback = request.kind is Kind.ROLLBACK and bool(comment_of(request))
+    if request.evidence is None or not (warned or is_rollback):
         return warned
+    if not may_be_approved(request, context):
+        return warned[1:]
     measured = metrics_risk(request, context)
+    if is_rollback:
+        return [*warned[1:], *([_("{said}.", said=measured.text)] if request.evidence.champion else [])]
     return [*warned[1:], *([] if _leads_too(measured, request) else [_("{said}.", said=measured.text)])]
 
 
@@ -65,18 +112,16 @@ def warnings(request: TransitionRequest, context: CardContext, *, ever: bool = F
 
 
 def _warnings(request: TransitionRequest, context: CardContext, *, ever: bool) -> Iterator[str]:
+    blocked = lineage.in_the_way(request, context.rule) if context.rule and (ever or request.state.is_open) else ()
+    if blocked:
+        yield _blocked(blocked)
+    if context.unread:
+        why = in_one_line(context.unread).rstrip(".")
+        yield _("Its evidence cannot be read now, so an approval could not be applied: {why}.", why=why)
     outside = request.evidence.outside if request.evidence else ()
     if outside:
         files = in_one_line("; ".join(outside))
         yield _("Careful, the gate denies this version: it runs files that are not its own. {files}.", files=files)
-    blocked = lineage.in_the_way(request, context.rule) if context.rule and (ever or request.state.is_open) else ()
-    if blocked:
-        yield _("Careful, it cannot be approved without: {checks}.", checks=", ".join(map(lineage.title_text, blocked)))
-    if context.unread:
-        yield _(
-            "Careful, the evidence cannot be read any more, so an approval cannot be applied: {why}.",
-            why=in_one_line(context.unread).rstrip("."),
-        )
     if context.stranger:
         yield _(
             "Careful: {address} asked for this, and neither the policy nor Slack knows that address.",
@@ -90,6 +135,17 @@ def _warnings(request: TransitionRequest, context: CardContext, *, ever: bool) -
     if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
         why = in_one_line(request.evidence.artifacts_unread).rstrip(".")
         yield _("Careful, the model's files were not read: {why}.", why=why)
+
+
+def _blocked(checks: Sequence[LineageCheck]) -> str:
+    """Of one check also why, and what to do about it; of several their titles."""
+    if len(checks) > 1:
+        said = ", ".join(map(lineage.title_text, checks))
+        return _("These checks did not pass, so it cannot be approved: {checks}.", checks=said)
+    (check,) = checks
+    why = from_record(in_one_line(lineage.said_of(check)).rstrip("."))
+    check_title = _(lineage.TITLES[check.code])
+    return _("The {check} check did not pass, so it cannot be approved: {why}.", check=check_title, why=why)
 
 
 def _objection(objection: Objection, context: CardContext) -> str:
@@ -115,7 +171,7 @@ def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
     demanded = _demanded(request, evidence, thresholds)
     found = list(demanded) if thresholds else list(_comparable(request, evidence))
     if not found:
-        return Lead(_nothing_to_compare(request, evidence), Weight.MEDIUM)
+        return Lead(_nothing_to_compare(evidence), Weight.MEDIUM)
     worst = min(found, key=lambda seen: (HIGHER_FIRST.index(seen.weight), -seen.loss))
     if thresholds and worst.weight is Weight.LOW:
         return _all_met(request, worst)
@@ -140,6 +196,8 @@ def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
     against = [check.sentence for check in judgement.checks if not check.passed] if judgement else []
     if judgement and judgement.mode is FastTrackMode.ON and against:
         return Lead(_("Not auto-approved: {why}", why=_reason(against[0])), Weight.MEDIUM)
+    if request.kind is Kind.ROLLBACK:  # not all are asked of it
+        return Lead(seen.text, Weight.LOW)
     return Lead(_("All thresholds met: {metric}", metric=seen.text), Weight.LOW)
 
 
@@ -165,22 +223,25 @@ def _demanded(request: TransitionRequest, evidence: Evidence, thresholds: tuple[
         for metric in meant:
             yield _against(metric, threshold, request, evidence)
         if not meant:
-            said = _("{metric} was not logged", metric=metric_name(threshold.metric))
-            yield _Seen(_limited(said, threshold), Weight.HIGH)
+            yield _Seen(_("{metric} was not logged", metric=metric_name(threshold.metric)), Weight.HIGH)
 
 
 def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, evidence: Evidence) -> _Seen:
     beside = beside_of(metric, evidence)
-    loss = _loss(metric, beside, threshold.greater_is_better)
-    text = _limited(_figures(metric, beside, threshold.greater_is_better, request), threshold)
-    too_little = _("{metric}, too little for the rule", metric=text)
+    loss = loss_of(metric, beside, threshold.greater_is_better)
+    text = figures_text(metric, beside, threshold.greater_is_better, request)
+    is_short = loss is not None and is_too_little(metric, beside, threshold)
+    too_little = _("{metric}, the rule asks for {least}", metric=text, least=least_text(metric, beside, threshold))
     checks = request.judgement.checks if request.judgement else ()
     judged = [check for check in checks if check.metric == metric.name]
     failed = [check.sentence for check in judged if not check.passed]
-    if _misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
-        return _Seen(text, Weight.HIGH, loss or 0.0)
-    if failed and loss is not None and _is_too_little(-loss, metric, beside, threshold):
-        return _Seen(too_little, Weight.MEDIUM, loss)
+    if misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
+        return _Seen(beyond_text(text, metric, threshold), Weight.HIGH, loss or 0.0)
+    if failed and is_short:
+        return _Seen(too_little, Weight.MEDIUM, loss or 0.0)
+    if evidence.champion is None and threshold.compares and failed in ([], [no_champion(metric.name)]):
+        alone = _("No approved version to compare with: {metric}", metric=within_text(text, threshold))
+        return _Seen(alone, Weight.MEDIUM, is_compared=False)
     if failed:
         return _Seen(_("Not auto-approved: {why}", why=_reason(failed[0])), Weight.MEDIUM)
     if (
@@ -188,7 +249,7 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
     ):  # the fast track judges no rollback, and nothing when it is off
         if loss is None:
             return _not_comparable(metric.name, metric, evidence.champion)
-        if not judged and _is_too_little(-loss, metric, beside, threshold):
+        if not judged and is_short:
             return _Seen(too_little, Weight.MEDIUM, loss)
     return _Seen(text, Weight.LOW, loss or 0.0)
 
@@ -199,11 +260,11 @@ def _comparable(request: TransitionRequest, evidence: Evidence) -> Iterator[_See
         upwards, beside = direction_of(metric, None), beside_of(metric, evidence)
         if upwards is None:
             continue
-        loss = _loss(metric, beside, upwards)
+        loss = loss_of(metric, beside, upwards)
         if not math.isfinite(metric.value):
-            yield _Seen(_figures(metric, beside, upwards, request), Weight.HIGH, is_compared=False)
+            yield _Seen(figures_text(metric, beside, upwards, request), Weight.HIGH, is_compared=False)
         elif loss is not None:
-            yield _Seen(_figures(metric, beside, upwards, request), Weight.MEDIUM if loss > 0 else Weight.LOW, loss)
+            yield _Seen(figures_text(metric, beside, upwards, request), Weight.MEDIUM if loss > 0 else Weight.LOW, loss)
     yield from _left_out(evidence)
 
 
@@ -222,7 +283,7 @@ def _left_out(evidence: Evidence) -> Iterator[_Seen]:
 
 def _is_compared(theirs: Metric, evidence: Evidence) -> bool:
     beside = ((metric, beside_of(metric, evidence)) for metric in evidence.metrics)
-    return any(holder == theirs and _loss(metric, holder, upwards=True) is not None for metric, holder in beside)
+    return any(holder == theirs and loss_of(metric, holder, upwards=True) is not None for metric, holder in beside)
 
 
 def _not_comparable(name: str, ours: Metric | None, champion: Champion) -> _Seen:
@@ -240,67 +301,11 @@ def _not_comparable(name: str, ours: Metric | None, champion: Champion) -> _Seen
     return _Seen(said, Weight.MEDIUM, is_compared=False)
 
 
-def _nothing_to_compare(request: TransitionRequest, evidence: Evidence) -> str:
+def _nothing_to_compare(evidence: Evidence) -> str:
     if evidence.champion is None:
         return _("No approved version to compare with")
     held = f"v{evidence.champion.version.version}"
-    return _("No metric can be compared with {holder}, {version}", holder=_holder(request), version=held)
-
-
-def _is_too_little(gain: float, metric: Metric, beside: Metric | None, threshold: Threshold) -> bool:
-    """Whether the rule asks for a larger improvement than this share, or amount."""
-    amount = abs(metric.value - beside.value) if beside else 0.0
-    return gain < (threshold.min_relative_change or 0.0) or amount < (threshold.min_absolute_change or 0.0)
-
-
-def _misses(metric: Metric, threshold: Threshold) -> bool:
-    if not math.isfinite(metric.value):
-        return True
-    if threshold.threshold is None:
-        return False
-    return metric.value < threshold.threshold if threshold.greater_is_better else metric.value > threshold.threshold
-
-
-def _loss(metric: Metric, beside: Metric | None, upwards: bool) -> float | None:
-    """None when the two cannot be compared; of 0 there is no share, so any loss counts as the largest."""
-    if beside is None or not (math.isfinite(metric.value) and math.isfinite(beside.value)):
-        return None
-    loss = beside.value - metric.value if upwards else metric.value - beside.value
-    if beside.value == 0:
-        return math.copysign(math.inf, loss) if loss else 0.0
-    return loss / abs(beside.value)
-
-
-def _figures(metric: Metric, beside: Metric | None, upwards: bool, request: TransitionRequest) -> str:
-    figures = f"{metric_name(metric.name)} {metric.value:.4g}"
-    if beside is None:
-        return figures
-    value, change = f"{beside.value:.4g}", _change(metric, beside, upwards)
-    return _(
-        "{metric} vs {holder} {value}: {change}", metric=figures, holder=_holder(request), value=value, change=change
-    )
-
-
-def _holder(request: TransitionRequest) -> str:
-    return _("the version before") if request.kind is Kind.OBSERVED else roles_of(request)[1]
-
-
-def _change(metric: Metric, beside: Metric, upwards: bool) -> str:
-    loss = _loss(metric, beside, upwards)
-    if loss is None:
-        return _("not comparable")
-    if loss == 0:
-        return _("the same")
-    share = abs(loss) * 100
-    amount = f"{abs(metric.value - beside.value):.4g}" if math.isinf(share) else f"{share:.3g} %"
-    return _("{amount} worse", amount=amount) if loss > 0 else _("{amount} better", amount=amount)
-
-
-def _limited(said: str, threshold: Threshold) -> str:
-    if threshold.threshold is None:
-        return said
-    limit = f"{threshold.threshold:.6g}"
-    return _("{metric}, limit {limit}", metric=said, limit=limit)
+    return _("No metric can be compared with {version}", version=held)
 
 
 def approval_text(request: TransitionRequest, context: CardContext) -> str:
@@ -309,6 +314,4 @@ def approval_text(request: TransitionRequest, context: CardContext) -> str:
     happens = what_approve_does(request)
     if risk is None:
         return sentences(happens, freeze_text(context))
-    return sentences(
-        _("{said}.", said=risk.text.rstrip(".")), _("If you approve: {what}", what=happens), freeze_text(context)
-    )
+    return sentences(_("{said}.", said=risk.text.rstrip(".")), _("If you approve: {what}", what=happens))

@@ -42,7 +42,7 @@ TWO_DAYS = timedelta(days=2)
 
 def sample_cards(rule: Rule | None, groups: tuple[Group, ...], at: datetime) -> Iterator[tuple[str, Card]]:
     """What each card is about, and the card. `rule` and `groups` are of the policy in force."""
-    context = CardContext(NAMES, rule, groups=groups, may_go_back=True, holds=True)
+    context = CardContext(NAMES, rule, groups=groups, back_to=VersionId("default", MODEL, 5, at), holds=True)
     for state in State:
         request = _request(state, Kind.PROMOTION, at)
         yield f"the card of a request that is {state}", request_card(request, context, URL, calls=True)

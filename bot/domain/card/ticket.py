@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain.card.card import Card, Fact, Link
-from bot.domain.card.changes import change_facts, trained_by
-from bot.domain.card.details import asked, holder_of
+from bot.domain.card.card import Card
+from bot.domain.card.details import facts_of
 from bot.domain.card.fast_track_sentences import judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
-from bot.domain.card.named_ticket import named_text
 from bot.domain.card.reasons import comment_of
 from bot.domain.card.risk import warnings
 from bot.domain.card.sentences import CardContext
@@ -29,7 +27,7 @@ def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
         if is_rollback
         else f"{version} → {target}",
         summary=sentences(question(request), _("Decided on its card; recorded here.")),
-        facts=tuple(_facts(request, context)),
+        facts=tuple(facts_of(request, context)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_grounds(request, context)),
         footer=_("Countersign request {id} · opened {opened}", id=request.short_id, opened=request.opened_at),
@@ -49,23 +47,6 @@ def question(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return _("May {version} stay {target}?", **names)
     return _("May {version} become {target}?", **names)
-
-
-def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
-    evidence = request.evidence
-    version = version_name(request.version)
-    facts = [
-        Fact(_("Version"), Link(version, evidence.version_url) if evidence else version),
-        Fact(_("Target"), holder_of(request)),
-        Fact(_("Requested by"), asked(request, context)),
-        Fact(_("Trained by"), trained_by(request, context)),
-    ]
-    if evidence is not None and evidence.run_url and evidence.run_id:
-        facts.append(Fact(_("Run"), Link(_("Run {id}", id=evidence.run_id[:8]), evidence.run_url)))
-    facts += change_facts(request, context)
-    if request.named is not None:
-        facts.append(Fact(_("Named ticket"), named_text(request.named, request, context)))
-    return facts
 
 
 def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from bot.domain.card.card import Mark
+from bot.domain.card.context import CardContext
+from bot.domain.card.needs import is_blocked, may_be_approved
+from bot.domain.card.outcomes import replaced_by
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, VersionId
 from bot.domain.text import target_label, version_name
 from bot.language import N_, _, pgettext
@@ -70,12 +73,31 @@ PUT_BACK = "Put back"
 NAME_SHOWN = 60  # characters of a model's name, and of a target's, in a title
 
 
-def headline(request: TransitionRequest, *, is_rolled_back: bool = False) -> str:
+def headline(request: TransitionRequest, context: CardContext) -> str:
     """The status, the version and the target. Of a long name the beginning and the end are there, so the version's number is."""
-    title = title_of(request, is_rolled_back=is_rolled_back)
+    title = title_of(request, is_rolled_back=bool(context.rolled_back))
     version, target = short_version(request.version), _middle_out(target_label(request))
-    if request.state is State.PENDING and request.kind is Kind.PROMOTION:
+    if request.state is not State.PENDING:
+        return _("{title}: {version} → {target}", title=title, version=version, target=target)
+    if request.kind is not Kind.OBSERVED and not may_be_approved(request, context):
+        title = _("Cannot be approved") if is_blocked(request, context) else _("Cannot be approved now")
+    elif request.kind is Kind.PROMOTION:
+        before = replaced_by(request)
+        if before is not None:
+            held = f"v{before.version}"
+            return _(
+                "{title}: promote {version} to {target} (replaces {before})",
+                title=title,
+                version=version,
+                target=target,
+                before=held,
+            )
         return _("{title}: promote {version} to {target}", title=title, version=version, target=target)
+    elif request.kind is Kind.ROLLBACK and request.away_from is not None:
+        away = f"v{request.away_from.version}"
+        return _(
+            "{title}: {target} from {away} back to {version}", title=title, target=target, away=away, version=version
+        )
     return _("{title}: {version} → {target}", title=title, version=version, target=target)
 
 
@@ -88,11 +110,12 @@ def _middle_out(text: str) -> str:
     return text if len(text) <= NAME_SHOWN else f"{text[: half - 1]}…{text[-half:]}"
 
 
-def mark_of(request: TransitionRequest, *, is_rolled_back: bool = False) -> Mark:
+def mark_of(request: TransitionRequest, context: CardContext) -> Mark:
     """Whatever ended without a decision, or was called off, is over."""
     unread = request.state is State.COLLECTING and bool(request.unreadable)
     unasked = request.state is State.PENDING and request.kind is Kind.OBSERVED
-    if is_rolled_back or unread or unasked:
+    barred = request.state is State.PENDING and not may_be_approved(request, context)
+    if context.rolled_back or unread or unasked or barred:
         return Mark.CARE
     return MARKS.get(request.state, Mark.OVER)
 

@@ -136,14 +136,16 @@ def _compared(candidate: Metric, threshold: Threshold, evidence: Evidence, opene
 def _baseline(candidate: Metric, threshold: Threshold, evidence: Evidence, opened_at: datetime) -> Metric | str:
     """The champion's figure, or the sentence why the two cannot be compared."""
     if evidence.champion is None:
-        return recorded(
-            "fast track", "there is no champion to compare {metric} with, so a person decides", metric=candidate.name
-        )
+        return no_champion(candidate.name)
     side = _Side(True, evidence.champion.metrics, evidence.champion.params)
     champion = side.figure(threshold, opened_at)
     if isinstance(champion, str):
         return recorded("fast track", "{why}, so a person decides", why=champion)
     return _incomparable(candidate, champion) or champion
+
+
+def no_champion(metric: str) -> str:
+    return recorded("fast track", "there is no champion to compare {metric} with, so a person decides", metric=metric)
 
 
 def _incomparable(candidate: Metric, champion: Metric) -> str:

@@ -66,7 +66,7 @@ def hostile(name: str) -> Iterator[tuple[TransitionRequest, CardContext]]:
     for rule, state, kind in CASES:
         groups = (Group("leads", None, VOTERS), Group("risk", "risk", ()))
         names = dict.fromkeys(("ana", "bea", "cy"), name)
-        context = CardContext(names, rule, RULE_HASH, groups=groups, stranger=name, may_go_back=True, holds=True)
+        context = CardContext(names, rule, RULE_HASH, groups=groups, stranger=name, back_to=a_version(5), holds=True)
         yield (
             a_request(
                 state,

@@ -127,9 +127,9 @@ def test_the_requester_learns_that_no_person_has_looked_yet() -> None:
 # The way back
 
 
-@pytest.mark.parametrize(("may_undo", "label"), [(True, "Undo"), (False, "Roll back")])
+@pytest.mark.parametrize(("may_undo", "label"), [(True, "Undo"), (False, "Roll back to v5")])
 def test_who_holds_the_target_can_be_taken_back_from_the_card(may_undo: bool, label: str) -> None:
-    card = request_card(let_through(), replace(PRINTED, holds=True, may_go_back=True, may_undo=may_undo))
+    card = request_card(let_through(), replace(PRINTED, holds=True, back_to=a_version(5), may_undo=may_undo))
 
     assert card.buttons == (Button("roll_back", label, let_through().id, Tone.DANGER),)
 

@@ -27,7 +27,7 @@ from bot.domain.model import (
     State,
     TransitionRequest,
 )
-from bot.domain.policy.rules import FastTrack, Group, Threshold, UnknownRequester
+from bot.domain.policy.rules import FastTrack, Group, LineageDemand, Threshold, UnknownRequester
 from bot.domain.references import PostedCard
 from tests.builders import (
     RULE_HASH,
@@ -72,12 +72,15 @@ def test_a_usual_request_takes_at_most_a_hundred_words_with_whom_it_calls() -> N
     card = request_card(usual_request(), USUAL, "https://countersign.example.com/v/1", calls=True)
 
     assert len(words_of(card)) <= MOST_WORDS
-    assert card.lead == Lead("MAE 49.56 vs champion 24.51: 102 % worse, limit 40", HIGH)
+    assert card.lead == Lead("MAE 49.5605 vs champion 24.5055: 102 % worse, above the limit of 40", HIGH)
     assert [row[0] for table in card.tables for row in table.rows] == ["mae"]
-    assert card.paragraphs == (
-        "If approved: champion moves from v2 to v7.",
-        "Needs 2 approvals: 1 of ml-leads, 1 of risk.",
+    assert card.title.endswith("promote bike-demand v7 to champion (replaces v2)")
+    assert card.paragraphs == ()
+    assert (card.waits_for, [mention.name for mention in card.mentions]) == (
+        "Needs 2 approvals, 1 of each:",
+        ["ml-leads", "risk"],
     )
+    assert card.summary.endswith("Needs 2 approvals: 1 of ml-leads, 1 of risk.")
 
 
 @pytest.mark.parametrize("number", [1, 40])
@@ -115,40 +118,43 @@ def judged(value: float, champion: float | None, *failed: str, threshold: Thresh
 @pytest.mark.parametrize(
     ("request_", "lead"),
     [
-        (judged(49.5605, 24.5055, "above"), Lead("MAE 49.56 vs champion 24.51: 102 % worse, limit 40", HIGH)),
-        (judged(24.0, 24.5055), Lead("All thresholds met: MAE 24 vs champion 24.51: 2.06 % better, limit 40", LOW)),
+        (
+            judged(49.5605, 24.5055, "above"),
+            Lead("MAE 49.5605 vs champion 24.5055: 102 % worse, above the limit of 40", HIGH),
+        ),
+        (judged(24.0, 24.5055), Lead("All thresholds met: MAE 24 vs champion 24.5055: 2.06 % better", LOW)),
         (
             judged(24.4, 24.5055, "too small"),
-            Lead("MAE 24.4 vs champion 24.51: 0.431 % better, limit 40, too little for the rule", MEDIUM),
+            Lead("MAE 24.4 vs champion 24.5055: 0.431 % better, the rule asks for 1 %", MEDIUM),
         ),
-        (judged(30.0, 24.0, "worse"), Lead("MAE 30 vs champion 24: 25 % worse, limit 40", HIGH)),
+        (judged(30.0, 24.0, "worse"), Lead("MAE 30 vs champion 24: 25 % worse", HIGH)),
         (
             judged(31.5, None, "there is no champion to compare mae with, so a person decides"),
-            Lead("Not auto-approved: there is no champion to compare mae with", MEDIUM),
+            Lead("No approved version to compare with: MAE 31.5 is within the limit of 40", MEDIUM),
         ),
-        (judged(float("nan"), 24.0, "is not a number"), Lead("MAE nan vs champion 24: not comparable, limit 40", HIGH)),
+        (judged(float("nan"), 24.0, "is not a number"), Lead("MAE nan vs champion 24: not comparable", HIGH)),
         (
             judged(20.0, 24.0, "mae was logged after the request was opened"),
             Lead("Not auto-approved: mae was logged after the request was opened", MEDIUM),
         ),
-        (judged(1.0, 0.0, "worse"), Lead("MAE 1 vs champion 0: 1 worse, limit 40", HIGH)),
+        (judged(1.0, 0.0, "worse"), Lead("MAE 1 vs champion 0: 1 worse", HIGH)),
     ],
 )
 def test_the_risk_is_one_line_in_the_weight_that_it_deserves(request_: TransitionRequest, lead: Lead) -> None:
     assert risk_of(request_, USUAL) == lead
 
 
-def test_of_a_move_by_hand_the_metrics_are_compared_with_the_version_before() -> None:
+def test_a_move_by_hand_says_first_that_it_is_in_use_and_is_compared_with_the_version_before() -> None:
     moved = replace(judged(30.0, 24.0, "worse"), kind=Kind.OBSERVED)
 
     lead = risk_of(moved, USUAL)
 
     assert lead is not None
-    assert lead.text.startswith("MAE 30 vs the version before 24: 25 % worse")
+    assert lead.text == "In use as champion now, without an approval. MAE 30 vs 24 for v2: 25 % worse"
 
 
 def test_a_metric_that_the_rule_names_and_was_not_logged_is_a_high_risk() -> None:
-    assert risk_of(a_request(evidence=an_evidence(metrics=())), USUAL) == Lead("MAE was not logged, limit 40", HIGH)
+    assert risk_of(a_request(evidence=an_evidence(metrics=())), USUAL) == Lead("MAE was not logged", HIGH)
 
 
 @pytest.mark.parametrize(("value", "is_first"), [(49.5605, True), (30.0, True), (24.4, False)])
@@ -162,7 +168,7 @@ def test_a_warning_does_not_hide_that_the_version_is_worse(value: float, is_firs
     assert lead is not None
     assert lead.weight is HIGH
     assert lead.text.startswith("MAE" if is_first else "Careful: mallory@evil.example")
-    assert f"MAE {value:.4g} vs champion 24.51" in dialog
+    assert f"MAE {value:.6g} vs champion 24.5055" in dialog
     assert "mallory@evil.example" in dialog
 
 
@@ -174,7 +180,7 @@ def test_of_several_missed_thresholds_the_worst_leads_and_the_others_are_counted
 
     risk = risk_of(request, replace(USUAL, rule=a_rule(fast_track=track)))
 
-    assert risk == Lead("RMSE 9 vs champion 1: 800 % worse, limit 1; 2 more miss their thresholds", HIGH)
+    assert risk == Lead("RMSE 9 vs champion 1: 800 % worse, above the limit of 1; 2 more miss their thresholds", HIGH)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +209,7 @@ def test_the_question_before_an_approval_repeats_the_risk() -> None:
     assert (approve.confirm.title, approve.confirm.no) == ("Approve bike-demand v7 for champion?", "Cancel")
     assert (
         approve.confirm.text
-        == "MAE 49.56 vs champion 24.51: 102 % worse, limit 40. If you approve: champion moves from v2 to v7."
+        == "MAE 49.5605 vs champion 24.5055: 102 % worse, above the limit of 40. If you approve: champion moves from v2 to v7."
     )
 
 
@@ -217,6 +223,86 @@ def test_the_question_before_an_approval_repeats_the_risk() -> None:
 )  # fmt: skip
 def test_a_direction_is_known_from_a_usual_name_on_any_split(name: str, upwards: bool | None) -> None:
     assert greater_is_better(name) is upwards
+
+
+# What cannot be approved
+
+UNPUSHED = LineageCheck("L03", False, "the commit 13b0afd is on no branch that was pushed; push it, then ask again")
+DEMANDING = replace(USUAL, rule=a_rule({"ml-leads": 1, "risk": 1}, lineage=LineageDemand(block=("L03",))))
+UNREAD = replace(USUAL, unread="the run 5d3c9f21aa was deleted")
+
+
+def unpushed() -> TransitionRequest:
+    request = usual_request()
+    return replace(request, evidence=replace(request.evidence or an_evidence(), lineage=(UNPUSHED,)))
+
+
+def test_a_card_whose_evidence_cannot_be_read_says_that_it_cannot_be_approved_and_offers_no_approve() -> None:
+    card = request_card(usual_request(), UNREAD, calls=True)
+
+    assert card.title == "Cannot be approved now: bike-demand v7 → champion"
+    assert card.lead == Lead(
+        "Its evidence cannot be read now, so an approval could not be applied: the run 5d3c9f21aa was deleted", HIGH
+    )
+    assert card.paragraphs == (
+        "Countersign looks again every ten minutes; once it can be read, Approve is back on this card.",
+    )
+    assert ([button.action for button in card.buttons], card.mentions, card.mark) == (["reject"], (), Mark.CARE)
+
+
+def test_a_card_that_its_lineage_blocks_says_why_and_what_to_do_and_whose_decision_it_waits_for() -> None:
+    card = request_card(unpushed(), DEMANDING, calls=True)
+
+    assert card.title == "Cannot be approved: bike-demand v7 → champion"
+    assert card.lead == Lead(
+        "The commit check did not pass, so it cannot be approved: the commit 13b0afd is on no branch that was pushed; "
+        "push it, then ask again",
+        HIGH,
+    )
+    assert card.paragraphs == ("Only Reject is possible. Once that is fixed, it can be requested again.",)
+    assert (card.waits_for, len(card.mentions)) == ("Waiting for a decision of:", 2)
+    assert [button.action for button in card.buttons] == ["reject"]
+
+
+def test_a_move_by_hand_that_cannot_be_ratified_keeps_its_title_and_can_be_put_back() -> None:
+    moved = an_observed(evidence=unpushed().evidence)
+
+    card = request_card(moved, DEMANDING)
+
+    assert card.title.startswith("Moved without an approval")
+    assert card.paragraphs == (
+        "If put back: champion goes back to bike-demand v5. Without a decision it stays, without an approval.",
+        "Only Put back is possible. Once that is fixed, it can be requested again.",
+    )
+    assert [button.label for button in card.buttons] == ["Put back"]
+
+
+def test_a_move_by_hand_says_what_each_button_does_and_what_happens_without_a_decision() -> None:
+    assert request_card(an_observed(), USUAL).paragraphs[-2:] == (
+        "If ratified: bike-demand v7 stays champion. If put back: champion goes back to bike-demand v5. "
+        "Without a decision it stays, without an approval.",
+        "Needs 2 votes to ratify: 1 of ml-leads, 1 of risk.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "group", "said"),
+    [
+        ({}, Group("risk", "risk", ()), "Needs 2 approvals, 1 of each:"),
+        ({"votes": (a_vote("cy", "risk"),)}, Group("risk", "risk", ()), "Needs 1 more approval, of:"),
+        ({"kind": Kind.OBSERVED}, Group("risk", "risk", ()), "Needs 2 votes to ratify, 1 of each:"),
+        ({}, Group("risk", None, ("cy@example.com",)), ""),
+    ],
+)
+def test_who_is_called_and_what_is_needed_are_one_line_where_each_vote_is_of_one_group(
+    changes: dict[str, object], group: Group, said: str
+) -> None:
+    groups = (Group("ml-leads", "ml-leads", ()), group)
+
+    card = request_card(replace(usual_request(), **changes), replace(USUAL, groups=groups), calls=True)  # type: ignore[arg-type]
+
+    assert card.waits_for == said
+    assert any(paragraph.startswith("Needs") for paragraph in card.paragraphs) is not bool(said)
 
 
 # Who asks and why

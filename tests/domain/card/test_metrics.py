@@ -8,10 +8,11 @@ import pytest
 
 from bot.domain.card.card import Table
 from bot.domain.card.details import details_card
-from bot.domain.card.metrics_table import figure
+from bot.domain.card.metrics_table import deciding_tables, figure
 from bot.domain.card.sentences import CardContext
-from bot.domain.model import Check, DataSet, FastTrackMode, Judgement
+from bot.domain.model import Check, DataSet, FastTrackMode, Judgement, State
 from bot.domain.policy.rules import FastTrack, Threshold
+from bot.domain.request.fast_track_metrics import no_champion
 from tests.builders import RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence, an_observed
 
 PRINTED = CardContext({}, a_rule())
@@ -91,6 +92,46 @@ def test_what_the_fast_track_looks_at_stands_first_with_its_direction_and_its_ma
         ("r2", "0.79", "0.8", "-0.01, worse", "✗ better by 1 %"),
         ("auc", "0.7", "0.6", "+0.1, better", "-"),
     )
+
+
+BOTH = Threshold("mae", greater_is_better=False, threshold=40, min_relative_change=0.01)
+NO_CHAMPION = Check(False, no_champion("mae"), "mae")
+
+
+@pytest.mark.parametrize(
+    ("value", "champion", "checks", "said"),
+    [
+        (24.0, 25.0, (Check(True, "at most"), Check(True, "better")), "✓ ≤ 40, better by 1 %"),
+        (24.9, 25.0, (Check(True, "at most"), Check(False, "too little")), "✓ ≤ 40, ✗ better by 1 %"),
+        (50.0, 60.0, (Check(False, "above"), Check(True, "better")), "✗ ≤ 40, ✓ better by 1 %"),
+        (24.0, 25.0, (Check(False, "logged late"),), "✗ ≤ 40, better by 1 %"),
+        (24.0, None, (Check(True, "at most"), NO_CHAMPION), "✓ ≤ 40; no champion to compare with"),
+        (24.0, None, (NO_CHAMPION,), "✓ ≤ 40; no champion to compare with"),
+        (50.0, None, (Check(False, "above"), NO_CHAMPION), "✗ ≤ 40; no champion to compare with"),
+        (24.0, None, (), "≤ 40; no champion to compare with"),
+    ],
+)
+def test_each_condition_has_a_mark_of_its_own_where_they_differ(
+    value: float, champion: float | None, checks: tuple[Check, ...], said: str
+) -> None:
+    beside = a_champion(a_metric("mae", champion)) if champion is not None else None
+    request = a_request(
+        evidence=an_evidence(metrics=(a_metric("mae", value),), champion=beside),
+        judgement=Judgement(FastTrackMode.ON, tuple(replace(check, metric="mae") for check in checks)),
+    )
+    rule = a_rule(fast_track=FastTrack(FastTrackMode.ON, (BOTH,)))
+
+    (table,) = deciding_tables(request, CardContext({}, rule, RULE_HASH))
+
+    assert (table.rows[0][-1], "Read from" in table.columns) == (said, False)
+
+
+def test_once_it_is_approved_the_table_says_what_was_before_and_no_threshold() -> None:
+    evidence = an_evidence(metrics=(a_metric("mae", 24.5),), champion=a_champion(a_metric("mae", 26.0)))
+
+    (table,) = deciding_tables(a_request(State.APPLIED, evidence=evidence), JUDGED)
+
+    assert table.columns == ("Metric", "v7 (approved)", "v5 (before)", "Difference")
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,11 @@ def test_a_pending_card_says_what_is_asked_why_and_how_risky_and_leaves_the_rest
     card, details = request_card(request, PRINTED), details_card(request, PRINTED)
 
     assert card == Card(
-        title="Approval needed: promote bike-demand v7 to champion",
-        summary="Approval needed: promote bike-demand v7 to champion. R2 0.8123 vs champion 0.8: 1.54 % better. "
+        title="Approval needed: promote bike-demand v7 to champion (replaces v5)",
+        summary="Approval needed: promote bike-demand v7 to champion (replaces v5). R2 0.812346 vs champion 0.8: 1.54 % better. "
         "Needs 1 more approval: 1 of risk.",
         mark=Mark.OPEN,
-        lead=Lead("R2 0.8123 vs champion 0.8: 1.54 % better", Weight.LOW),
+        lead=Lead("R2 0.812346 vs champion 0.8: 1.54 % better", Weight.LOW),
         facts=(
             Fact("Requested by", "Ana Ruiz"),
             Fact("Trained by", "Bea Baker"),
@@ -72,7 +72,6 @@ def test_a_pending_card_says_what_is_asked_why_and_how_risky_and_leaves_the_rest
         ),
         paragraphs=(
             "Cy Lindqvist approved (leads), 2026-03-02 13:00 UTC.",
-            "If approved: champion moves from v5 to v7.",
             "Needs 1 more approval: 1 of risk.",
         ),
         links=(Link("GOV-7", TICKET.url), Link("In the registry", evidence.version_url)),

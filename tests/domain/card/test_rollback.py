@@ -10,11 +10,23 @@ import pytest
 from bot.domain.card.card import Fact, Lead, Weight
 from bot.domain.card.outcomes import what_reject_does
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
+from bot.domain.card.risk import approval_text
 from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket_comments import decision_text, outcome_text
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TransitionRequest
 from bot.domain.queries.description import told
-from tests.builders import RULE_HASH, a_champion, a_rejection, a_request, a_rule, a_version, a_vote, an_evidence
+from tests.builders import (
+    RULE_HASH,
+    a_champion,
+    a_metric,
+    a_rejection,
+    a_request,
+    a_rule,
+    a_version,
+    a_vote,
+    an_evidence,
+)
+from tests.builders.usual import USUAL
 
 NAMES = {"ana": "Ana Ruiz", "cy": "Cy Lindqvist"}
 PRINTED = CardContext(NAMES, a_rule(), RULE_HASH)
@@ -62,7 +74,8 @@ def test_every_state_of_a_rollback_has_its_title_and_its_sentence(
 ) -> None:
     card = request_card(request_, PRINTED)
 
-    assert card.title == f"{title}: bike-demand v5 → champion"
+    what = "champion from v7 back to bike-demand v5" if title == "Rollback requested" else "bike-demand v5 → champion"
+    assert card.title == f"{title}: {what}"
     assert card.paragraphs[-1] == story
 
 
@@ -70,13 +83,26 @@ def test_a_rollback_asks_and_says_what_a_vote_does() -> None:
     card = request_card(a_rollback(), PRINTED)
     approve, reject = card.buttons
 
-    assert "If approved: champion goes back from bike-demand v7 to bike-demand v5." in card.paragraphs
     assert (approve.label, reject.label) == ("Approve", "Reject")
     assert what_reject_does(a_rollback(away_from=None)) == "champion does not go back to bike-demand v5."
     assert ticket_card(a_rollback(), PRINTED).title == "Rollback: bike-demand v5 → champion"
     assert ticket_card(a_rollback(), PRINTED).summary == (
         "May bike-demand v5 become champion again, away from bike-demand v7? Decided on its card; recorded here."
     )
+
+
+def test_a_rollback_leads_with_why_it_is_asked_and_its_figures_are_no_warning() -> None:
+    evidence = an_evidence(metrics=(a_metric("mae", 23.1),), champion=a_champion(a_metric("mae", 22.0), number=9))
+    asked = a_rollback(away_from=a_version(9), evidence=evidence, comment="v9 returns NaN for night rides.")
+
+    card = request_card(asked, USUAL)
+
+    assert card.lead == Lead("Reason: v9 returns NaN for night rides", Weight.MEDIUM)
+    assert card.paragraphs[0] == "MAE 23.1 vs 22 for v9: 5 % worse."
+    assert card.tables[0].columns == ("Metric", "v5 (before)", "v9 (now)", "Difference", "Threshold")
+    assert card.tables[0].rows == (("mae", "23.1", "22", "+1.1, worse", "≤ 40"),)
+    assert "Why" not in [fact.label for fact in card.facts]
+    assert approval_text(asked, USUAL).startswith("Reason: v9 returns NaN for night rides. If you approve: ")
 
 
 @pytest.mark.parametrize("state", [State.APPROVED, State.APPLIED, State.STALE])

@@ -74,7 +74,7 @@ STORIES = [
     (
         an_observed(),
         "Moved without an approval",
-        "Needs 2 approvals: 1 of leads, 1 of risk.",
+        "Needs 2 votes to ratify: 1 of leads, 1 of risk.",
     ),
     (an_observed(State.APPLIED), "Ratified", "bike-demand v7 stays champion."),
     (an_observed(State.REJECTED, **REJECTED), "To be put back", "champion goes back to bike-demand v5."),
@@ -140,7 +140,7 @@ def test_an_unknown_requester_can_make_the_card_wait_for_one_more() -> None:
     card = request_card(request, CardContext(NAMES, rule))
 
     assert card.paragraphs[-1] == "Needs 2 approvals: 1 of leads, 1 more because the requester is unknown."
-    assert facts_of(card)["Requested by"] == "unknown (alias candidate was set in the registry)"
+    assert facts_of(card)["Requested by"] == "unknown (in the registry)"
 
 
 def test_a_vote_that_no_longer_counts_says_why() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.card.card import Called, Fact, Link, Mention
+from bot.domain.card.card import Called, Fact, Lead, Link, Mention, Weight
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import mentions_of, reminder_card, request_card
 from bot.domain.card.sentences import CardContext
@@ -148,9 +148,10 @@ def test_the_vote_beyond_the_groups_own_is_said_to_be_that() -> None:
 def test_who_is_to_approve_in_a_freeze_reads_that_it_is_applied_after_it() -> None:
     card = request_card(a_request(), replace(PRINTED, freeze=FREEZE))
 
-    assert card.paragraphs[-2] == (
-        "If approved: bike-demand v7 becomes champion. "
-        "A freeze (year-end) is on until 2026-03-11 12:00 UTC: an approval is applied after it."
+    assert card.lead == Lead(
+        "No approved version to compare with. "
+        "Freeze (year-end) until 2026-03-11 12:00 UTC: an approval takes effect after that.",
+        Weight.MEDIUM,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.card.named_ticket import named_text
+from bot.domain.card.details import named_text
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import AskJoined
 from bot.domain.model import Ask, AskKind

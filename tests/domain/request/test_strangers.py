@@ -35,5 +35,5 @@ def test_the_card_of_what_a_stranger_asked_for_says_so_to_the_end(state: State, 
     said = "Careful: x@example.com asked for this, and neither the policy nor Slack knows that address."
 
     card = request_card(request, context)
-    assert said in (card.lead.text if card.lead else "", *card.paragraphs)
+    assert said in " ".join((card.lead.text if card.lead else "", *card.paragraphs))
     assert said in ticket_card(request, context).paragraphs

@@ -20,7 +20,7 @@ def test_a_tag_asks(installation: Installation) -> None:
     installation.sweep()
 
     assert installation.request(1).state is State.PENDING
-    assert "tag countersign.ask was set in the registry" in installation.card(installation.request(1)).all_text
+    assert "tag countersign.ask was set in the registry" in installation.details(installation.request(1))
 
 
 def test_a_tag_whose_value_is_the_target_asks_for_it(installation: Installation) -> None:
@@ -46,10 +46,7 @@ def test_a_stage_asks(installation: Installation) -> None:
     installation.sweep()
 
     assert installation.request(1, "stage:Production").state is State.PENDING
-    assert (
-        "stage Staging was set in the registry"
-        in installation.card(installation.request(1, "stage:Production")).all_text
-    )
+    assert "stage Staging was set in the registry" in installation.details(installation.request(1, "stage:Production"))
 
 
 def test_every_new_version_asks_when_the_rule_says_so(installation: Installation) -> None:

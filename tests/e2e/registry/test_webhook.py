@@ -83,7 +83,7 @@ def test_mlflows_own_webhook_brings_a_wish_to_a_card_without_any_sweep(installat
         installation.settle_until(lambda: installation.requests(State.PENDING))
 
     assert installation.request(1).version.version == 1
-    assert "alias candidate was set in the registry" in installation.card(installation.request(1)).all_text
+    assert "unknown (in the registry)" in installation.card(installation.request(1)).all_text
 
 
 def test_webhook_and_poll_at_once_make_one_request(installation: Installation) -> None:

@@ -171,7 +171,7 @@ def test_a_first_version_has_no_champion_to_beat_so_people_decide(installation: 
     request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
 
     assert request.state is State.PENDING
-    assert "Not auto-approved: there is no champion to compare mae with" in installation.card(request).all_text
+    assert "No approved version to compare with: MAE 30" in installation.card(request).all_text
 
 
 def test_a_figure_that_was_logged_after_the_request_does_not_count(installation: Installation) -> None:
@@ -266,7 +266,7 @@ def test_undo_stands_on_the_card_for_as_long_as_the_rule_says_and_a_rollback_aft
     pass_time(installation, timedelta(minutes=2))
 
     assert (at_first, still) == ("Undo", "Undo")
-    assert label(installation, request, "roll_back") == "Roll back"
+    assert label(installation, request, "roll_back").startswith("Roll back to v")
     assert installation.unfinished() == []
 
 

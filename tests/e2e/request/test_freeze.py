@@ -61,7 +61,7 @@ def test_an_approval_in_a_freeze_waits_says_until_when_and_is_applied_when_it_en
     just_before = installation.reread(request).state, installation.champion()
     go_to(installation, ends)
 
-    assert f"A freeze (release) is on until {format_utc(ends)}: an approval is applied after it." in before
+    assert f"Freeze (release) until {format_utc(ends)}: an approval takes effect after that." in before
     assert "Approved, waiting for the freeze to end" in waiting
     assert f"champion moves when the freeze (release) ends, on {format_utc(ends)}." in waiting
     assert f"champion moves when the freeze (release) ends, on {format_utc(ends)}." in installation.comments(request)

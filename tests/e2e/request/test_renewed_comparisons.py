@@ -96,5 +96,5 @@ def test_a_freeze_that_begins_and_ends_is_on_the_open_card_at_once(installation:
     installation.make_jobs_due()
     installation.settle()
 
-    said = f"A freeze (release) is on until {format_utc(ends)}: an approval is applied after it."
+    said = f"Freeze (release) until {format_utc(ends)}: an approval takes effect after that."
     assert (said in before, said in during, said in installation.card(request).all_text) == (False, True, False)

@@ -13,6 +13,8 @@ from bot.domain.events import EvidenceUnreadable
 from bot.domain.model import State
 from bot.engine.rows import JobStatus
 from bot.errors import Permanent, Temporary
+from bot.store.outbox import SentRows
+from handlers.notify.render_context import unread_key
 from tests.fixtures.installation import CHANNEL, Installation
 
 STORE_SAYS_NO = Permanent(
@@ -206,6 +208,23 @@ def test_an_open_card_says_that_its_evidence_cannot_be_read_any_more_and_that_it
     installation.clock.ahead += timedelta(minutes=11)
     installation.sweep("tell_waiting")
 
-    assert "Careful, the evidence cannot be read any more, so an approval cannot be applied: " in while_gone.all_text
+    assert "Cannot be approved now: " in while_gone.all_text
+    assert set(while_gone.buttons) == {"reject"}
+    assert "approve" in installation.card(request).buttons
     assert "cannot be read" not in installation.card(request).all_text
     assert installation.reread(request).state is State.PENDING
+
+
+def test_an_approval_on_a_card_that_was_not_renewed_yet_is_refused_while_its_evidence_cannot_be_read(
+    installation: Installation,
+) -> None:
+    request = installation.asked()
+    with installation.s.store.transaction() as tx:
+        SentRows(tx.connection).put(unread_key(request), "the run was deleted.", installation.s.clock.now())
+
+    installation.approve(request)
+
+    assert installation.reread(request).votes == ()
+    assert (
+        "evidence cannot be read now, so an approval could not be applied: the run was deleted. Countersign looks again"
+    ) in installation.told_privately("ana")
