@@ -97,6 +97,9 @@ def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
     We record before we acknowledge, so Bolt must wait for our listeners (`process_before_response`). By default Bolt asks Slack who the
     bot is before our first listener runs. When Slack does not answer, Bolt drops the click and still returns 200. `authorize` avoids that
     call; the click's origin is checked against the card instead.
+
+    Bolt verifies signatures too. Over HTTP the door has done so before (`check_signature`), so a test that posts to the door cannot see
+    whether Bolt does: it has to hand the request to this app.
     """
     quieten_vendors()
     bolt = App(

@@ -24,7 +24,7 @@ from bot.domain.events import Event
 from bot.domain.registry.watch_events import HolderLeft
 from bot.engine.lanes import FollowUp, Lane, Urgency
 
-freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
+freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE, takes_turns=True)
 sign = FollowUp("sign", Lane.EVIDENCE)
 sync_target = FollowUp("sync_target", Lane.MOVES)
 sync_tags = FollowUp("sync_tags", Lane.TAGS)
@@ -101,7 +101,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 }
 
 
-# Which effects run before others that are due. All others may wait.
+# Which effects run before others that are due. All others may wait. Those that take turns come later the more a person has asked for.
 URGENCY: dict[str, Urgency] = {
     **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
     **dict.fromkeys(("sync_card", "sweep_versions", "sweep_models"), Urgency.CARD),

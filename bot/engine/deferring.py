@@ -36,13 +36,17 @@ INSERT = insert(jobs).on_conflict_do_nothing(index_elements=["queueing_lock"], i
 
 @dataclass(frozen=True)
 class NewJob:
-    """`at` is the earliest moment (aware). `once`: it is left out when the same (name, request_id) already waits."""
+    """`at` is the earliest moment (aware). `once`: it is left out when the same (name, request_id) already waits.
+
+    `behind`: how many of the same person's come first; it runs that many steps later than others of its urgency, at most `STEPS`.
+    """
 
     name: str
     request_id: str
     lane: str
     once: bool = False
     at: datetime | None = None
+    behind: int = 0
 
 
 def add(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:

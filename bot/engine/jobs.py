@@ -22,7 +22,7 @@ from bot.engine import deferring
 from bot.engine import rows as job_rows
 from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
 from bot.engine.deferring import NewJob, lane_key, once_key
-from bot.engine.lanes import Urgency
+from bot.engine.lanes import STEPS, Urgency
 from bot.engine.readers import Readers, Sleepers
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
@@ -150,7 +150,7 @@ class Jobs:
         return {
             "queue_name": QUEUE,
             "task_name": TASK,
-            "priority": int(self.urgency.get(job.name, Urgency.LATER)),
+            "priority": int(self.urgency.get(job.name, Urgency.LATER)) - min(job.behind, STEPS),
             "lock": lane_key(job.lane),
             "queueing_lock": once_key(job.name, job.request_id) if job.once else None,
             "args": {"name": job.name, "request_id": job.request_id, "not_after": not_after.isoformat(), **traced},

@@ -38,12 +38,16 @@ class Urgency(IntEnum):
     LATER = 0  # plots, digests, witnesses
 
 
+STEPS = 9  # by which a job can come later than others of its urgency, and still come before the next lower one
+
+
 @dataclass(frozen=True)
 class FollowUp:
-    """An effect that an event leads to, and the lane it runs in."""
+    """An effect that an event leads to, and the lane it runs in. `takes_turns`: the people who asked take turns with it."""
 
     effect: str
     lane: Lane
+    takes_turns: bool = False
 
 
 ROUTINE = (Lane.CLOCK, Lane.LOOKS)

@@ -139,6 +139,19 @@ class RequestRows:
             query = query.with_for_update()
         return [request_of(body) for body in self.connection.execute(query).scalars()]
 
+    def collecting_before(self, request: TransitionRequest, limit: int) -> int:
+        """How many requests of the same person, or of the same model where nobody is known to ask, were opened before this one and lack
+        evidence; at most `limit`. A rollback waits for none.
+        """
+        if request.kind is Kind.ROLLBACK:
+            return 0
+        rows, version = tables.requests.c, request.version
+        of_model = sa.and_(rows.workspace == version.workspace, rows.model == version.model)
+        alike = rows.people.contains([request.requester]) if request.requester else of_model
+        earlier = sa.tuple_(rows.opened_at, rows.id) < sa.tuple_(sa.literal(request.opened_at), sa.literal(request.id))
+        query = sa.select(rows.id).where(rows.state == State.COLLECTING, alike, earlier).limit(limit)
+        return len(self.connection.execute(query).all())
+
     def targets_of(self, workspace: str, model: str) -> frozenset[Target]:
         """All that were ever asked for, for any version of the model."""
         rows = tables.requests.c

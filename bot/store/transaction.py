@@ -22,7 +22,7 @@ from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
 from bot.engine import rows as job_rows
 from bot.engine.deferring import NewJob
-from bot.engine.lanes import FollowUp, lane_of
+from bot.engine.lanes import STEPS, FollowUp, lane_of
 from bot.engine.pace import PaceRows
 from bot.errors import Refused
 from bot.store.absences import AbsenceRows, SwitchRows
@@ -133,7 +133,9 @@ class Transaction:
         self.record([event])
         return self.flush()
 
-    def defer(self, effect: str, subject: str, lane: str, *, once: bool = False, at: datetime | None = None) -> None:
+    def defer(
+        self, effect: str, subject: str, lane: str, *, once: bool = False, at: datetime | None = None, behind: int = 0
+    ) -> None:
         """Runs the effect after the commit. Effects are level-triggered, so the same one is deferred once a transaction.
 
         The jobs are written together when the transaction ends.
@@ -141,7 +143,7 @@ class Transaction:
         job = (effect, subject, lane)
         if at is None and job in self._deferred:
             return
-        self._jobs.append(NewJob(effect, subject, lane, once, at))
+        self._jobs.append(NewJob(effect, subject, lane, once, at, behind))
         if at is None:
             self._deferred.add(job)
 
@@ -201,4 +203,5 @@ class Transaction:
                 self.defer(follow_up.effect, str(seq), f"{follow_up.lane}:{seq}")
 
     def defer_for(self, follow_up: FollowUp, request: TransitionRequest) -> None:
-        self.defer(follow_up.effect, request.id, lane_of(follow_up.lane, request))
+        behind = self.requests.collecting_before(request, STEPS) if follow_up.takes_turns else 0
+        self.defer(follow_up.effect, request.id, lane_of(follow_up.lane, request), behind=behind)

@@ -1,4 +1,4 @@
-"""Door: Slack's buttons and forms. Bolt verifies the signature; recorded first, acknowledged after."""
+"""Door: Slack's buttons and forms. The notifier verifies the signature, and Bolt once more; recorded first, acknowledged after."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def slack_events(s: Services, bolts: Sequence[App]) -> Blueprint:
 
     def dispatched() -> ResponseReturnValue:
         body = raw_body(BODY_LIMIT)
-        s.notifier.check_request(dict(request.headers), body)
+        s.notifier.check_request(
+            dict(request.headers), body
+        )  # answers 401 to a wrong signature, before Bolt reads the body
         answer = _dispatch(bolts)
         if answer.status == 401:
             raise Rejected("bad_signature", "the signature is not Slack's, or its time is more than five minutes away")

@@ -48,7 +48,7 @@ def tell_waiting(_: str, s: Services) -> None:
             if request.card is None:
                 tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
             if request.id not in busy and _is_due(request, tx, now):
-                tx.defer_for(FollowUp("freeze_evidence", Lane.EVIDENCE), request)
+                tx.defer_for(FollowUp("freeze_evidence", Lane.EVIDENCE, takes_turns=True), request)
 
 
 def _watch_open_votes(tx: Transaction, now: datetime) -> None:

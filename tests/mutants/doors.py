@@ -43,6 +43,27 @@ MUTANTS = (
         ("tests/clients/slack/test_signed_requests.py::test_any_change_of_a_kept_request_voids_it",),
     ),
     Mutant(
+        "Slack's signature not checked at the door",
+        "the door leaves it to Bolt, which reads a body before it verifies it",
+        "bot/clients/slack/notifier.py",
+        "        check_signature(self._signing_secrets, headers, body, time.time())\n",
+        "",
+        ("tests/clients/slack/test_door_signature.py::test_the_door_refuses_what_slack_did_not_sign_just_now",),
+    ),
+    Mutant(
+        "Slack's signature not checked by Bolt",
+        "whatever is handed to Bolt is taken for Slack's",
+        "bot/app.py",
+        "        token_verification_enabled=False,\n",
+        "        token_verification_enabled=False,\n        request_verification_enabled=False,\n",
+        (
+            (
+                "tests/e2e/request/test_socket_mode_only.py::test_without_a_signing_secret_nobody_can_guess_what_bolt_"
+                "expects"
+            ),
+        ),
+    ),
+    Mutant(
         "any bearer token",
         "the gate and the API answer without the right token",
         "handlers/doors/api.py",

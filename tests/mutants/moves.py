@@ -134,8 +134,8 @@ MUTANTS = (
         "no reconcile",
         "a sweep that finds a changed alias asks for no look",
         "handlers/registry/sweeps.py",
-        "for name in sorted(_worth_a_look(workspace, summaries, tagged, tags, tx)):\n            defer_look",
-        ('for name in sorted(_worth_a_look(workspace, summaries, tagged, tags, tx) & {""}):\n            defer_look'),
+        "for name in sorted({*changed, *awaited}):\n            defer_look",
+        "for name in sorted({*awaited} - {*changed}):\n            defer_look",
         ("tests/e2e/custody/test_guard.py::test_a_move_by_hand_in_the_middle_of_a_freeze_is_recorded_and_told",),
     ),
     Mutant(

@@ -51,17 +51,34 @@ MUTANTS = (
         "jobs without a lane",
         "jobs of one request run at the same time",
         "bot/engine/jobs.py",
-        "lock=lane_key(lane),",
-        "lock=None,",
+        '"lock": lane_key(job.lane),',
+        '"lock": None,',
         ("tests/engine/test_jobs.py::test_a_waiting_head_blocks_its_own_lane_and_no_other",),
     ),
     Mutant(
         "urgency dropped",
         "an approval waits behind plots and digests",
         "bot/engine/jobs.py",
-        "priority=int(self.urgency.get(name, Urgency.LATER)),",
-        "priority=int(Urgency.LATER),",
+        "int(self.urgency.get(job.name, Urgency.LATER)) - min(job.behind, STEPS)",
+        "int(Urgency.LATER) - min(job.behind, STEPS)",
         ("tests/engine/test_jobs.py::test_what_is_urgent_runs_before_what_was_deferred_earlier",),
+    ),
+    Mutant(
+        "no turns in evidence",
+        "a request waits until all evidence of another person's thousand is read",
+        "bot/engine/jobs.py",
+        " - min(job.behind, STEPS)",
+        " - min(0, STEPS)",
+        (
+            (
+                "tests/engine/test_fair_evidence.py::test_one_request_waits_for_one_of_the_many_that_others_asked_for_"
+                "before"
+            ),
+            (
+                "tests/engine/test_fair_evidence.py::test_a_look_at_another_model_does_not_wait_for_the_evidence_of_the_"
+                "many"
+            ),
+        ),
     ),
     Mutant(
         "pace not kept",

@@ -166,7 +166,7 @@ MUTANTS = (
     Mutant(
         "fast track without a figure",
         "a version whose figure is missing or not a number passes",
-        "bot/domain/request/fast_track.py",
+        "bot/domain/request/fast_track_metrics.py",
         "        yield Check(False, candidate, threshold.metric)",
         "        yield Check(True, candidate, threshold.metric)",
         ("tests/domain/request/test_fast_track.py::test_a_figure_that_cannot_be_told_for_sure_never_passes",),
@@ -174,7 +174,7 @@ MUTANTS = (
     Mutant(
         "fast track in the wrong direction",
         "a figure that is to be small passes when it is large",
-        "bot/domain/request/fast_track.py",
+        "bot/domain/request/fast_track_metrics.py",
         "passed = candidate.value >= bound if greater_is_better else candidate.value <= bound",
         "passed = candidate.value <= bound if greater_is_better else candidate.value >= bound",
         ("tests/domain/request/test_fast_track.py::test_a_figure_that_does_not_reach_it_fails",),
@@ -182,7 +182,7 @@ MUTANTS = (
     Mutant(
         "fast track compares anything",
         "figures that were measured on other data are compared with the champion's",
-        "bot/domain/request/fast_track.py",
+        "bot/domain/request/fast_track_metrics.py",
         "return _incomparable(candidate, champion) or champion",
         "return champion",
         ("tests/domain/request/test_fast_track.py::test_what_cannot_be_compared_is_left_to_people",),
@@ -190,7 +190,7 @@ MUTANTS = (
     Mutant(
         "figures logged afterwards",
         "a metric that was logged after the request was opened counts",
-        "bot/domain/request/fast_track.py",
+        "bot/domain/request/fast_track_metrics.py",
         "if metric.logged_at is not None and metric.logged_at > opened_at:",
         "if metric.logged_at is None and opened_at is None:",
         ("tests/domain/request/test_fast_track.py::test_a_figure_that_cannot_be_told_for_sure_never_passes",),

@@ -1,6 +1,6 @@
 """Parses what Slack sends: headers, clicks in Bolt's bodies, mentions in commands. Pure.
 
-Bolt verifies the signature. Anything unexpected raises Rejected with a label for the metric. Whether a click is allowed is decided
+`bodies` verifies the signature. Anything unexpected raises Rejected with a label for the metric. Whether a click is allowed is decided
 elsewhere.
 """
 

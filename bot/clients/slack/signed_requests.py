@@ -1,4 +1,4 @@
-"""Slack's requests as they arrived, and whether their signature holds: checked at the door by Bolt, and again before a vote is signed.
+"""Slack's requests as they arrived, and whether their signature holds: checked at the door by `bodies`, and again before a vote is signed.
 
 Over HTTP Slack signs each request with the app's signing secret. Over Socket Mode it signs nothing, so our own socket process seals what it
 received with a key made of the bot's token: that shows that the vote came through our socket, and not that Slack sent it.
@@ -36,7 +36,7 @@ class RequestSignatures:
         self._seals_count = seals_count
 
     def of_http(self, body: str, headers: Mapping[str, str]) -> SignedRequest:
-        """The request with Slack's own signature, which Bolt has verified. Raises Rejected for what Slack never sends."""
+        """The request with Slack's own signature, which the door has verified. Raises Rejected for what Slack never sends."""
         check_headers(headers)
         if storable(body) != body:
             raise Rejected("malformed", "the body holds a NUL or half a character, which Slack never sends", 400)

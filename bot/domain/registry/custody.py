@@ -126,15 +126,16 @@ def ever_approved(version: VersionId, facts: Facts) -> bool:
 
 
 def _history(facts: Facts) -> list[VersionId]:
-    held: list[VersionId] = []
+    held: dict[VersionId | None, None] = {}  # in this order
     for one in sorted(facts.decisions, key=when):
         if one.state is State.APPLIED:
             came = came_by(one)
-            gone = (*came, one.away_from) if facts.target.kind is not TargetKind.MODEL else came
-            held = [*(version for version in held if version not in gone), *came]
+            for gone in (*came, one.away_from) if facts.target.kind is not TargetKind.MODEL else came:
+                held.pop(gone, None)
+            held.update(dict.fromkeys(came))
         elif is_a_no(one):
-            held = [version for version in held if version != one.version]
-    return held
+            held.pop(one.version, None)
+    return [version for version in held if version is not None]
 
 
 def _rightful(facts: Facts) -> frozenset[VersionId]:

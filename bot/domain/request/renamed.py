@@ -29,13 +29,16 @@ def carried_over(
 def _counted(
     requests: Sequence[TransitionRequest], workspace: str, model: str, target: Target, policy: Policy
 ) -> list[TransitionRequest]:
-    enough = [one for one in requests if _has_enough_votes(one, workspace, model, target, policy)]
-    versions = {(one.version.version, one.version.created) for one in enough if one.state is State.APPLIED}
+    enough = [_has_enough_votes(one, workspace, model, target, policy) for one in requests]
+    counted = zip(requests, enough, strict=True)
+    versions = {
+        (one.version.version, one.version.created) for one, counts in counted if counts and one.state is State.APPLIED
+    }
 
     def goes_back(one: TransitionRequest) -> bool:
         return one.kind is Kind.ROLLBACK and (one.version.version, one.version.created) in versions
 
-    return [one for one in requests if one in enough or goes_back(one)]
+    return [one for one, counts in zip(requests, enough, strict=True) if counts or goes_back(one)]
 
 
 def _has_enough_votes(request: TransitionRequest, workspace: str, model: str, target: Target, policy: Policy) -> bool:
