@@ -214,7 +214,7 @@ def outcome_of(request: TransitionRequest, names: Mapping[str, str], tx: Transac
     covering = CheckpointRows(tx.connection).first_over(entry) if entry is not None else None
     checkpoint = Checkpoint(covering.size, covering.made_at) if covering else None
     signed = signed_for(request, names, tx)
-    back = _rolled_back_by(request, tx)
+    back = rolled_back_by(request, tx)
     now = _now(request, back, names, tx)
     return told(
         request,
@@ -228,7 +228,7 @@ def outcome_of(request: TransitionRequest, names: Mapping[str, str], tx: Transac
     )
 
 
-def _rolled_back_by(request: TransitionRequest, tx: Transaction) -> TransitionRequest | None:
+def rolled_back_by(request: TransitionRequest, tx: Transaction) -> TransitionRequest | None:
     """The last rollback away from its version since it moved the target."""
     if request.state is not State.APPLIED:
         return None

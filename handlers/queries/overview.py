@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bot.domain.card.sentences import status_sentence
 from bot.domain.card.titles import title_of
 from bot.domain.ledger.chain import Entry
-from bot.domain.model import OPEN, Metric, State, TransitionRequest, VersionId
+from bot.domain.model import OPEN, DecidedBy, Metric, State, TransitionRequest, VersionId
 from bot.domain.queries.description import Held, Told, decided_by
 from bot.domain.queries.history import HistoryEntry, happening
 from bot.domain.queries.metric_line import MetricLine, line_through
@@ -27,7 +27,7 @@ from bot.store.transaction import Transaction
 from bot.store.web.search import After, ModelName, SearchRows, Wanted, Word
 from handlers.custody.facts import basis_of
 from handlers.notify.render_context import context_for
-from handlers.queries.describe import held_of, outcome_of
+from handlers.queries.describe import held_of, outcome_of, rolled_back_by
 
 WAITING = (*OPEN, State.APPROVED)
 WAITING_SHOWN = 50
@@ -39,7 +39,10 @@ WORDS = 6
 
 @dataclass(frozen=True)
 class Row:
-    """A request as one row. `decided_by` are printed names; `needs` says what it waits for, empty when it does not wait."""
+    """A request as one row. `decided_by` are printed names, or what decided without people, and then `people` is empty.
+
+    `needs` says what it waits for, empty when it does not wait.
+    """
 
     id: str
     version: VersionId
@@ -47,6 +50,7 @@ class Row:
     title: str
     requester: str
     decided_by: str
+    people: str
     opened_at: datetime
     decided_at: datetime | None
     ticket: str
@@ -223,13 +227,15 @@ def _rows(requests: Sequence[TransitionRequest], tx: Transaction, now: datetime)
 
 def _row(request: TransitionRequest, tx: Transaction, now: datetime, names: Mapping[str, str]) -> Row:
     waits = request.state in WAITING
+    decider = decided_by(request, names, rule_of_decision(request, tx.policy()))
     return Row(
         request.id,
         request.version,
         str(request.target),
-        title_of(request),
+        title_of(request, is_rolled_back=rolled_back_by(request, tx) is not None),
         person_name(request.requester, names) if request.requester else "",
-        decided_by(request, names, rule_of_decision(request, tx.policy())),
+        decider,
+        decider if request.decided_by in (None, DecidedBy.PEOPLE) else "",
         request.opened_at,
         request.ended_at or request.decided_at,
         request.ticket.key if request.ticket else "",

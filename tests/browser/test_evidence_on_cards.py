@@ -105,7 +105,9 @@ def test_undo_asks_why_and_takes_back_what_the_fast_track_let_through(installati
 
     (back,) = [request for request in installation.requests() if request.kind is Kind.ROLLBACK]
     expect(card.get_by_role("button", name="Undo")).to_have_count(0)
-    expect(page.get_by_test_id("message").filter(has_text="Rolled back:")).to_contain_text("It has never seen snow")
+    expect(page.get_by_test_id("message").filter(has_text="Restored by a rollback:")).to_contain_text(
+        "It has never seen snow"
+    )
     assert (back.follows, back.comment) == (passed.id, "It has never seen snow")
 
 

@@ -34,7 +34,7 @@ OBSERVED_TITLES = {
 ROLLBACK_TITLES = {
     State.PENDING: N_("Rollback requested"),
     State.APPROVED: N_("Rollback approved, waiting for the registry"),
-    State.APPLIED: N_("Rolled back"),
+    State.APPLIED: N_("Restored by a rollback"),
     State.REJECTED: N_("Rollback rejected"),
     State.STALE: N_("Rollback approved, but not applied"),
     State.CALLED_OFF: N_("Rollback approved, and called off"),
@@ -66,7 +66,7 @@ FROZEN_TITLES = {
 ROLLED_BACK_TITLES = {
     N_("Approved"): N_("Approved, and rolled back since"),
     N_("Ratified"): N_("Ratified, and rolled back since"),
-    N_("Rolled back"): N_("Rolled back, and rolled back since"),
+    N_("Restored by a rollback"): N_("Restored by a rollback, and rolled back since"),
     N_("Approved by the fast track"): N_("Approved by the fast track, and rolled back since"),
 }
 PUT_BACK = "Put back"

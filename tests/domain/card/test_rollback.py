@@ -56,7 +56,7 @@ STORIES = [
     ),
     (
         a_rollback(State.APPLIED),
-        "Rolled back",
+        "Restored by a rollback",
         "bike-demand v5 has been champion again since 2026-03-02 13:00 UTC; it replaced bike-demand v7.",
     ),
     (a_rollback(State.REJECTED, **REJECTED), "Rollback rejected", "champion stays with bike-demand v7."),
@@ -168,7 +168,7 @@ def test_approving_it_again_asks_for_a_reason_in_a_form_which_confirms_as_well()
         (DecidedBy.PEOPLE, Kind.PROMOTION, "Approved, and rolled back since"),
         (DecidedBy.FAST_TRACK, Kind.PROMOTION, "Approved by the fast track, and rolled back since"),
         (DecidedBy.PEOPLE, Kind.OBSERVED, "Ratified, and rolled back since"),
-        (DecidedBy.RULE, Kind.ROLLBACK, "Rolled back, and rolled back since"),
+        (DecidedBy.RULE, Kind.ROLLBACK, "Restored by a rollback, and rolled back since"),
     ],
 )
 def test_a_title_follows_its_request_to_the_end(decided_by: DecidedBy, kind: Kind, title: str) -> None:

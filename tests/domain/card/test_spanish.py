@@ -91,7 +91,7 @@ def test_reminders_and_outcomes_are_in_spanish() -> None:
         "Lo que se aprobó no es lo que hay ahora, así que no se ha movido nada. "
         "Si se ha abierto una solicitud nueva, su tarjeta está enlazada en esta.",
     )
-    assert rolled.title == "Vuelta atrás hecha: bike-demand v7 → champion"
+    assert rolled.title == "Restablecida por una vuelta atrás: bike-demand v7 → champion"
     assert rolled.paragraphs[-1].startswith("bike-demand v8 queda marcada como fallida")
 
 

@@ -61,7 +61,7 @@ def test_the_button_takes_the_target_back_at_once_to_the_version_approved_before
     assert (back.kind, back.state, back.decided_by) == (Kind.ROLLBACK, State.APPLIED, DecidedBy.RULE)
     assert (back.version.version, back.away_from, back.follows) == (1, second.version, second.id)
     assert back.comment == DRIFT
-    assert "Rolled back" in installation.card(back).all_text
+    assert "Restored by a rollback" in installation.card(back).all_text
     assert installation.ticket_status(back) == "Done"
     assert installation.unfinished() == []
 
