@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from string import Formatter
 
@@ -11,6 +11,7 @@ from string import Formatter
 NESTED = ("commands", "failed", "fix", "gap", "how", "list", "places", "trouble", "what", "where", "why")
 BETWEEN = "; "
 LONGEST = 4_000  # characters; what is longer quotes a text from outside
+TRIES = 100  # parts of a sentence that are compared with the texts; a name from outside may look like many sentences
 
 
 class Reader:
@@ -24,53 +25,98 @@ class Reader:
 
         Of sentences that were joined by semicolons each is read alone, if all are known and more of them is.
         """
-        return self._read(sentence)[1]
+        if len(sentence) > LONGEST:
+            return sentence
+        return _Reading(self._texts).read(sentence)[1]
 
-    def _read(self, sentence: str) -> tuple[int, str]:
+    @cached_property
+    def _texts(self) -> list[Text]:
+        return [Text.parse(text, said) for text, said in self._translations.items()]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text with placeholders: the words that it begins with, then each placeholder with the words after it."""
+
+    begins: str
+    then: tuple[tuple[str, str], ...]
+    has_stop: bool
+    translation: str
+
+    @classmethod
+    def parse(cls, text: str, translation: str) -> Text:
+        words, names = [""], []
+        for literal, name, _, _ in Formatter().parse(text.removesuffix(".")):
+            words[-1] += literal
+            if name is not None:
+                names.append(name)
+                words.append("")
+        return cls(words[0], tuple(zip(names, words[1:], strict=True)), text.endswith("."), translation)
+
+    @cached_property
+    def own(self) -> int:
+        """How many letters of its own it has."""
+        return len(self.begins) + sum(len(words) for _name, words in self.then)
+
+    def values_in(self, sentence: str) -> dict[str, str] | None:
+        """The values with which it became this sentence; None if it did not.
+
+        Each of its words counts where it comes first, so a sentence of any kind costs no more than its length.
+        """
+        if self.has_stop:
+            sentence = sentence.removesuffix(".")
+        if not sentence.startswith(self.begins):
+            return None
+        values: dict[str, str] = {}
+        place, last = len(self.begins), len(self.then) - 1
+        for number, (name, words) in enumerate(self.then):
+            if name in values:
+                end = place + len(values[name])
+            elif number == last:
+                end = len(sentence) - len(words)
+            else:
+                end = sentence.find(words, place)
+            value = sentence[place:end]
+            if end < place or not sentence.startswith(words, end) or values.setdefault(name, value) != value:
+                return None
+            place = end + len(words)
+        return values if place == len(sentence) else None
+
+
+class _Reading:
+    """Of one sentence, with the sentences in it."""
+
+    def __init__(self, texts: list[Text]) -> None:
+        self._texts = texts
+        self._tries = TRIES
+        self._known: dict[str, tuple[int, str]] = {}
+
+    def read(self, sentence: str) -> tuple[int, str]:
         """With how many letters of it were recognized."""
         whole = self._one(sentence)
-        parts = [self._one(part) for part in sentence.split(BETWEEN)] if BETWEEN in sentence else []
+        parts = [self._one(part) for part in sentence.split(BETWEEN, TRIES)] if BETWEEN in sentence else []
         known = sum(known for known, _said in parts)
         if all(known for known, _said in parts) and known > whole[0]:
             return known, BETWEEN.join(said for _known, said in parts)
         return whole
 
     def _one(self, sentence: str) -> tuple[int, str]:
+        if sentence not in self._known:
+            self._known[sentence] = (0, sentence)
+            if self._tries > 0:
+                self._tries -= 1
+                self._known[sentence] = self._compare(sentence)
+        return self._known[sentence]
+
+    def _compare(self, sentence: str) -> tuple[int, str]:
         best = (0, sentence)
-        for own, words, pattern, translation in self._patterns if len(sentence) <= LONGEST else ():
-            found = pattern.fullmatch(sentence) if words in sentence else None
-            if found is None:
+        for text in self._texts:
+            values = text.values_in(sentence)
+            if values is None:
                 continue
-            read = {name: self._read(text) for name, text in found.groupdict().items() if name in NESTED}
-            known = own + sum(known for known, _said in read.values())
+            read = {name: self.read(value) for name, value in values.items() if name in NESTED}
+            known = text.own + sum(known for known, _said in read.values())
             if known > best[0]:
-                values = found.groupdict() | {name: said for name, (_known, said) in read.items()}
-                said = translation.format(**values)
+                said = text.translation.format(**values | {name: said for name, (_known, said) in read.items()})
                 best = (known, said if sentence.endswith(".") else said.removesuffix("."))
         return best
-
-    @cached_property
-    def _patterns(self) -> list[tuple[int, str, re.Pattern[str], str]]:
-        """How many letters of its own each text has, the longest row of them, what it may have become, and its translation."""
-        found = []
-        for text, said in self._translations.items():
-            words = _words_of(text.removesuffix("."))
-            found.append((sum(map(len, words)), max(words, key=len), _pattern(text), said))
-        return found
-
-
-def _words_of(text: str) -> list[str]:
-    return [words for words, _, _, _ in Formatter().parse(text)]
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    parts: list[str] = []
-    seen: set[str] = set()
-    for words, name, _, _ in Formatter().parse(text.removesuffix(".")):
-        parts.append(re.escape(words))
-        if name is not None:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>.*?)")
-            seen.add(name)
-    if text.endswith("."):
-        parts.append(r"\.?")
-    return re.compile("".join(parts), re.DOTALL)

@@ -44,7 +44,7 @@ class Placement:
 class Sweep:
     """How far a sweep has come. `seen` are the versions at the watermark's edge, so that the overlap is not reported twice.
 
-    `watermark_at` is when it was first met, by our clock. Before `settled` nothing can appear any more.
+    `watermark_at` is when it was first met, by our clock; None when another release wrote it. Before `settled` nothing can appear any more.
     """
 
     watermark: datetime | None
@@ -295,11 +295,12 @@ class RegistryRows:
         row = self.connection.execute(query).first()
         if row is None:
             return None
-        return Sweep(row.watermark, tuple(json.loads(row.seen)), row.baseline_until, row.watermark_at, row.settled)
+        met = row.watermark_at if row.watermark_met == row.watermark else None
+        return Sweep(row.watermark, tuple(json.loads(row.seen)), row.baseline_until, met, row.settled)
 
     def put_sweep(self, kind: str, workspace: str, sweep: Sweep, at: datetime) -> None:
         place = {"kind": kind, "workspace": workspace, "done_at": at}
-        values = {**asdict(sweep), "seen": json.dumps(sweep.seen), **place}
+        values = {**asdict(sweep), "seen": json.dumps(sweep.seen), "watermark_met": sweep.watermark, **place}
         put = insert(tables.sweeps).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["kind", "workspace"], set_=values))
 

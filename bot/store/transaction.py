@@ -138,7 +138,7 @@ class Transaction:
     ) -> None:
         """Runs the effect after the commit. Effects are level-triggered, so the same one is deferred once a transaction.
 
-        The jobs are written together when the transaction ends.
+        The jobs are written together when the transaction ends, before the ledger's entries.
         """
         job = (effect, subject, lane)
         if at is None and job in self._deferred:
@@ -162,7 +162,13 @@ class Transaction:
         return self._store.jobs.replay_parked_by(self.connection, beginning)
 
     def flush(self) -> int:
-        """Returns the number of the last entry that it has written; 0 when there was nothing to write."""
+        """Returns the number of the last entry that it has written; 0 when there was nothing to write.
+
+        The jobs that are known are written before, since a `once` job waits for a transaction that is about to add the same one. Those that
+        follow from events are never `once`, and wait for none under the ledger's lock.
+        """
+        if self._events:
+            self.flush_jobs()
         seq = 0
         for seq, event in self.ledger.append(self._events) if self._events else ():
             self._defer_what_follows(event, seq)
@@ -170,8 +176,10 @@ class Transaction:
         return seq
 
     def flush_jobs(self) -> None:
+        """The `once` jobs first and in the order of their names, so that no two transactions wait for each other."""
         if self._jobs:
-            self._store.jobs.defer_all(self.connection, self._jobs)
+            in_order = sorted(self._jobs, key=lambda job: (0, job.name, job.request_id) if job.once else (1, "", ""))
+            self._store.jobs.defer_all(self.connection, in_order)
             self._jobs.clear()
 
     def policy(self) -> Policy:

@@ -4,7 +4,7 @@ Off until `start` finds a collector in the OTEL_* variables; until then nothing 
 at a variable. A request's id is its trace's id: a request that a webhook led to takes the id of that webhook's trace, and everything
 later finds its way back by the id alone. What a span says is in `bot.tracing.spans`, what the variables mean in `bot.tracing.settings`.
 
-No span holds a text from outside: no secret, no name of a person, no address with a query.
+No span holds a text from outside: no secret, no name of a person, a model, a run or a file, no address with a query.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def attempt(effect: str, subject: str, carried: Carried | None, **facts: Value) 
 
 @contextmanager
 def call(vendor: str, method: str, **facts: Value) -> Iterator[Span]:
-    """A call of a vendor. `method` and the facts hold nothing but what our own code chose, or a path."""
+    """A call of a vendor. `method` and the facts hold nothing but what our own code chose; of a path, its shape (`routes`)."""
     if _tracer is None:
         yield NO_SPAN
         return

@@ -33,6 +33,7 @@ MODEL = "bike-demand"
 VERSIONS = 10  # of each model
 POLLS = 5
 WHOLE = 10_000  # models; a full scan grows with them, and the poll does not
+PAGES_AT_MOST = 1_000
 LONG_AGO, APART = 86_400_000, 300_000  # milliseconds, of the newest, and between two models
 LOOKS = ("sweep_versions", "sweep_models", "look_at")
 
@@ -161,7 +162,7 @@ def look(installation: Installation, *kinds: str) -> None:
 def full_scan(url: str) -> int:
     """The bytes of all versions, read the usual way, page by page."""
     size, token = 0, ""
-    while True:
+    for _page in range(PAGES_AT_MOST):
         query = {"max_results": 10_000, **({"page_token": token} if token else {})}
         answer = requests.get(f"{url}/api/2.0/mlflow/model-versions/search", params=query, timeout=300)
         answer.raise_for_status()
@@ -169,6 +170,7 @@ def full_scan(url: str) -> int:
         token = answer.json().get("next_page_token", "")
         if not token:
             return size
+    raise RuntimeError(f"{url} has a next page after {PAGES_AT_MOST} pages of 10,000 versions")
 
 
 def _nothing(_subject: str) -> None:

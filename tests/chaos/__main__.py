@@ -28,6 +28,7 @@ IN_FLIGHT = 60  # jobs that wait or run when the fault comes
 RECOVERY_PATIENCE: Mapping[str, float] = {"ours": 60.0, "bare": 30.0}  # seconds from the fault's end, for them
 MORE_ROUNDS = 2  # times as many again, when the first ones do not decide
 KILLS = 6
+CONNECTIONS_AT_MOST = 1_000
 
 
 def restart(world: Arena) -> None:
@@ -57,12 +58,13 @@ def pool_exhaustion(world: Arena) -> None:
 
 
 def _take_all_connections(world: Arena, stack: ExitStack) -> list[psycopg.Connection]:
-    taken = []
-    while True:
+    taken: list[psycopg.Connection] = []
+    while len(taken) < CONNECTIONS_AT_MOST:
         try:
             taken.append(stack.enter_context(psycopg.connect(world.ours.url, autocommit=True)))
         except psycopg.OperationalError:
             return taken
+    raise RuntimeError(f"PostgreSQL takes more than {CONNECTIONS_AT_MOST} connections, so they cannot be used up")
 
 
 def crash(world: Arena) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.language import SPANISH, SUBJECTS, Catalogue, from_record, recorded
 from bot.language.catalogues import catalogue_of, in_language
-from bot.language.records import Reader
+from bot.language.records import LONGEST, TRIES, Reader, Text
 from tests.language.marked import marked, placeholders
 
 RECORDED = sorted(text for context, text in marked() if context in SUBJECTS)
@@ -53,6 +53,62 @@ def test_the_most_exact_text_reads_it_and_what_people_wrote_stays(kept: str, rea
 
 def test_braces_in_a_value_are_its_own() -> None:
     assert Reader({"run {run} finished": "{run} terminó"}).read("run {0}{run} finished") == "{0}{run} terminó"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "values"),
+    [
+        ("run {run} is {state}", "run a is b is deleted", {"run": "a", "state": "b is deleted"}),
+        ("{version} was {failed}.", "v7 was slow was bad.", {"version": "v7", "failed": "slow was bad"}),
+        ("{a} was {b}, at last", "x, at last was y, at last, at last", {"a": "x, at last", "b": "y, at last"}),
+        ("{a} was", "x was was", {"a": "x was"}),
+        ("{a}{b} of {c}", " of of ", {"a": "", "b": "", "c": "of "}),
+        ("{branch} of {remote}: merge {branch}", "m of r: merge m", {"branch": "m", "remote": "r"}),
+        ("{branch} of {remote}: merge {branch}", "m of r: merge n", None),
+        ("{branch} has {branch} in it", "m has m in it", {"branch": "m"}),
+        ("{branch} has {branch} in it", "m has mm in it", None),
+        ("a {b} c", "a c", None),
+        ("a{{{b}}}", "a{x}", {"b": "x"}),
+        ("all is well.", "all is well", {}),
+        ("all is well.", "all is well for now", None),
+    ],
+)
+def test_words_count_where_they_come_first(text: str, sentence: str, values: dict[str, str] | None) -> None:
+    assert Text.parse(text, "").values_in(sentence) == values
+
+
+@pytest.mark.parametrize("text", RECORDED)
+def test_a_sentence_that_almost_fits_again_and_again_costs_no_more_than_its_length(text: str) -> None:
+    """A search that tried each place for each value would not come to an end here."""
+    shape = Text.parse(text, "")
+    words = "".join(words or "x" for _name, words in shape.then)
+    hostile = shape.begins + (words or " ") * (100_000 // len(words or " ")) + "!"
+
+    assert shape.values_in(hostile) is None or not shape.then[-1][1]
+
+
+def test_a_sentence_full_of_sentences_is_compared_a_limited_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    values_in = Text.values_in
+
+    def counted(text: Text, sentence: str) -> dict[str, str] | None:
+        compared.append(sentence)
+        return values_in(text, sentence)
+
+    monkeypatch.setattr(Text, "values_in", counted)
+    texts = {
+        "{why}, at last": "{why}, por fin",
+        "{what} was {why}": "{why}: {what}",
+        "{what} is {why}": "{what}: {why}",
+    }
+    words = (" was ", " is ", "; ", ", at last; ")
+    hostile = "".join(f"{number}{words[number % len(words)]}" for number in range(400))
+
+    read = Reader(texts).read(hostile)
+
+    assert len(hostile) < LONGEST
+    assert {str(number) for number in range(400)} <= set(re.findall(r"\d+", read))
+    assert TRIES < len(compared) <= TRIES * len(texts)
 
 
 def test_a_very_long_text_is_not_searched() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from bot.clients.mlflow.registry import NEWEST_A_PAGE
 from bot.domain.model import State, VersionId
@@ -109,6 +110,23 @@ def test_a_version_that_appears_late_within_the_overlap_is_found(house: House, r
 
     assert house.sweep(sweep_versions) == ["default/bike-2"]
     assert house.sweep(sweep_versions) == []
+
+
+def test_a_watermark_that_a_process_of_the_release_before_wrote_has_its_own_overlap(
+    house: House, registry: MadeRegistry
+) -> None:
+    registry.register(1, house.clock.now())
+    house.sweep(sweep_versions)
+    house.clock.passes(3600)
+    house.sweep(sweep_versions)
+    newest = registry.register(2, house.clock.now())
+    with house.s.store.engine.begin() as connection:  # it writes `watermark` and knows neither of the columns beside it
+        connection.execute(sa.text("update sweeps set watermark = :at where kind = 'versions'"), {"at": newest.updated})
+    house.sweep(sweep_versions)
+
+    registry.register(3, newest.updated - timedelta(seconds=50))
+
+    assert "default/bike-3" in house.sweep(sweep_versions)
 
 
 def test_what_comes_after_a_quiet_hour_has_the_whole_overlap_again(house: House, registry: MadeRegistry) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from bot.database import embedded
+from tests.soak.processes import START_PATIENCE
 from tests.soak.program import ARMED
 from tests.soak.world import World
 
@@ -140,7 +141,10 @@ def rolling_restart(world: World, _: random.Random) -> str:
     for one in (*world.kept("web"), *world.kept("worker")):
         starts = one.starts
         slowest = max(slowest, one.stop())
+        until = time.monotonic() + START_PATIENCE
         while one.starts == starts or one.waits_for_ready:
+            if time.monotonic() > until:
+                raise RuntimeError(f"a {one.name} that was stopped is not back after {START_PATIENCE:.0f} seconds")
             time.sleep(0.1)
     return f"rolling restart; slowest exit {slowest:.1f} s"
 

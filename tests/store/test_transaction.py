@@ -395,6 +395,36 @@ def test_jobs_are_written_together_when_the_transaction_ends(store: Store) -> No
     assert [job.name for job in store.jobs.listing()] == ["sync_card", "sweep_models"]
 
 
+def test_no_job_waits_for_another_transaction_under_the_ledgers_lock(store: Store) -> None:
+    statements: list[str] = []
+    with store.transaction() as tx:
+        sa.event.listen(tx.connection, "before_cursor_execute", lambda *said: statements.append(said[2]))
+        tx.defer("look_at", "default/bike", "looks:default/bike", once=True)
+        tx.record([opened()])
+    locks = [number for number, said in enumerate(statements) if "pg_advisory_xact_lock" in said or "LOCK" in said]
+    inserts = [number for number, said in enumerate(statements) if "INTO procrastinate_jobs" in said]
+
+    assert len(locks) == 1
+    assert inserts[0] < locks[0] < inserts[-1]
+    assert [job.name for job in reversed(store.jobs.listing())] == ["look_at", "freeze_evidence"]
+
+
+def test_jobs_that_may_wait_for_each_other_are_written_in_one_order(store: Store) -> None:
+    for models in ("abc", "cba"):
+        with store.transaction() as tx:
+            tx.defer("show_plot", "r1", "plots:r1")
+            for model in models:
+                tx.defer("look_at", model, f"looks:{model}", once=True)
+            rows: list[str] = []
+            sa.event.listen(
+                tx.connection,
+                "before_cursor_execute",
+                lambda *said, rows=rows: rows.extend(row["queueing_lock"] for row in said[3]),
+            )
+
+        assert rows == ["look_at:a", "look_at:b", "look_at:c", None]
+
+
 def test_jobs_that_are_asked_about_are_written_first(store: Store) -> None:
     with store.transaction() as tx:
         tx.defer("sync_target", "r1", "moves:r1")

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 
 from bot import tracing
 from bot.domain.model import State
+from bot.tracing.routes import shape_of
 from bot.tracing.settings import read_plan
 from bot.tracing.spans import SteadyExporter
 from tests.e2e.registry.test_webhook import event, signed
@@ -147,8 +148,38 @@ def test_no_span_holds_a_secret_or_a_person(installation: Installation, seen: Se
 
     private = {MLFLOW_SECRET, SLACK_SECRET, API_TOKEN, "xoxb-", "Bearer", "Basic "}
     private |= {text for person in PEOPLE for text in (person.email, person.real_name, person.id)}
+    private |= {installation.model, installation.run_of(1), "MLmodel", "GOV-"}
     assert [text for text in sorted(private) if text in spans] == []
     assert request.id in spans
+
+
+def test_the_calls_of_a_promotion_are_told_apart_by_their_routes(installation: Installation, seen: Seen) -> None:
+    installation.approve(installation.asked())
+
+    routes = {facts_of(span).get("url.template") for span in seen.exporter.get_finished_spans()}
+
+    assert routes >= {"/api/2.0/mlflow/registered-models/alias", "/api/2.0/mlflow/runs/get"}
+    assert any(str(route).endswith("/issue/{}/comment") for route in routes)
+
+
+@pytest.mark.parametrize(
+    ("url", "shape"),
+    [
+        ("http://m/api/2.0/mlflow/runs/get?run_id=a1", "/api/2.0/mlflow/runs/get"),
+        ("http://m/team%20ana/api/2.0/mlflow/runs/get", "/{}/api/2.0/mlflow/runs/get"),
+        (
+            "http://m/api/2.0/mlflow-artifacts/artifacts/1/a1/artifacts/get/salary.csv",
+            "/api/2.0/mlflow-artifacts/artifacts/{}",
+        ),
+        ("http://m/api/2.0/mlflow-artifacts/mpu/create/runs/x", "/api/2.0/mlflow-artifacts/mpu/create/{}"),
+        ("http://m/api/2.0/mlflow/logged-models/m-77/tags/ana", "/api/2.0/mlflow/logged-models/{}/tags/{}"),
+        ("https://j/ex/jira/1f/rest/api/2/issue/GOV-7/comment/9", "/{}/{}/{}/rest/api/2/issue/{}/comment/{}"),
+        ("https://j/secure/attachment/9/cv-of-ana.pdf", "/{}/attachment/{}/{}"),
+        ("", ""),
+    ],
+)
+def test_a_route_holds_our_own_words_alone(url: str, shape: str) -> None:
+    assert shape_of(url) == shape
 
 
 def test_without_the_variables_nothing_is_imported_and_jobs_stay_as_they_were(installation: Installation) -> None:

@@ -24,6 +24,7 @@ from bot import tracing
 from bot.clients.plain_text import one_line
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.ports import Attachment
+from bot.tracing.routes import shape_of
 
 T = TypeVar("T")
 JsonObject = Mapping[str, object]
@@ -46,11 +47,10 @@ FIXES: Mapping[int, str] = {
 
 
 class TracedCalls(HTTPAdapter):
-    """Of the path alone: the queries name people."""
+    """Of the path's shape alone: queries name people, and paths name projects, tickets and files."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        path = urlsplit(request.url or "").path
-        with tracing.call("jira", request.method or "GET", **{"url.path": path}) as span:
+        with tracing.call("jira", request.method or "GET", **{"url.template": shape_of(request.url or "")}) as span:
             response = super().send(request, *args, **kwargs)
             span.set("http.response.status_code", response.status_code)
             return response

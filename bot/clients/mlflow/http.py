@@ -30,6 +30,7 @@ from bot.clients.mlflow.access import Access, of_registry_named
 from bot.domain.workspaces import DEFAULT
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.mlflow_addresses import NO_SERVER, mistake_in
+from bot.tracing.routes import shape_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -113,7 +114,7 @@ class OneAttempt(HTTPAdapter):
                 verify, cert = verify or True, None
         if self.guard_secret and request.method not in READS:
             request.headers[GUARD_HEADER] = self.guard_secret
-        with tracing.call("mlflow", request.method or "GET", **{"url.path": urlsplit(request.url or "").path}) as span:
+        with tracing.call("mlflow", request.method or "GET", **{"url.template": shape_of(request.url or "")}) as span:
             response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
             span.set("http.response.status_code", response.status_code)
         kept = response.status_code in KEPT_APART_BY_MLFLOW and _said_by_a_proxy(response) is None

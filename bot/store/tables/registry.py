@@ -137,6 +137,8 @@ sweeps = sa.Table(
     sa.Column("seen", sa.Text, nullable=False, server_default="[]"),
     sa.Column("baseline_until", Moment),
     sa.Column("done_at", Moment, nullable=False),
+    # When a watermark was first met, and which. A process of the release before writes neither, and moves the watermark.
     sa.Column("watermark_at", Moment),
+    sa.Column("watermark_met", Moment),
     sa.Column("settled", Moment),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from bot.domain.model import State
 from bot.signatures import payload_of
 from tests.fixtures.installation import API_TOKEN, Installation, running_installation
 from tests.guard.guarded_server import guarded_mlflow, standing_in
+
+PATIENCE = 60.0  # seconds; the guard asks for its list every few
 
 
 def ask(installation: Installation, registry: str = "default", token: str = API_TOKEN) -> requests.Response:
@@ -97,9 +100,11 @@ def test_with_a_guarded_server_a_hand_move_is_refused_and_an_approval_moves_the_
 
 def once_refused(client: MlflowClient, model: str, version: int) -> str:
     """Moves and takes back until the guard has the list; the refusal."""
-    while True:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         try:
             client.set_registered_model_alias(model, "champion", str(version))
             client.delete_registered_model_alias(model, "champion")
         except MlflowException as refusal:
             return str(refusal)
+    raise AssertionError(f"{model} was moved for {PATIENCE:.0f} seconds and never refused")

@@ -13,6 +13,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     op.add_column("sweeps", sa.Column("watermark_at", MOMENT))
+    op.add_column("sweeps", sa.Column("watermark_met", MOMENT))
     op.add_column("sweeps", sa.Column("settled", MOMENT))
     op.add_column("paces", sa.Column("round", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("waiting_posts", sa.Column("asker", sa.Text, nullable=False, server_default=""))
