@@ -124,9 +124,9 @@ class Card:
     buttons: tuple[Button, ...] = ()
     footer: str = ""
     mentions: tuple[Mention, ...] = ()
-    waits_for: str = ""
     image: Image | None = None
     mark: Mark | None = None
     lead: Lead | None = None
     links: tuple[Link, ...] = ()
     chart: Chart | None = None
+    waits_for: str = ""
