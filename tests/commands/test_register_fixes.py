@@ -274,6 +274,7 @@ def test_hashes_of_dvc_2_are_migrated_because_no_training_renews_them(nested: Ne
     assert all(entry.is_current for entry in read_lock(lock.read_text()).entries)
 
 
+@pytest.mark.proof
 def test_a_change_that_was_left_is_taken_back_as_the_fix_says(copied: Training) -> None:
     copied.write("unmentioned file.py", "RATE = 0.3\n")
     copied.replace("params.yaml", "depth: 6", "depth: 9")

@@ -124,6 +124,7 @@ def test_a_shallow_clone_says_so_and_its_fix_registers(copied: Training, tmp_pat
     assert outcome.exit_code == 0, outcome.output
 
 
+@pytest.mark.proof
 def test_a_configuration_that_dvc_refuses_is_not_to_be_pushed_with(copied: Training) -> None:
     config = copied.repository / ".dvc" / "config"
     whole = config.read_text()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from bot.clients.mlflow.checkup import EVENTS
 from bot.doctor.findings import Status
 from bot.doctor.mlflow import twins
@@ -165,6 +167,7 @@ def test_a_webhook_that_is_switched_off_lacks_events_or_stands_twice_is_told_and
     assert "mlflow webhook" not in installed.troubles(register_webhook=True)
 
 
+@pytest.mark.proof
 def test_a_webhook_that_mlflow_cannot_deliver_is_a_failure(installed: Installation) -> None:
     installed.environ["COUNTERSIGN_URL"] = ELSEWHERE
 

@@ -416,6 +416,7 @@ def test_a_wish_that_was_withdrawn_takes_no_earlier_approval_away(installation: 
     assert with_both.code == 0, with_both.err
 
 
+@pytest.mark.proof
 def test_a_rejection_turns_the_verdict_at_once_and_an_older_request_puts_nothing_back(
     installation: Installation, key: str
 ) -> None:

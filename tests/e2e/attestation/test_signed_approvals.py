@@ -221,6 +221,7 @@ def test_whoever_is_no_worker_signs_nothing_and_nothing_moves(installation: Inst
     assert installation.champion() is None
 
 
+@pytest.mark.proof
 def test_a_retired_key_signs_nothing_until_the_worker_has_another(installation: Installation, tmp_path: Path) -> None:
     first = installation.asked()
     installation.approve(first)

@@ -14,6 +14,7 @@ def handlings(installation: Installation) -> list[str]:
     return [entry["handling"] for entry in installation.entries(MoveObserved)]
 
 
+@pytest.mark.proof
 def test_a_move_into_a_stage_before_its_approval_is_recorded_although_we_move_the_former_holder_out(
     installation: Installation,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 import requests
 
 from bot.domain.events import MoveObserved
@@ -82,6 +83,7 @@ def test_a_move_by_hand_in_the_middle_of_a_freeze_is_recorded_and_told(installat
     assert installation.reread(request).state is State.APPLIED
 
 
+@pytest.mark.proof
 def test_a_move_there_and_back_by_hand_in_a_freeze_moves_nothing_before_it_ends(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     installation.promoted()
@@ -104,6 +106,7 @@ def test_a_move_there_and_back_by_hand_in_a_freeze_moves_nothing_before_it_ends(
     assert installation.champion() == 2
 
 
+@pytest.mark.proof
 def test_after_a_freeze_the_newest_of_two_approvals_holds_the_target(installation: Installation) -> None:
     ends = freeze_for_days(installation, 2)
     first = installation.asked()

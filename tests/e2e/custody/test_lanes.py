@@ -60,6 +60,7 @@ def test_a_rollback_does_not_wait_for_another_version_that_cannot_be_read(instal
     assert (installation.reread(rollback).state, installation.champion()) == (State.APPLIED, 1), waiting
 
 
+@pytest.mark.proof
 def test_a_move_by_hand_is_noticed_although_another_version_cannot_be_read(installation: Installation) -> None:
     with_an_approval_that_cannot_be_applied(installation)
 

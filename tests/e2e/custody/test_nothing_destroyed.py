@@ -94,6 +94,7 @@ def test_an_asking_alias_that_a_new_policy_makes_a_target_keeps_its_holder(insta
     assert [entry["holders"][0]["version"] for entry in installation.entries(WatchBegun)] == [1]
 
 
+@pytest.mark.proof
 def test_what_was_moved_by_hand_under_report_stays_when_the_rule_becomes_revert_but_is_no_place_to_go_back_to(
     installation: Installation,
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_foreign_copy_is_deleted_only_by_a_rule_that_says_so(installation: Ins
     assert f"was deleted from model {prod(installation)}" in installation.card(observed).all_text
 
 
+@pytest.mark.proof
 def test_a_copy_by_hand_of_what_was_approved_is_not_even_deleted_by_such_a_rule(installation: Installation) -> None:
     installation.use_policy(**MODEL, observed="revert", extra=DELETES)
     to_model(installation)

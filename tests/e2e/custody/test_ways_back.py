@@ -28,6 +28,7 @@ def ask_for_the_first(installation: Installation, email: str) -> TransitionReque
     return asked
 
 
+@pytest.mark.proof
 def test_a_rollback_in_a_freeze_is_not_swallowed_by_a_promotion_that_the_freeze_holds_back(
     installation: Installation,
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_put_back_that_is_replayed_never_undoes_a_newer_approval(installation:
     assert installation.champion() == 3
 
 
+@pytest.mark.proof
 def test_an_emptied_target_is_given_back_although_an_approval_goes_stale_meanwhile(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     installation.promoted()

@@ -100,6 +100,7 @@ def test_after_three_weeks_without_a_clock_each_week_is_told_the_oldest_first(pl
     assert planned.entries(DigestsLeftOut) == []
 
 
+@pytest.mark.proof
 def test_after_a_longer_stop_the_oldest_weeks_are_left_out_and_the_next_digest_says_so(planned: Installation) -> None:
     weeks = weeks_from_now(11)
     go_to_due(planned, weeks[-1])

@@ -198,6 +198,7 @@ def test_of_several_writes_those_before_the_one_that_fails_are_not_repeated(inst
     assert written == ["a"]
 
 
+@pytest.mark.proof
 def test_verdicts_that_are_on_their_versions_cost_no_call(counted: CallCounts) -> None:
     older, newer = counted.installation.promoted(), counted.installation.promoted()
     tally = counted.start()

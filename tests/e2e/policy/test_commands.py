@@ -391,6 +391,7 @@ def test_replay_under_the_policy_in_force_finds_the_same_outcome(installation: I
     assert (row["what_happened"], row["under_this_policy"]) == ("approved by people", "same outcome")
 
 
+@pytest.mark.proof
 def test_replay_looks_no_further_back_than_it_is_told(installation: Installation) -> None:
     installation.clock.ahead = timedelta(days=-2)
     installation.approve(installation.asked())

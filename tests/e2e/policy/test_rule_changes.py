@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.events import RequestApproved
 from bot.domain.model import State
 from handlers.policy.activation import activate_policy
@@ -18,6 +20,7 @@ def decided_by(installation: Installation, *people: str) -> None:
     installation.settle()
 
 
+@pytest.mark.proof
 def test_a_vote_under_another_quorum_no_longer_counts_and_may_be_cast_anew(installation: Installation) -> None:
     installation.use_policy(quorum=2)
     request = installation.asked(installation.register(user="cy@example.com"))

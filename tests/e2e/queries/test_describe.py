@@ -587,6 +587,7 @@ def test_the_command_brings_the_data_back(installation: Installation, remote: Pa
     assert "no rule names the git remote" in nowhere.stderr
 
 
+@pytest.mark.proof
 def test_it_says_by_what_right_a_version_holds_a_target_and_what_was_decided_under_a_former_name(
     installation: Installation,
 ) -> None:

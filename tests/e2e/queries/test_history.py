@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.model import Target, TransitionRequest
 from handlers.policy.activation import activate_policy
 from handlers.queries.history import history_of
@@ -106,6 +108,7 @@ def test_a_history_can_be_of_one_target_alone(installation: Installation) -> Non
     assert champion == everything[:-1]
 
 
+@pytest.mark.proof
 def test_a_renamed_model_keeps_its_history(installation: Installation) -> None:
     installation.approve(installation.asked())
     before = told(installation)

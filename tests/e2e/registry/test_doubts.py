@@ -93,6 +93,7 @@ def test_an_emptied_registry_costs_no_approval_and_all_goes_on_when_it_is_back(
     assert "is there again" in said(installation)
 
 
+@pytest.mark.proof
 def test_while_it_is_doubted_nothing_moves_and_nothing_expires(
     installation: Installation, elsewhere: Callable[[], None]
 ) -> None:
@@ -112,6 +113,7 @@ def test_while_it_is_doubted_nothing_moves_and_nothing_expires(
     assert (waits, other.state, installation.champion()) == (State.APPROVED, State.APPROVED, 2)
 
 
+@pytest.mark.proof
 def test_whatever_was_parked_because_of_a_doubt_goes_on_when_it_has_ended(
     installation: Installation, elsewhere: Callable[[], None]
 ) -> None:

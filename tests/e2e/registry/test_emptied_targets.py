@@ -37,6 +37,7 @@ def test_an_alias_that_was_taken_away_goes_back_to_its_last_lawful_holder(revert
     assert [message.all_text for message in installation.cards()].count(note) == 1
 
 
+@pytest.mark.proof
 def test_what_somebody_set_meanwhile_is_not_overwritten_but_judged_as_a_move_of_its_own(
     reverting: Installation,
 ) -> None:
@@ -57,6 +58,7 @@ def test_what_somebody_set_meanwhile_is_not_overwritten_but_judged_as_a_move_of_
     assert any(f"alias:champion of {installation.model} is held by nobody" in text for text in told)
 
 
+@pytest.mark.proof
 def test_who_gives_it_back_by_hand_meanwhile_is_no_second_matter(reverting: Installation) -> None:
     installation = reverting
     installation.mlflow.delete_registered_model_alias(installation.model, "champion")

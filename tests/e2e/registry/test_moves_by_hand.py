@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.events import ModelRenamed, MoveObserved
 from bot.domain.model import Kind, State
 from handlers.registry import reconcile
@@ -33,6 +35,7 @@ def test_a_move_is_asked_about_although_the_former_holder_was_deleted_before_the
     assert installation.unfinished() == []
 
 
+@pytest.mark.proof
 def test_who_puts_it_back_by_hand_keeps_the_approval_that_it_had(installation: Installation) -> None:
     with_a_champion(installation)
     approved = installation.request(1)
@@ -67,6 +70,7 @@ def test_card_and_ticket_do_not_claim_a_put_back_that_somebody_else_made_impossi
     assert installation.champion() == 3
 
 
+@pytest.mark.proof
 def test_a_rename_is_recognised_although_the_newest_version_was_deleted_and_the_champion_moved_with_it(
     installation: Installation,
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_rule_may_put_everything_back_by_itself(installation: Installation) ->
     assert "Bea Baker (as the run says)" in installation.card(observed).all_text
 
 
+@pytest.mark.proof
 def test_who_trained_what_the_rule_puts_back_is_known_from_an_earlier_request_for_it(
     installation: Installation,
 ) -> None:
@@ -157,6 +158,7 @@ def test_what_was_moved_twice_goes_back_to_the_last_lawful_holder(installation: 
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 def test_what_is_moved_on_after_it_was_rejected_goes_back_to_the_last_lawful_holder(installation: Installation) -> None:
     with_a_champion(installation, more=2)
     installation.move(2)
@@ -200,6 +202,7 @@ def test_a_target_that_was_emptied_is_told_in_the_channel(installation: Installa
     assert installation.happened(MoveObserved) == ["MoveObserved"]
 
 
+@pytest.mark.proof
 def test_a_target_that_was_emptied_is_given_back_when_the_rule_reverts(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     with_a_champion(installation, more=0)

@@ -224,6 +224,7 @@ def test_our_own_move_is_no_news_even_when_its_answer_was_lost(watched: Watched)
     assert installation.happened(TargetMoved) == ["TargetMoved"]
 
 
+@pytest.mark.proof
 def test_putting_back_is_no_news_either_when_its_answer_was_lost(watched: Watched) -> None:
     installation = watched.installation
     installation.approve(installation.asked())

@@ -18,6 +18,7 @@ def champion_of(request: TransitionRequest) -> int | None:
     return compared.version.version if compared else None
 
 
+@pytest.mark.proof
 def test_a_rollback_renews_the_comparison_of_an_open_card_and_the_two_cards_lead_to_each_other(
     installation: Installation,
 ) -> None:

@@ -88,6 +88,7 @@ def test_what_nobody_known_asks_for_cannot_be_approved_but_can_be_rejected(insta
     assert installation.ticket_status(request) == "Won't Do"
 
 
+@pytest.mark.proof
 def test_what_nobody_known_trained_cannot_be_ratified_but_can_be_put_back(installation: Installation) -> None:
     installation.use_policy(unknown_requester="refuse")
     installation.register(user="somebody")

@@ -195,6 +195,7 @@ def test_an_older_card_is_no_way_back(installation: Installation) -> None:
     assert rollbacks(installation) == []
 
 
+@pytest.mark.proof
 def test_a_freeze_keeps_nobody_from_going_back(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -255,6 +256,7 @@ def test_a_move_by_hand_that_comes_before_the_evidence_is_left_alone(installatio
     assert failed_tag(installation, 2) is None
 
 
+@pytest.mark.proof
 def test_a_move_by_hand_that_comes_while_votes_are_awaited_is_left_alone(installation: Installation) -> None:
     installation.use_policy(extra="rollback: by_votes")
     installation.promoted()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 
 from bot.domain.events import AskJoined, RequestSuperseded
@@ -23,6 +24,7 @@ def ask_by_api(installation: Installation, version: int, requester: str, comment
     installation.settle()
 
 
+@pytest.mark.proof
 def test_who_asks_in_words_for_what_an_alias_asks_already_becomes_a_party_to_it(installation: Installation) -> None:
     request = installation.asked()
 
@@ -46,6 +48,7 @@ def test_who_asks_in_words_for_what_an_alias_asks_already_becomes_a_party_to_it(
     assert installation.happened(AskJoined) == ["AskJoined"]
 
 
+@pytest.mark.proof
 def test_an_older_version_that_asks_by_itself_below_two_that_wait_is_superseded_once(
     installation: Installation,
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_rule_that_has_changed_asks_anew_and_the_votes_of_before_do_not_count(
     assert installation.happened(ApprovalStale, TargetMoved) == ["ApprovalStale", "TargetMoved"]
 
 
+@pytest.mark.proof
 def test_a_group_that_has_changed_asks_anew(installation: Installation) -> None:
     installation.use_policy(groups=CY, all_of=BY_RISK)
 
@@ -120,6 +121,7 @@ def test_a_group_that_has_changed_asks_anew(installation: Installation) -> None:
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 def test_somebody_who_joins_another_group_voids_nothing(installation: Installation) -> None:
     installation.use_policy(groups=CY)
 
@@ -166,6 +168,7 @@ def test_bytes_that_were_exchanged_in_the_store_are_not_promoted(installation: I
     assert installation.champion() is None
 
 
+@pytest.mark.proof
 def test_a_lock_that_was_exchanged_after_the_vote_is_not_promoted(installation: Installation) -> None:
     version = installation.register()
     run = installation.run_of(version)
@@ -184,6 +187,7 @@ def test_a_lock_that_was_exchanged_after_the_vote_is_not_promoted(installation: 
     assert installation.champion() is None
 
 
+@pytest.mark.proof
 def test_another_champion_since_asks_anew_against_that_one(installation: Installation) -> None:
     other, wanted = installation.register(), installation.register()
 
@@ -199,6 +203,7 @@ def test_another_champion_since_asks_anew_against_that_one(installation: Install
     assert installation.champion() == wanted
 
 
+@pytest.mark.proof
 def test_another_version_under_the_same_name_and_number_is_not_taken_for_the_one_approved(
     installation: Installation,
 ) -> None:
