@@ -49,7 +49,7 @@ def test_the_guard_reads_what_the_bot_writes() -> None:
     assert (found.issued, found.expires) == (AT, AT + timedelta(hours=24))
     assert found.targets_of("default", "bike-demand")[0].name == "champion"
     assert not found.targets_of("team-b", "bike-demand")
-    assert {version.number for version in found.by_id.values()} == {"7"}
+    assert {version.number for one in found.by_id for version in found.made_by(one)} == {"7"}
     assert set(found.by_id) == {"a" * 32, "m-" + "b" * 32}
     assert found.tags == OWN_TAGS
     assert found.webhook == "https://bot/webhooks/mlflow"
@@ -112,6 +112,39 @@ def test_an_expired_list_goes_on_refusing(bot: StandIn, tmp_path: Path) -> None:
     assert keeper.governed.covers("default", "bike-demand")
 
 
+def test_a_list_for_another_registry_is_not_used(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE], [VERSION])
+    keeper = Keeper(Source(bot.url, TOKEN, "eu", read_keys(bot.pem)), tmp_path)
+
+    with pytest.raises(NotValid, match='about the registry "default" and this server is "eu"'):
+        keeper.take(bot.answer or "")
+
+
+def test_the_guard_asks_again_when_the_bot_will_have_a_newer_list(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+
+    bot.retry_after = "2"
+    soon = keeper.ask()
+    bot.retry_after = ""
+
+    assert (soon, keeper.ask()) == (2.0, 15.0)
+
+
+def test_whatever_is_sent_the_guard_goes_on_asking(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.ask()
+    bot.answer = "[" * 200_000
+
+    keeper.ask()
+    bot.answer = bot.sign(b"[" * 200_000)
+    keeper.ask()
+
+    assert keeper.governed is not None
+    assert keeper.governed.rules
+
+
 def tampered(envelope: str) -> dict[str, str]:
     said = json.loads(envelope)
     other = StandIn(key=Ed25519PrivateKey.generate())
@@ -141,7 +174,7 @@ def test_a_forged_list_changes_nothing(bot: StandIn, tmp_path: Path, how: str) -
 
     assert keeper.governed is not None
     assert keeper.governed.rules
-    assert "bike" in (tmp_path / "governed.json").read_text() or keeper.governed.versions
+    assert "bike" in (tmp_path / "governed-default.json").read_text() or keeper.governed.versions
 
 
 @given(

@@ -33,12 +33,12 @@ from countersign_guard.routes import (
     messages,
     read_write,
 )
-from countersign_guard.stores import MLFLOW, with_address
+from countersign_guard.stores import MLFLOW, NotUnderstood, Unknown, with_address
 
 log = logging.getLogger("countersign_guard")
 HEADER = "X-Countersign-Guard"
 FEWEST_LETTERS = 32  # of the secret
-REFUSED = "PERMISSION_DENIED"
+UNDECIDED = "MLflow's store does not answer, so Countersign's guard cannot decide whether this may change. Try again in a moment."
 ARTIFACTS = "/mlflow-artifacts/artifacts/"
 GATEWAY_TOKEN = "_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN"
 BASIC_AUTH = "COUNTERSIGN_GUARD_BASIC_AUTH"
@@ -132,6 +132,15 @@ def _seconds(text: str) -> float:
     return found
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Why a write does not go on."""
+
+    status: int
+    code: str
+    sentence: str
+
+
 class Guard:
     """Answers 403 with the reason to whoever changes what is governed without the bot's secret."""
 
@@ -146,17 +155,25 @@ class Guard:
         try:
             write = read_write(request, _workspace(), self.messages)
         except NotReadable as unreadable:
-            return _answer(str(unreadable), 400, "INVALID_PARAMETER_VALUE")
-        if write is None:
-            return None
-        sentence = self.refuses(with_address(write))
-        return _answer(sentence) if sentence else None
+            return _answer(Answer(400, "INVALID_PARAMETER_VALUE", str(unreadable)))
+        answer = self.refuses(write) if write is not None else None
+        return _answer(answer) if answer is not None else None
 
-    def refuses(self, write: Write) -> str:
-        sentence = refusal(write, self.keeper.governed, MLFLOW)
-        if sentence:
-            log.warning("countersign-guard: refused %s of %s: %s", write.act.name, write.model or write.path, sentence)
-        return sentence
+    def refuses(self, write: Write) -> Answer | None:
+        """None when the write may go on. What cannot be decided does not."""
+        try:
+            sentence = refusal(with_address(write), self.keeper.governed, MLFLOW)
+        except NotUnderstood as refused:
+            return Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
+        except Unknown as trouble:
+            log.warning(
+                "countersign-guard: not decided, so refused: %s of %s: %s", write.act.name, write.model, trouble
+            )
+            return Answer(503, "TEMPORARILY_UNAVAILABLE", UNDECIDED)
+        if not sentence:
+            return None
+        log.warning("countersign-guard: refused %s of %s: %s", write.act.name, write.model or write.path, sentence)
+        return Answer(403, "PERMISSION_DENIED", sentence)
 
     def is_bot(self, shown: str) -> bool:
         return hmac.compare_digest(shown.encode(), self.secret)
@@ -170,22 +187,22 @@ class NativeGuard:
         self.guard = guard
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        sentence = self._refuses(scope) if scope["type"] == "http" and scope["method"] not in READS else ""
-        if not sentence:
+        refused = self._refuses(scope) if scope["type"] == "http" and scope["method"] not in READS else None
+        if refused is None:
             await self.app(scope, receive, send)
             return
-        body = _body(sentence)
+        body = _body(refused)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.start", "status": refused.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _refuses(self, scope: Any) -> str:
+    def _refuses(self, scope: Any) -> Answer | None:
         _, found, path = str(scope["path"]).partition(ARTIFACTS)
         if not found:
-            return ""
+            return None
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if self.guard.is_bot(headers.get(HEADER.lower().encode(), "")):
-            return ""
+            return None
         return self.guard.refuses(Write(Act.WRITE_FILE, "", path=decoded(path)))
 
 
@@ -207,10 +224,10 @@ def _native_endpoints(app: Any) -> Iterator[Callable[..., Any]]:
             yield route.endpoint
 
 
-def _answer(sentence: str, status: int = 403, code: str = REFUSED) -> Response:
-    return Response(_body(sentence, code), status, content_type="application/json")
+def _answer(answer: Answer) -> Response:
+    return Response(_body(answer), answer.status, content_type="application/json")
 
 
-def _body(sentence: str, code: str = REFUSED) -> bytes:
+def _body(answer: Answer) -> bytes:
     """In the form of MLflow's own errors, so that its client and its pages show the sentence."""
-    return json.dumps({"error_code": code, "message": sentence}).encode()
+    return json.dumps({"error_code": answer.code, "message": answer.sentence}).encode()

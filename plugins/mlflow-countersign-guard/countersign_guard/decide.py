@@ -8,8 +8,9 @@ from enum import Enum, auto
 from typing import Protocol
 
 from countersign_guard.governed import ALIAS, STAGE, Governed, Rule, Version
-from countersign_guard.names import looks_like
+from countersign_guard.names import looks_like, plain
 
+MARK = "[countersign-guard]"  # at the end of each refusal; `countersign doctor` looks for it
 ASK = "countersign request-transition --name {model} --version {number} --to {target}"
 NO_LIST = (
     "Countersign's guard has no list of what is governed yet, so nothing that could be governed changes. "
@@ -25,6 +26,7 @@ class Act(Enum):
     SET_STAGE = auto()
     DELETE_MODEL = auto()
     RENAME_MODEL = auto()
+    CREATE_MODEL = auto()
     CREATE_VERSION = auto()
     DELETE_VERSION = auto()
     TAG_MODEL = auto()
@@ -34,6 +36,7 @@ class Act(Enum):
     DELETE_RUN = auto()
     DELETE_EXPERIMENT = auto()
     WRITE_FILE = auto()
+    WRITE_FILE_OF = auto()  # a run or a logged model: the path begins in its own folder
     DELETE_FILE = auto()
     DELETE_WORKSPACE = auto()
 
@@ -54,13 +57,14 @@ CLOSED_WITHOUT_LIST = frozenset(
 
 @dataclass(frozen=True)
 class Write:
-    """`ids` are of the runs and logged models that it concerns; `path` is an artifact's, `url` a webhook's."""
+    """`ids` are of the runs and logged models that it changes; `path` is an artifact's, `url` a webhook's."""
 
     act: Act
     workspace: str
     model: str = ""
     number: str = ""
-    name: str = ""  # of the alias, stage or tag, or the model's new name
+    name: str = ""  # of the alias, stage or workspace, or the model's new name
+    tags: tuple[str, ...] = ()  # the names of those that are set or deleted
     ids: tuple[str, ...] = ()
     path: str = ""
     url: str = ""
@@ -95,16 +99,17 @@ class Case:
 def refusal(write: Write, governed: Governed | None, registry: Registry) -> str:
     """The sentence that says why not and how to ask; empty when the write may go on."""
     if governed is None:
-        return NO_LIST if write.act in CLOSED_WITHOUT_LIST else ""
+        return f"{NO_LIST} {MARK}" if write.act in CLOSED_WITHOUT_LIST else ""
     if write.model:
         write = replace(write, model=registry.real_name(write.model))
-    return next(_JUDGES[write.act](Case(write, governed, registry)), "")
+    sentence = next(_JUDGES[write.act](Case(write, governed, registry)), "")
+    return f"{sentence} {MARK}" if sentence else ""
 
 
 def _alias(case: Case) -> Iterator[str]:
     for rule in _rules(case, ALIAS):
         target = f"alias:{rule.name}"
-        if case.write.name.casefold() == rule.name.casefold():  # the same one for a database that ignores case
+        if plain(case.write.name) == plain(rule.name):
             number = case.write.number or case.registry.aliases(case.write.model).get(rule.name, "NUMBER")
             yield _governed(target, case.write.model, number)
         elif case.write.act is Act.SET_ALIAS and looks_like(case.write.name) == looks_like(rule.name):
@@ -116,8 +121,8 @@ def _alias(case: Case) -> Iterator[str]:
 
 def _stage(case: Case) -> Iterator[str]:
     for rule in _rules(case, STAGE):
-        goes_there = case.write.name.strip().casefold() == rule.name.casefold()
-        leaves = case.registry.stage(case.write.model, case.write.number).casefold() == rule.name.casefold()
+        goes_there = plain(case.write.name) == plain(rule.name)
+        leaves = plain(case.registry.stage(case.write.model, case.write.number)) == plain(rule.name)
         if goes_there or leaves:
             yield _governed(f"stage:{rule.name}", case.write.model, case.write.number or "NUMBER")
 
@@ -140,6 +145,7 @@ def _rename(case: Case) -> Iterator[str]:
 
 
 def _create_version(case: Case) -> Iterator[str]:
+    yield from _tags(case)
     if case.governed.copies_of(case.write.workspace, case.write.model):
         yield (
             f"{case.write.model} is a target that Countersign governs: only approved versions are copied into it. Ask with: "
@@ -168,20 +174,22 @@ def _held(case: Case) -> str:
     rules = case.governed.targets_of(case.write.workspace, case.write.model)
     if case.governed.copies_of(case.write.workspace, case.write.model):
         return f"model:{case.write.model}"
-    aliases = {
-        alias for alias, number in case.registry.aliases(case.write.model).items() if number == case.write.number
-    }
-    by_alias = next((rule.name for rule in rules if rule.kind == ALIAS and rule.name in aliases), "")
+    held = case.registry.aliases(case.write.model)
+    aliases = {plain(alias) for alias, number in held.items() if number == case.write.number}
+    by_alias = next((rule.name for rule in rules if rule.kind == ALIAS and plain(rule.name) in aliases), "")
     if by_alias:
         return f"alias:{by_alias}"
-    stages = {rule.name for rule in rules if rule.kind == STAGE}
+    stages = {plain(rule.name) for rule in rules if rule.kind == STAGE}
     stage = case.registry.stage(case.write.model, case.write.number) if stages else ""
-    return f"stage:{stage}" if stage in stages else ""
+    return f"stage:{stage}" if plain(stage) in stages else ""
 
 
-def _tag(case: Case) -> Iterator[str]:
-    if case.governed.covers(case.write.workspace, case.write.model) and case.write.name.startswith(case.governed.tags):
-        yield f'Only Countersign writes the tag "{case.write.name}": it says what was decided about {case.write.model}.'
+def _tags(case: Case) -> Iterator[str]:
+    if not case.governed.covers(case.write.workspace, case.write.model):
+        return
+    for name in case.write.tags:
+        if plain(name).startswith(case.governed.tags):
+            yield f'Only Countersign writes the tag "{name}": it says what was decided about {case.write.model}.'
 
 
 def _webhook(case: Case) -> Iterator[str]:
@@ -196,18 +204,25 @@ def _same_address(one: str, other: str) -> bool:
 def _run(case: Case) -> Iterator[str]:
     """A run that still goes on may log: what was logged after the approval was asked for does not count anyway."""
     for one in case.write.ids:
-        if one in case.governed.by_id and not case.write.only_ends and not case.registry.is_running(one):
-            yield _rests_on(case.governed.by_id[one], f"{one} is what it was made by")
+        for version in case.governed.made_by(one):
+            if not case.write.only_ends and not _goes_on(version, case):
+                yield _rests_on(version, f"{one} is what it was made by")
+
+
+def _goes_on(version: Version, case: Case) -> bool:
+    """Whether its training does: a metric of a training also concerns the model that it has logged."""
+    return version.run != "" and case.registry.is_running(version.run)
 
 
 def _delete_run(case: Case) -> Iterator[str]:
     for one in case.write.ids:
-        if one in case.governed.by_id:
-            yield _rests_on(case.governed.by_id[one], f"{one} is what it was made by")
+        for version in case.governed.made_by(one):
+            yield _rests_on(version, f"{one} is what it was made by")
 
 
 def _experiment(case: Case) -> Iterator[str]:
-    if case.governed.by_id and case.registry.runs_are_in(case.write.experiment, tuple(case.governed.by_id)):
+    ids = sorted({one for version in case.governed.versions for one in (version.run, version.logged_model) if one})
+    if ids and case.registry.runs_are_in(case.write.experiment, ids):
         yield (
             f"Experiment {case.write.experiment} has runs that approved versions were made by, so it can not be deleted: "
             "nobody could walk back from them to their data, parameters and metrics."
@@ -215,13 +230,57 @@ def _experiment(case: Case) -> Iterator[str]:
 
 
 def _file(case: Case) -> Iterator[str]:
-    """Into the folder of a run that goes on, other files than the model's may be logged."""
-    for part in _parts(case.write.path):
-        version = case.governed.by_id.get(part)
-        has_own_folder = version is not None and version.logged_model not in ("", part)
-        if version is not None and not (has_own_folder and case.registry.is_running(part)):
+    """In the folder of a run or a logged model, or where a version's source says that its files are."""
+    parts = _parts(case.write.path)
+    for place, part in enumerate(parts):
+        yield from _in_folder_of(part, _below(parts[place + 1 :]), case)
+    for version in case.governed.versions:
+        kept = _parts(_folder(version.source))
+        if kept and _overlap(parts, kept):
             yield _rests_on(version, f"{case.write.path} is one of its files")
-    yield from _sources(case.write.path, case.governed)
+
+
+def _file_of(case: Case) -> Iterator[str]:
+    for one in case.write.ids:
+        yield from _in_folder_of(one, _parts(case.write.path), case)
+
+
+def _in_folder_of(one: str, path: tuple[str, ...], case: Case) -> Iterator[str]:
+    """A run that goes on may write there what is not the model's own."""
+    for version in case.governed.made_by(one):
+        own = _in_its_run(version) if plain(one) == plain(version.run) else ()
+        if (own is not None and _overlap(path, own)) or not _goes_on(version, case):
+            yield _rests_on(version, f"{case.write.path or one} is one of its files")
+
+
+def _in_its_run(version: Version) -> tuple[str, ...] | None:
+    """Where the version's files are within its run's folder; () for all of it, when nothing is known; None: somewhere else."""
+    if version.logged_model:
+        return None
+    parts = _parts(version.source.partition(":")[2])
+    places = [place for place, part in enumerate(parts) if plain(part) == plain(version.run)]
+    if not places:
+        return None if version.source else ()
+    return _below(parts[places[-1] + 1 :])
+
+
+def _below(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """A run's files are in its folder's `artifacts`; `runs:/` leaves that out."""
+    return parts[1:] if parts[:1] == ("artifacts",) else parts
+
+
+def _folder(source: str) -> str:
+    """A folder that MLflow's server serves; empty for another address. With a host or without one."""
+    scheme, _, path = source.partition(":")
+    if scheme != "mlflow-artifacts":
+        return ""
+    return path[2:].partition("/")[2] if path.startswith("//") else path
+
+
+def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether one path is the other or leads to it."""
+    shared = min(len(one), len(other))
+    return tuple(map(plain, one[:shared])) == tuple(map(plain, other[:shared]))
 
 
 def _delete_file(case: Case) -> Iterator[str]:
@@ -232,16 +291,6 @@ def _delete_file(case: Case) -> Iterator[str]:
             f"The folder {case.write.path or '/'} may contain files of approved versions, so it can not be deleted as a whole. "
             "Delete the folders of single runs or logged models instead."
         )
-
-
-def _sources(path: str, governed: Governed) -> Iterator[str]:
-    """Where a version's files are in a folder that the run's id does not name."""
-    for version in governed.versions:
-        scheme, _, folder = version.source.partition(":")
-        kept = "/".join(_parts(folder)) if scheme == "mlflow-artifacts" else ""
-        written = "/".join(_parts(path))
-        if kept and (f"{written}/".startswith(f"{kept}/") or f"{kept}/".startswith(f"{written}/")):
-            yield _rests_on(version, f"{path} is one of its files")
 
 
 def _workspace(case: Case) -> Iterator[str]:
@@ -283,15 +332,17 @@ _JUDGES = {
     Act.SET_STAGE: _stage,
     Act.DELETE_MODEL: _delete_model,
     Act.RENAME_MODEL: _rename,
+    Act.CREATE_MODEL: _tags,
     Act.CREATE_VERSION: _create_version,
     Act.DELETE_VERSION: _delete_version,
-    Act.TAG_MODEL: _tag,
-    Act.TAG_VERSION: _tag,
+    Act.TAG_MODEL: _tags,
+    Act.TAG_VERSION: _tags,
     Act.WRITE_WEBHOOK: _webhook,
     Act.WRITE_RUN: _run,
     Act.DELETE_RUN: _delete_run,
     Act.DELETE_EXPERIMENT: _experiment,
     Act.WRITE_FILE: _file,
+    Act.WRITE_FILE_OF: _file_of,
     Act.DELETE_FILE: _delete_file,
     Act.DELETE_WORKSPACE: _workspace,
 }

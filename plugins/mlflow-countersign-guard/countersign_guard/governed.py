@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from countersign_guard.names import plain
+
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:countersign:governed:v1"
 ALIAS, STAGE, MODEL = "alias", "stage", "model"
@@ -58,19 +60,29 @@ class Version:
 
 @dataclass(frozen=True)
 class Governed:
-    """`tags` begin the names of the tags that only the bot writes; `webhook` is where MLflow reports changes to the bot, or empty."""
+    """`registry` is its name in the policy; `tags` begin the names of the tags that only the bot writes; `webhook` is where MLflow
+    reports changes to the bot, or empty; `by_id` has the versions by the ids of their runs and logged models.
+    """
 
+    registry: str
     issued: datetime
     expires: datetime
     rules: tuple[Rule, ...]
     versions: tuple[Version, ...]
     tags: tuple[str, ...] = ()
     webhook: str = ""
-    by_id: Mapping[str, Version] = field(default_factory=dict, compare=False)
+    by_id: Mapping[str, tuple[Version, ...]] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        ids = {one: version for version in self.versions for one in (version.run, version.logged_model) if one}
+        ids: dict[str, tuple[Version, ...]] = {}
+        for version in self.versions:
+            for one in filter(None, (version.run, version.logged_model)):
+                ids[plain(one)] = (*ids.get(plain(one), ()), version)
         object.__setattr__(self, "by_id", ids)
+
+    def made_by(self, one: str) -> tuple[Version, ...]:
+        """The versions that this run or logged model is behind."""
+        return self.by_id.get(plain(one), ())
 
     def targets_of(self, workspace: str, model: str) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.rules if rule.is_about(workspace, model))
@@ -93,6 +105,7 @@ def read_governed(payload: bytes) -> Governed:
             raise NotValid(f"it is a statement of the type {str(statement['predicateType'])[:100]}, not {PREDICATE}")
         said = statement["predicate"]
         return Governed(
+            registry=str(said["registry"]),
             issued=_moment(said["issued"]),
             expires=_moment(said["expires"]),
             rules=tuple(_rule(one) for one in said["rules"]),
@@ -100,7 +113,7 @@ def read_governed(payload: bytes) -> Governed:
             tags=tuple(str(one) for one in said["tags"]),
             webhook=str(said["webhook"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotValid(f"it does not have the form that this version of the guard reads ({error!r})") from None
 
 

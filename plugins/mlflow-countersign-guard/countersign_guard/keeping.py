@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import logging
+import math
 import os
 import random
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import requests
 from cryptography.exceptions import InvalidSignature
@@ -29,7 +31,6 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 TIMEOUT = 10.0
 SPREAD = random.SystemRandom()  # so that several servers do not ask at once
 AHEAD = timedelta(minutes=5)  # how far the bot's clock may be before ours
-FILE = "governed.json"
 
 Key = EllipticCurvePublicKey | Ed25519PublicKey
 
@@ -50,7 +51,7 @@ class Keeper:
 
     def __init__(self, source: Source, folder: Path, now: Callable[[], datetime] | None = None) -> None:
         self.source = source
-        self.file = folder / FILE
+        self.file = folder / f"governed-{quote(source.registry, safe='')}.json"
         self.now = now or (lambda: datetime.now(UTC))
         self._governed: Governed | None = None
         self._said = ""
@@ -64,8 +65,7 @@ class Keeper:
         """Reads the kept list, asks once, and goes on asking in a thread of its own."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.read_kept()
-        self.ask()
-        threading.Thread(target=self._go_on, name="countersign-guard", daemon=True).start()
+        threading.Thread(target=self._go_on, args=(self.ask(),), name="countersign-guard", daemon=True).start()
 
     def read_kept(self) -> None:
         try:
@@ -75,8 +75,9 @@ class Keeper:
         except (OSError, NotValid) as error:
             self._say(f"the kept list {self.file} is not used: {error}")
 
-    def ask(self) -> None:
-        """A failure leaves the list as it is: the registry goes on refusing what it refused."""
+    def ask(self) -> float:
+        """In how many seconds to ask again. A failure leaves the list as it is: the registry goes on refusing what it refused."""
+        soon = self.source.every
         try:
             answer = self._session.get(
                 f"{self.source.url.rstrip('/')}/guard/governed",
@@ -85,17 +86,26 @@ class Keeper:
                 timeout=TIMEOUT,
                 allow_redirects=False,
             )
+            soon = min(soon, _soon(answer))
             envelope = _said_in(answer)
             if self.take(envelope):
                 self._keep(envelope)
-        except (requests.RequestException, NotValid, OSError) as error:
-            self._say(f"the list of what is governed was not renewed: {error}. {self._what_applies()}")
+        except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on asking and the log says it
+            self._say(
+                f"the list of what is governed was not renewed: {str(error) or repr(error)}. {self._what_applies()}"
+            )
         else:
             self._say("")
+        return soon
 
     def take(self, envelope: str) -> bool:
         """Whether this list is newer than the one in use, which it then replaces. Raises NotValid."""
         found = read_governed(verified(envelope, self.source.keys))
+        if found.registry != self.source.registry:
+            raise NotValid(
+                f'it is about the registry "{found.registry[:100]}" and this server is "{self.source.registry}": compare '
+                "COUNTERSIGN_GUARD_REGISTRY with the policy"
+            )
         if found.issued > self.now() + AHEAD:
             raise NotValid(
                 f"it was issued at {found.issued.isoformat()}, which is in the future: compare the clocks of bot and server"
@@ -106,7 +116,7 @@ class Keeper:
         return True
 
     def _keep(self, envelope: str) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self.file.parent, prefix=FILE)
+        descriptor, name = tempfile.mkstemp(dir=self.file.parent, prefix=self.file.name)
         try:
             with os.fdopen(descriptor, "w") as file:
                 file.write(envelope)
@@ -115,10 +125,10 @@ class Keeper:
             Path(name).unlink(missing_ok=True)
             raise
 
-    def _go_on(self) -> None:
+    def _go_on(self, wait: float) -> None:
         while True:
-            threading.Event().wait(self.source.every * SPREAD.uniform(0.8, 1.2))
-            self.ask()
+            threading.Event().wait(wait * SPREAD.uniform(0.8, 1.2))
+            wait = self.ask()
 
     def _what_applies(self) -> str:
         if self._governed is None:
@@ -137,6 +147,12 @@ class Keeper:
             log.info("countersign-guard: the list of what is governed is up to date")
 
 
+def _soon(answer: requests.Response) -> float:
+    """In how many seconds the bot will have a newer list; infinite when this is the newest."""
+    said = answer.headers.get("Retry-After", "")
+    return max(1.0, float(said)) if said.isascii() and said.isdigit() else math.inf
+
+
 def _said_in(answer: requests.Response) -> str:
     """Raises NotValid."""
     if answer.status_code != 200:
@@ -152,7 +168,7 @@ def verified(envelope: str, keys: Sequence[Key]) -> bytes:
             raise NotValid("it is signed as another kind of text")
         payload = base64.b64decode(said["payload"], validate=True)
         signatures = [base64.b64decode(one["sig"], validate=True) for one in said["signatures"]][:16]
-    except (ValueError, KeyError, TypeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
         raise NotValid("it is no signed envelope") from None
     kind = PAYLOAD_TYPE.encode()
     signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)

@@ -65,8 +65,12 @@ LIKE_LATIN = {
 }
 
 
+def plain(name: str) -> str:
+    """The same text for all names that some database takes for one: it may ignore case, accents, width and spaces around a name."""
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(letter for letter in letters if unicodedata.category(letter) not in {"Mn", "Me", "Cf"}).strip()
+
+
 def looks_like(name: str) -> str:
-    """The same text for all names that look alike."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    kept = (letter for letter in plain if unicodedata.category(letter) not in {"Mn", "Me", "Cf"})
-    return "".join(kept).translate(LIKE_LATIN).replace("rn", "m").replace("vv", "w").replace("i", "l")
+    """The same text for all names that look alike to people."""
+    return plain(name).translate(LIKE_LATIN).replace("rn", "m").replace("vv", "w").replace("i", "l")
