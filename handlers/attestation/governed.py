@@ -49,7 +49,7 @@ def sign_governed(registry: str, s: Services) -> None:
         if registry in doubted or _is_current(there, tx, s):
             return
         covers, rules = tx.ledger.count(), tx.policy().rules
-        versions, holders = dict(_asked_for(registry, tx)), list(_holders(registry, tx))
+        versions, holders = _asked_for(registry, tx), list(_holders(registry, tx))
         is_registered = tx.keys.find(s.signer.key.id) is not None
     there_before = [_as_made(version, s) for version in holders if version not in versions]
     statement = statement_for(registry, rules, [*versions.values(), *there_before], _webhook(registry, s), now)
@@ -65,13 +65,16 @@ def sign_governed(registry: str, s: Services) -> None:
         tx.governed.put(GovernedList(registry, covers, now, envelope))
 
 
-def _asked_for(registry: str, tx: Transaction) -> Iterator[tuple[VersionId, GovernedVersion]]:
-    """The versions that wait for an approval or have one, as they are called now."""
+def _asked_for(registry: str, tx: Transaction) -> dict[VersionId, GovernedVersion]:
+    """The versions that wait for an approval or have one, as they are called now. Evidence that is being collected has no origin yet."""
+    found: dict[VersionId, GovernedVersion] = {}
     for request in tx.requests.governed():
         workspace = request.version.workspace
         if Workspace.parse(workspace).registry == registry:
             version = request.version_now(tx.custody.renames(workspace))
-            yield version, listed(version, request.origin)
+            if request.origin or version not in found:
+                found[version] = listed(version, request.origin)
+    return found
 
 
 def _holders(registry: str, tx: Transaction) -> Iterator[VersionId]:

@@ -332,30 +332,25 @@ def test_a_run_that_still_goes_on_may_log_and_end(registry: Registry) -> None:
 
 def test_a_training_goes_on_after_it_has_asked(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow's fluent API names the logged model with each metric that follows it."""
-    training, logged, version = asked_while_it_runs(registry, monkeypatch)
-
-    mlflow.log_metric("after", 1.0)
-    mlflow.log_metrics({"later": 2.0})
-    mlflow.end_run()
-
-    assert registry.server.client.get_run(training).data.metrics == {"after": 1.0, "later": 2.0}
-    late = {"run_id": training, "key": "late", "value": 1.0, "timestamp": 1, "model_id": logged}
-    refused(registry.call("POST", f"{REST}/runs/log-metric", late), f"v{version}")
-
-
-def asked_while_it_runs(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, int]:
     monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.server.url)
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", registry.server.url)
     client = registry.server.client
-    training = mlflow.start_run().info.run_id
-    logged = mlflow.initialize_logged_model(name="model").model_id
-    mlflow.finalize_logged_model(logged, "READY")
-    client.log_outputs(training, [LoggedModelOutput(logged, 0)])
-    found = client.create_model_version("bike-demand", f"models:/{logged}", training, model_id=logged)
-    mine = GovernedVersion("default", "bike-demand", int(found.version), training, found.source)
-    govern(registry.server, registry.approved, mine)
-    return training, logged, int(found.version)
+    with mlflow.start_run() as training:
+        run = training.info.run_id
+        logged = mlflow.initialize_logged_model(name="model").model_id
+        mlflow.finalize_logged_model(logged, "READY")
+        client.log_outputs(run, [LoggedModelOutput(logged, 0)])
+        version = client.create_model_version("bike-demand", f"models:/{logged}", run, model_id=logged)
+        mine = GovernedVersion("default", "bike-demand", int(version.version), run, f"models:/{logged}")
+        govern(registry.server, registry.approved, mine)
+
+        mlflow.log_metric("after", 1.0)
+        mlflow.log_metrics({"later": 2.0})
+
+    kept = client.get_logged_model(logged).metrics or []
+    assert {metric.key for metric in kept} == {"after", "later"}
+    late = {"run_id": run, "key": "late", "value": 1.0, "timestamp": 1, "model_id": logged}
+    refused(registry.call("POST", f"{REST}/runs/log-metric", late), f"v{version.version}")
 
 
 def test_an_approved_model_may_be_evaluated_in_another_run(registry: Registry) -> None:

@@ -140,6 +140,7 @@ def test_what_an_approval_rests_on_stays(write: Write, running: Sequence[str], i
     assert said.endswith(MARK) == is_refused
 
 
+IN_TEAM_B = Version("team-b", "bike-demand", "1", RUN, "", "mlflow-artifacts:/workspaces/team-b/4/models/kept")
 BY_PATH = Version("default", "bike-demand", "1", RUN, "", "mlflow-artifacts:/4/models/kept")
 
 
@@ -151,6 +152,8 @@ BY_PATH = Version("default", "bike-demand", "1", RUN, "", "mlflow-artifacts:/4/m
         (f"4/models/m-{'c' * 32}/artifacts/model.pkl", APPROVED, False, False),
         ("4/models/kept/model.pkl", BY_PATH, False, True),
         ("4/models/kept2/model.pkl", BY_PATH, False, False),
+        ("4/models/kept/model.pkl", IN_TEAM_B, False, True),
+        ("workspaces/team-b/4/models/kept/model.pkl", IN_TEAM_B, False, True),
         ("4", APPROVED, True, True),
         ("", APPROVED, True, True),
         (f"4/models/m-{'c' * 32}", APPROVED, True, False),

@@ -158,8 +158,8 @@ def _delete_version(case: Case) -> Iterator[str]:
         one.number == case.write.number for one in case.governed.versions_of(case.write.workspace, case.write.model)
     ):
         yield (
-            f"{case.write.model} v{case.write.number} is approved or waits for its approval in Countersign, so it can not be deleted. "
-            "It is what one would roll back to. Call the request off first: countersign call-off REQUEST --reason WHY"
+            f"{case.write.model} v{case.write.number} is approved, waits for its approval, or has a target that Countersign governs, so it "
+            "can not be deleted. It is what one would roll back to. To call a request off: countersign call-off REQUEST --reason WHY"
         )
     held = _held(case)
     if held:
@@ -235,8 +235,8 @@ def _file(case: Case) -> Iterator[str]:
     for place, part in enumerate(parts):
         yield from _in_folder_of(part, _below(parts[place + 1 :]), case)
     for version in case.governed.versions:
-        kept = _parts(_folder(version.source))
-        if kept and _overlap(parts, kept):
+        kept = _unscoped(_parts(_folder(version.source)))
+        if kept and _overlap(_unscoped(parts), kept):
             yield _rests_on(version, f"{case.write.path} is one of its files")
 
 
@@ -275,6 +275,11 @@ def _folder(source: str) -> str:
     if scheme != "mlflow-artifacts":
         return ""
     return path[2:].partition("/")[2] if path.startswith("//") else path
+
+
+def _unscoped(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """A server with workspaces puts `workspaces/NAME` before a path that lacks it."""
+    return parts[2:] if parts[:1] == ("workspaces",) else parts
 
 
 def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -321,7 +326,8 @@ def _governed(target: str, model: str, number: str) -> str:
 
 def _rests_on(version: Version, why: str) -> str:
     return (
-        f"{version.model} v{version.number} is approved or waits for its approval in Countersign, and {why}, so it stays as it is. "
+        f"{version.model} v{version.number} is approved, waits for its approval, or has a target that Countersign governs, and {why}, "
+        "so it stays as it is. "
         "Train and register a new version instead."
     )
 

@@ -13,7 +13,7 @@ from mlflow import MlflowClient, MlflowException
 from bot.domain.model import State
 from bot.signatures import payload_of
 from tests.fixtures.installation import API_TOKEN, Installation, running_installation
-from tests.guard.guarded_server import guarded_mlflow, standing_in
+from tests.guard.guarded_server import guarded_mlflow, standing_in, wait_until
 
 
 def ask(installation: Installation, registry: str = "default", token: str = API_TOKEN) -> requests.Response:
@@ -60,6 +60,53 @@ def test_it_is_made_again_only_when_something_has_changed(installation: Installa
     assert numbers(installation) == {"1"}
 
 
+def test_what_changes_nothing_in_it_brings_no_new_signature(installation: Installation) -> None:
+    request = installation.asked()
+    before = the_list(installation)
+    installation.approve(request)
+
+    after = the_list(installation)
+
+    assert installation.requests(State.APPLIED)
+    assert (after.issued, after.versions) == (before.issued, before.versions)
+    assert "Retry-After" not in ask(installation).headers
+
+
+def test_the_guard_is_told_when_a_newer_one_is_being_made(installation: Installation) -> None:
+    the_list(installation)
+    installation.asked()
+
+    assert ask(installation).headers["Retry-After"] == "2"
+
+
+def test_it_names_a_model_as_it_is_called_now(installation: Installation) -> None:
+    version = installation.asked().version.version
+    renamed = f"{installation.model}-renamed"
+    installation.mlflow.rename_registered_model(installation.model, renamed)
+    installation.sweep()
+
+    found = the_list(installation)
+
+    assert [one.number for one in found.versions_of("default", renamed)] == [str(version)]
+    assert not found.versions_of("default", installation.model)
+
+
+def test_it_names_what_had_its_target_before_that_was_watched(installation: Installation) -> None:
+    there_before = f"{installation.model}-before"
+    version = installation.register(model=there_before)
+    installation.mlflow.set_registered_model_alias(there_before, "champion", str(version))
+    installation.sweep()
+
+    (found,) = the_list(installation).versions_of("default", there_before)
+
+    seen = installation.mlflow.get_model_version(there_before, str(version))
+    assert (found.number, found.run, found.logged_model or found.source) == (
+        str(version),
+        seen.run_id,
+        seen.source.removeprefix("models:/"),
+    )
+
+
 @pytest.mark.parametrize(("registry", "token", "status"), [("default", "wrong", 401), ("elsewhere", API_TOKEN, 404)])
 def test_it_is_for_those_with_the_token_and_for_watched_registries(
     installation: Installation, registry: str, token: str, status: int
@@ -86,7 +133,8 @@ def test_with_a_guarded_server_a_hand_move_is_refused_and_an_approval_moves_the_
         ask(installation)
         installation.settle()
         bot.answer = bot.sign(payload_of(ask(installation).text))
-        refused = once_refused(server.client, model_name, version)
+        wait_until(lambda: "governed by Countersign" in refusal_of(server.client, model_name, version))
+        refused = refusal_of(server.client, model_name, version)
 
         installation.approve(installation.asked(version))
 
@@ -95,11 +143,8 @@ def test_with_a_guarded_server_a_hand_move_is_refused_and_an_approval_moves_the_
         assert installation.champion() == version
 
 
-def once_refused(client: MlflowClient, model: str, version: int) -> str:
-    """Moves and takes back until the guard has the list; the refusal."""
-    while True:
-        try:
-            client.set_registered_model_alias(model, "champion", str(version))
-            client.delete_registered_model_alias(model, "champion")
-        except MlflowException as refusal:
-            return str(refusal)
+def refusal_of(client: MlflowClient, model: str, version: int) -> str:
+    """Until the guard has a list, it refuses with another sentence."""
+    with pytest.raises(MlflowException) as refusal:
+        client.set_registered_model_alias(model, "champion", str(version))
+    return str(refusal.value)
