@@ -274,6 +274,7 @@ def test_every_other_way_to_move_or_to_lose_it_is_refused(registry: Registry, wh
 
 def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(registry: Registry) -> None:
     run, model = registry.run, registry.logged_model
+    inside = f"mlflow-artifacts:/{registry.folder}/below"
     writes = [
         ("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "mae", "value": 1.0, "timestamp": 1}),
         ("POST", f"{REST}/runs/log-metric", {"run_uuid": run, "key": "mae", "value": 1.0, "timestamp": 1}),
@@ -289,6 +290,8 @@ def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(re
         ("POST", f"{REST}/runs/delete", {"run_id": run}),
         ("POST", f"{REST}/experiments/delete", {"experiment_id": "0"}),
         ("POST", f"{REST}/experiments/delete", {"experiment_id": "00"}),
+        ("POST", f"{REST}/experiments/create", {"name": "in", "artifact_location": inside}),
+        ("POST", f"{REST}/runs/update", {"run_id": run, "status": "FINISHED"}),
         ("POST", f"{REST}/runs/log-inputs", {"run_id": run, "datasets": []}),
         ("POST", f"{REST}/runs/outputs", {"run_id": run, "models": [{"model_id": registry.other_logged_model}]}),
         ("PATCH", f"{REST}/logged-models/{model}/tags", {"tags": [{"key": "x", "value": "y"}]}),
@@ -344,8 +347,8 @@ def test_a_training_goes_on_after_it_has_asked(registry: Registry, monkeypatch: 
         mine = GovernedVersion("default", "bike-demand", int(version.version), run, f"models:/{logged}")
         govern(registry.server, registry.approved, mine)
 
-        mlflow.log_metric("after", 1.0)
-        mlflow.log_metrics({"later": 2.0})
+        mlflow.log_metric("after", 1.0, step=0)
+        mlflow.log_metrics({"later": 2.0}, step=0)
 
     kept = client.get_logged_model(logged).metrics or []
     assert {metric.key for metric in kept} == {"after", "later"}
@@ -409,6 +412,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
         "delete the folder": ("DELETE", f"{files}/artifacts/{folder}"),
         "delete a folder above": ("DELETE", f"{files}/artifacts/{folder.split('/', maxsplit=1)[0]}"),
         "delete it all": ("DELETE", f"{files}/artifacts/."),
+        "delete what looks like a run's folder": ("DELETE", f"{files}/artifacts/{'d' * 32}"),
     }
 
 
@@ -423,6 +427,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
             "delete the folder",
             "delete a folder above",
             "delete it all",
+            "delete what looks like a run's folder",
         ),
     ],
 )
@@ -457,6 +462,17 @@ def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: R
             "POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}
         )
     )
+
+
+def test_the_demo_under_an_experiments_name_deletes_nothing_that_was_approved(registry: Registry) -> None:
+    rename = f"{REST}/experiments/update"
+    assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "MLflow Demo"}).ok
+
+    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/delete"))
+    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/generate"))
+
+    assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "Default"}).ok
+    assert registry.server.client.get_run(registry.run).info.lifecycle_stage == "active"
 
 
 def test_the_bots_webhook_is_kept_and_others_are_free(registry: Registry) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from countersign_guard.decide import CLOSED_WITHOUT_LIST, MARK, Act, Write, refusal
+from countersign_guard.decide import MARK, refusal
 from countersign_guard.governed import Governed, Rule, Version
+from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 RUN, MODEL = "a" * 32, "m-" + "b" * 32
@@ -23,6 +24,7 @@ class Known:
     stages: Mapping[str, str] = field(default_factory=dict)
     running: Sequence[str] = ()
     experiment: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
 
     def real_name(self, model: str) -> str:
         return self.named.get(model, model)
@@ -35,6 +37,12 @@ class Known:
 
     def is_running(self, run: str) -> bool:
         return run in self.running
+
+    def is_there(self, one: str) -> bool:
+        return one in self.folders
+
+    def folder_of(self, one: str) -> str:
+        return self.folders.get(one, "")
 
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         return any(self.experiment.get(run) == experiment for run in runs)
@@ -73,6 +81,10 @@ def test_without_a_list_targets_are_closed_and_training_goes_on(act: Act) -> Non
         (alias("chаmpion"), CHAMPION, True),
         (alias("Champion", act=Act.DELETE_ALIAS), CHAMPION, True),
         (alias("chàmpion", act=Act.DELETE_ALIAS), CHAMPION, True),
+        (alias("champ\u200bion"), CHAMPION, True),
+        (alias("champ\x00ion"), CHAMPION, True),
+        (alias("ᴄhampion"), CHAMPION, True),
+        (alias("ᴄhampion", model="other"), CHAMPION, False),
         (alias("ｃhampion ", act=Act.DELETE_ALIAS), CHAMPION, True),
         (alias("chаmpion", act=Act.DELETE_ALIAS), CHAMPION, False),
         (Write(Act.SET_STAGE, "team-b", "bike-demand", "2", name=" production "), STAGE, True),
@@ -126,7 +138,6 @@ def test_a_version_that_is_approved_or_has_a_target_is_not_deleted(
         (Write(Act.WRITE_RUN, "default", ids=(RUN,)), (RUN,), False),
         (Write(Act.WRITE_RUN, "default", ids=(MODEL,)), (RUN,), False),
         (Write(Act.DELETE_RUN, "default", ids=(MODEL,)), (RUN,), True),
-        (Write(Act.WRITE_RUN, "default", ids=(RUN,), only_ends=True), (), False),
         (Write(Act.DELETE_RUN, "default", ids=(RUN,)), (RUN,), True),
         (Write(Act.DELETE_EXPERIMENT, "default", experiment="4"), (), True),
         (Write(Act.DELETE_EXPERIMENT, "default", experiment="5"), (), False),
@@ -141,6 +152,7 @@ def test_what_an_approval_rests_on_stays(write: Write, running: Sequence[str], i
 
 
 IN_TEAM_B = Version("team-b", "bike-demand", "1", RUN, "", "mlflow-artifacts:/workspaces/team-b/4/models/kept")
+OTHER = "m-" + "c" * 32
 BY_PATH = Version("default", "bike-demand", "1", RUN, "", "mlflow-artifacts:/4/models/kept")
 
 
@@ -156,13 +168,72 @@ BY_PATH = Version("default", "bike-demand", "1", RUN, "", "mlflow-artifacts:/4/m
         ("workspaces/team-b/4/models/kept/model.pkl", IN_TEAM_B, False, True),
         ("4", APPROVED, True, True),
         ("", APPROVED, True, True),
-        (f"4/models/m-{'c' * 32}", APPROVED, True, False),
+        (f"4/models/{OTHER}", APPROVED, True, False),
+        (f"4/models/m-{'d' * 32}", APPROVED, True, True),
     ],
 )
 def test_the_files_of_an_approved_version_stay(path: str, version: Version, deletes: bool, is_refused: bool) -> None:
     write = Write(Act.DELETE_FILE if deletes else Act.WRITE_FILE, "default", path=path)
 
-    assert bool(refusal(write, governed(CHAMPION, versions=[version]), Known())) == is_refused
+    known = Known(folders={OTHER: f"mlflow-artifacts:/4/models/{OTHER}/artifacts"})
+
+    assert bool(refusal(write, governed(CHAMPION, versions=[version]), known)) == is_refused
+
+
+@pytest.mark.parametrize(
+    ("location", "is_refused"),
+    [
+        ("", False),
+        ("mlflow-artifacts:/mine", False),
+        ("s3://bucket/mine", False),
+        (f"mlflow-artifacts:/4/models/{MODEL}/artifacts", True),
+        (f"s3://bucket/4/{RUN}", True),
+        ("mlflow-artifacts:/4/models", True),
+        ("mlflow-artifacts://host/4/models/kept/below", True),
+    ],
+)
+def test_no_experiment_is_made_around_or_below_approved_files(location: str, is_refused: bool) -> None:
+    write = Write(Act.CREATE_EXPERIMENT, "default", path=location)
+
+    assert bool(refusal(write, governed(CHAMPION, versions=[APPROVED, BY_PATH]), Known())) == is_refused
+
+
+def test_another_run_whose_folder_lies_there_writes_no_approved_file() -> None:
+    write = Write(Act.WRITE_FILE_OF, "default", ids=("c" * 32,), path="model.pkl")
+    inside = Known(folders={"c" * 32: "mlflow-artifacts:/4/models/kept"})
+    beside = Known(folders={"c" * 32: f"mlflow-artifacts:/4/{'c' * 32}/artifacts"})
+
+    assert refusal(write, governed(CHAMPION, versions=[BY_PATH]), inside)
+    assert not refusal(write, governed(CHAMPION, versions=[BY_PATH]), beside)
+
+
+@pytest.mark.parametrize(
+    ("workspace", "takes_models", "is_refused"),
+    [("team-b", False, True), ("team-c", False, False), ("team-c", True, True)],
+)
+def test_a_workspace_with_what_is_governed_is_not_deleted(workspace: str, takes_models: bool, is_refused: bool) -> None:
+    """In other modes than RESTRICT its models are deleted, or move into the default workspace."""
+    write = Write(Act.DELETE_WORKSPACE, "default", name=workspace, takes_models=takes_models)
+    versions = [replace(APPROVED, workspace="team-b")]
+
+    assert bool(refusal(write, governed(CHAMPION, versions=versions), Known())) == is_refused
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_refused"), [("Countersign.failed", True), ("countersign.ask", False), ("team", False)]
+)
+def test_without_a_list_no_tag_that_may_be_the_bots_is_written(tag: str, is_refused: bool) -> None:
+    assert bool(refusal(Write(Act.CREATE_VERSION, "default", "free", tags=(tag,)), None, Known())) == is_refused
+
+
+def test_a_very_long_name_costs_nothing_and_fills_no_log() -> None:
+    """Unicode's normal form of a hundred thousand accents takes a quarter of a minute."""
+    long = "champion" + "\u0301\n" * 50_000
+
+    said = refusal(alias(long), governed(CHAMPION), Known())
+
+    assert len(said) < 2000
+    assert "\n" not in said
 
 
 IN_ITS_RUN = Version("default", "bike-demand", "2", RUN, "", f"mlflow-artifacts:/4/{RUN}/artifacts/model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from bot.domain.attestation.decision import payload_of
 from bot.domain.attestation.governed import OWN_TAGS, GovernedVersion, statement_for
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
-from tests.guard.guarded_server import TOKEN, StandIn, settings_of, standing_in
+from tests.guard.guarded_server import TOKEN, StandIn, settings_of, standing_in, wait_until
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RULE = a_rule(models="bike-*", target=Target(TargetKind.ALIAS, "champion"))
@@ -76,6 +77,33 @@ def test_a_list_is_kept_for_when_the_bot_is_away(bot: StandIn, tmp_path: Path) -
 
     assert later.governed is not None
     assert later.governed.versions_of("default", "bike-demand")
+
+
+def test_a_kept_list_that_is_no_text_stops_no_server(bot: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "governed-default.json").write_bytes(b"\xff\xfe")
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+
+    keeper.start()
+
+    assert keeper.governed is not None
+
+
+def test_comments_between_and_after_the_keys_are_left_out(bot: StandIn) -> None:
+    assert len(read_keys(f"# the old one\n{bot.pem}# the new one\n{StandIn().pem}# the end\n")) == 2
+
+
+def test_a_process_that_was_forked_asks_on_its_own(bot: StandIn, tmp_path: Path) -> None:
+    """`gunicorn --preload` loads the app before it makes its workers, and threads do not survive that."""
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.start()
+    asked = bot.asked
+
+    keeper._process = os.getpid() + 1  # as in a child
+
+    assert keeper.governed is not None
+    wait_until(lambda: bot.asked > asked)
 
 
 def test_an_older_list_replaces_no_newer_one(bot: StandIn, tmp_path: Path) -> None:

@@ -18,11 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from flask import Flask, Response, request
+from starlette.middleware import Middleware
 
-from countersign_guard.decide import Act, Write, refusal
+from countersign_guard.decide import refusal
 from countersign_guard.governed import NotValid
 from countersign_guard.keeping import Keeper, Source, read_keys
+from countersign_guard.names import shown
 from countersign_guard.routes import (
     READS,
     NotGuarded,
@@ -34,6 +37,7 @@ from countersign_guard.routes import (
     read_write,
 )
 from countersign_guard.stores import MLFLOW, NotUnderstood, Unknown, with_address
+from countersign_guard.writes import Act, Write
 
 log = logging.getLogger("countersign_guard")
 HEADER = "X-Countersign-Guard"
@@ -74,8 +78,11 @@ def create_app() -> Any:
         keeper.start()
         return flask_app
     check_native_routes(_native_endpoints(served))
+    served.user_middleware.append(
+        Middleware(NativeGuard, guard=guard)
+    )  # innermost: behind basic auth and the choice of the workspace
     keeper.start()
-    return NativeGuard(served, guard)
+    return served
 
 
 def _mlflow_app() -> tuple[Flask, Callable[[], Any]]:
@@ -152,27 +159,24 @@ class Guard:
     def before_request(self) -> Response | None:
         if request.method in READS or self.is_bot(request.headers.get(HEADER, "")):
             return None
-        try:
-            write = read_write(request, _workspace(), self.messages)
-        except NotReadable as unreadable:
-            return _answer(Answer(400, "INVALID_PARAMETER_VALUE", str(unreadable)))
-        answer = self.refuses(write) if write is not None else None
+        answer = self.refuses(lambda: read_write(request, _workspace(), self.messages))
         return _answer(answer) if answer is not None else None
 
-    def refuses(self, write: Write) -> Answer | None:
+    def refuses(self, read: Callable[[], Write | None]) -> Answer | None:
         """None when the write may go on. What cannot be decided does not."""
         try:
+            write = read()
+            if write is None:
+                return None
             sentence = refusal(with_address(write), self.keeper.governed, MLFLOW)
-        except NotUnderstood as refused:
+        except (NotReadable, NotUnderstood) as refused:
             return Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
         except Unknown as trouble:
-            log.warning(
-                "countersign-guard: not decided, so refused: %s of %s: %s", write.act.name, write.model, trouble
-            )
+            log.warning("countersign-guard: not decided, so refused: %s", shown(str(trouble)))
             return Answer(503, "TEMPORARILY_UNAVAILABLE", UNDECIDED)
         if not sentence:
             return None
-        log.warning("countersign-guard: refused %s of %s: %s", write.act.name, write.model or write.path, sentence)
+        log.warning("countersign-guard: refused %s: %s", write.act.name, sentence)
         return Answer(403, "PERMISSION_DENIED", sentence)
 
     def is_bot(self, shown: str) -> bool:
@@ -187,7 +191,8 @@ class NativeGuard:
         self.guard = guard
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        refused = self._refuses(scope) if scope["type"] == "http" and scope["method"] not in READS else None
+        path = _artifact_in(scope)
+        refused = await to_thread.run_sync(self._refuses, scope, path) if path is not None else None
         if refused is None:
             await self.app(scope, receive, send)
             return
@@ -196,14 +201,19 @@ class NativeGuard:
         await send({"type": "http.response.start", "status": refused.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _refuses(self, scope: Any) -> Answer | None:
-        _, found, path = str(scope["path"]).partition(ARTIFACTS)
-        if not found:
-            return None
+    def _refuses(self, scope: Any, path: str) -> Answer | None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if self.guard.is_bot(headers.get(HEADER.lower().encode(), "")):
             return None
-        return self.guard.refuses(Write(Act.WRITE_FILE, "", path=decoded(path)))
+        return self.guard.refuses(lambda: Write(Act.WRITE_FILE, _workspace(), path=decoded(path)))
+
+
+def _artifact_in(scope: Any) -> str | None:
+    """The path of the artifact that is written; None for another request."""
+    if scope["type"] != "http" or scope["method"] in READS:
+        return None
+    _, found, path = str(scope["path"]).partition(ARTIFACTS)
+    return path if found else None
 
 
 def _workspace() -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from typing import Protocol
 
 from countersign_guard.governed import ALIAS, STAGE, Governed, Rule, Version
-from countersign_guard.names import looks_like, plain
+from countersign_guard.names import looks_like, plain, shown
+from countersign_guard.paths import Parts, address_parts, below, in_folder, is_id, overlap, parts_of
+from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
 MARK = "[countersign-guard]"  # at the end of each refusal; `countersign doctor` looks for it
 ASK = "countersign request-transition --name {model} --version {number} --to {target}"
@@ -18,58 +19,9 @@ NO_LIST = (
 )
 
 
-class Act(Enum):
-    """The kinds of writes that can concern a governed target or what an approval rests on."""
-
-    SET_ALIAS = auto()
-    DELETE_ALIAS = auto()
-    SET_STAGE = auto()
-    DELETE_MODEL = auto()
-    RENAME_MODEL = auto()
-    CREATE_MODEL = auto()
-    CREATE_VERSION = auto()
-    DELETE_VERSION = auto()
-    TAG_MODEL = auto()
-    TAG_VERSION = auto()
-    WRITE_WEBHOOK = auto()
-    WRITE_RUN = auto()  # or a logged model
-    DELETE_RUN = auto()
-    DELETE_EXPERIMENT = auto()
-    WRITE_FILE = auto()
-    WRITE_FILE_OF = auto()  # a run or a logged model: the path begins in its own folder
-    DELETE_FILE = auto()
-    DELETE_WORKSPACE = auto()
-
-
-# What only the list can judge is refused without one; the rest is open, so that training goes on.
-CLOSED_WITHOUT_LIST = frozenset(
-    {
-        Act.SET_ALIAS,
-        Act.DELETE_ALIAS,
-        Act.SET_STAGE,
-        Act.DELETE_MODEL,
-        Act.RENAME_MODEL,
-        Act.DELETE_VERSION,
-        Act.DELETE_WORKSPACE,
-    }
-)
-
-
-@dataclass(frozen=True)
-class Write:
-    """`ids` are of the runs and logged models that it changes; `path` is an artifact's, `url` a webhook's."""
-
-    act: Act
-    workspace: str
-    model: str = ""
-    number: str = ""
-    name: str = ""  # of the alias, stage or workspace, or the model's new name
-    tags: tuple[str, ...] = ()  # the names of those that are set or deleted
-    ids: tuple[str, ...] = ()
-    path: str = ""
-    url: str = ""
-    experiment: str = ""
-    only_ends: bool = False  # an update of a run that says no more than that it is over
+OWN_TAGS, ASKING_TAG = "countersign.", "countersign.ask"
+DEFAULT = "default"
+LONGEST = 1500  # letters of a sentence
 
 
 class Registry(Protocol):
@@ -85,6 +37,12 @@ class Registry(Protocol):
 
     def is_running(self, run: str) -> bool: ...
 
+    def is_there(self, one: str) -> bool:
+        """Whether this is a run or a logged model."""
+
+    def folder_of(self, one: str) -> str:
+        """The address of the artifacts of a run or a logged model; empty when there is none."""
+
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         """Whether one of the runs or logged models is in the experiment."""
 
@@ -99,11 +57,19 @@ class Case:
 def refusal(write: Write, governed: Governed | None, registry: Registry) -> str:
     """The sentence that says why not and how to ask; empty when the write may go on."""
     if governed is None:
-        return f"{NO_LIST} {MARK}" if write.act in CLOSED_WITHOUT_LIST else ""
+        return _said(NO_LIST) if write.act in CLOSED_WITHOUT_LIST or any(map(_may_be_ours, write.tags)) else ""
     if write.model:
         write = replace(write, model=registry.real_name(write.model))
     sentence = next(_JUDGES[write.act](Case(write, governed, registry)), "")
-    return f"{sentence} {MARK}" if sentence else ""
+    return _said(sentence) if sentence else ""
+
+
+def _said(sentence: str) -> str:
+    return f"{shown(sentence, LONGEST)} {MARK}"
+
+
+def _may_be_ours(tag: str) -> bool:
+    return plain(tag).startswith(OWN_TAGS) and tag != ASKING_TAG
 
 
 def _alias(case: Case) -> Iterator[str]:
@@ -112,6 +78,11 @@ def _alias(case: Case) -> Iterator[str]:
         if plain(case.write.name) == plain(rule.name):
             number = case.write.number or case.registry.aliases(case.write.model).get(rule.name, "NUMBER")
             yield _governed(target, case.write.model, number)
+        elif case.write.act is Act.SET_ALIAS and not case.write.name.isascii():
+            yield (
+                f'The alias "{case.write.name}" has letters that are not in ASCII. Among them are many that look like those of '
+                f'"{rule.name}", which Countersign governs for {case.write.model}. Write it with a to z.'
+            )
         elif case.write.act is Act.SET_ALIAS and looks_like(case.write.name) == looks_like(rule.name):
             yield (
                 f'The alias "{case.write.name}" looks like "{rule.name}", which Countersign governs for {case.write.model}. '
@@ -205,7 +176,7 @@ def _run(case: Case) -> Iterator[str]:
     """A run that still goes on may log: what was logged after the approval was asked for does not count anyway."""
     for one in case.write.ids:
         for version in case.governed.made_by(one):
-            if not case.write.only_ends and not _goes_on(version, case):
+            if not _goes_on(version, case):
                 yield _rests_on(version, f"{one} is what it was made by")
 
 
@@ -221,77 +192,60 @@ def _delete_run(case: Case) -> Iterator[str]:
 
 
 def _experiment(case: Case) -> Iterator[str]:
-    ids = sorted({one for version in case.governed.versions for one in (version.run, version.logged_model) if one})
-    if ids and case.registry.runs_are_in(case.write.experiment, ids):
+    ids = case.governed.ids_in(case.write.workspace)
+    if case.write.experiment and ids and case.registry.runs_are_in(case.write.experiment, ids):
         yield (
             f"Experiment {case.write.experiment} has runs that approved versions were made by, so it can not be deleted: "
             "nobody could walk back from them to their data, parameters and metrics."
         )
 
 
+def _new_experiment(case: Case) -> Iterator[str]:
+    """What its runs log lies in its folder, and may be deleted with it."""
+    if case.write.path:
+        yield from _at(address_parts(case.write.path), case)
+
+
 def _file(case: Case) -> Iterator[str]:
-    """In the folder of a run or a logged model, or where a version's source says that its files are."""
-    parts = _parts(case.write.path)
-    for place, part in enumerate(parts):
-        yield from _in_folder_of(part, _below(parts[place + 1 :]), case)
-    for version in case.governed.versions:
-        kept = _unscoped(_parts(_folder(version.source)))
-        if kept and _overlap(_unscoped(parts), kept):
-            yield _rests_on(version, f"{case.write.path} is one of its files")
+    yield from _at(parts_of(case.write.path), case)
 
 
 def _file_of(case: Case) -> Iterator[str]:
     for one in case.write.ids:
-        yield from _in_folder_of(one, _parts(case.write.path), case)
+        yield from _in_folder_of(one, parts_of(case.write.path), case)
+        folder = case.registry.folder_of(one)
+        if folder:
+            yield from _at((*address_parts(folder), *parts_of(case.write.path)), case)
 
 
-def _in_folder_of(one: str, path: tuple[str, ...], case: Case) -> Iterator[str]:
+def _at(path: Parts, case: Case) -> Iterator[str]:
+    """In the folder of a run or a logged model, or where a version's source says that its files are."""
+    for place, part in enumerate(path):
+        yield from _in_folder_of(part, below(path[place + 1 :]), case)
+    version = case.governed.at(path)
+    if version is not None:
+        yield _rests_on(version, f"{case.write.path} is one of its files")
+
+
+def _in_folder_of(one: str, path: Parts, case: Case) -> Iterator[str]:
     """A run that goes on may write there what is not the model's own."""
     for version in case.governed.made_by(one):
         own = _in_its_run(version) if plain(one) == plain(version.run) else ()
-        if (own is not None and _overlap(path, own)) or not _goes_on(version, case):
+        if (own is not None and overlap(path, own)) or not _goes_on(version, case):
             yield _rests_on(version, f"{case.write.path or one} is one of its files")
 
 
-def _in_its_run(version: Version) -> tuple[str, ...] | None:
+def _in_its_run(version: Version) -> Parts | None:
     """Where the version's files are within its run's folder; () for all of it, when nothing is known; None: somewhere else."""
     if version.logged_model:
         return None
-    parts = _parts(version.source.partition(":")[2])
-    places = [place for place, part in enumerate(parts) if plain(part) == plain(version.run)]
-    if not places:
-        return None if version.source else ()
-    return _below(parts[places[-1] + 1 :])
-
-
-def _below(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """A run's files are in its folder's `artifacts`; `runs:/` leaves that out."""
-    return parts[1:] if parts[:1] == ("artifacts",) else parts
-
-
-def _folder(source: str) -> str:
-    """A folder that MLflow's server serves; empty for another address. With a host or without one."""
-    scheme, _, path = source.partition(":")
-    if scheme != "mlflow-artifacts":
-        return ""
-    return path[2:].partition("/")[2] if path.startswith("//") else path
-
-
-def _unscoped(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """A server with workspaces puts `workspaces/NAME` before a path that lacks it."""
-    return parts[2:] if parts[:1] == ("workspaces",) else parts
-
-
-def _overlap(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one path is the other or leads to it."""
-    shared = min(len(one), len(other))
-    return tuple(map(plain, one[:shared])) == tuple(map(plain, other[:shared]))
+    return in_folder(version.run, version.source) if version.source else ()
 
 
 def _delete_file(case: Case) -> Iterator[str]:
     yield from _file(case)
-    parts = _parts(case.write.path)
-    if case.governed.by_id and not any(_is_id(part) for part in parts):
+    is_of_one = any(is_id(part) and case.registry.is_there(part) for part in parts_of(case.write.path))
+    if case.governed.versions and not is_of_one:
         yield (
             f"The folder {case.write.path or '/'} may contain files of approved versions, so it can not be deleted as a whole. "
             "Delete the folders of single runs or logged models instead."
@@ -299,18 +253,14 @@ def _delete_file(case: Case) -> Iterator[str]:
 
 
 def _workspace(case: Case) -> Iterator[str]:
-    if any(version.workspace == case.write.name for version in case.governed.versions):
-        yield f"The workspace {case.write.name} contains versions that Countersign governs, so it can not be deleted."
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part not in ("", "."))
-
-
-def _is_id(part: str) -> bool:
-    """Of a run (32 hexadecimal digits) or of a logged model (the same after `m-`)."""
-    digits = part.removeprefix("m-")
-    return len(digits) == 32 and all(digit in "0123456789abcdef" for digit in digits)
+    name = case.write.name
+    if any(version.workspace == name for version in case.governed.versions):
+        yield f"The workspace {name} contains versions that Countersign governs, so it can not be deleted."
+    if case.write.takes_models and (case.governed.has_rule_in(name) or case.governed.has_rule_in(DEFAULT)):
+        yield (
+            f"The workspace {name} can be deleted only when it is empty (mode=RESTRICT): its models would be deleted, or move into the "
+            "default workspace with their aliases, and Countersign governs some of these names."
+        )
 
 
 def _rules(case: Case, kind: str) -> list[Rule]:
@@ -346,6 +296,7 @@ _JUDGES = {
     Act.WRITE_WEBHOOK: _webhook,
     Act.WRITE_RUN: _run,
     Act.DELETE_RUN: _delete_run,
+    Act.CREATE_EXPERIMENT: _new_experiment,
     Act.DELETE_EXPERIMENT: _experiment,
     Act.WRITE_FILE: _file,
     Act.WRITE_FILE_OF: _file_of,

@@ -11,6 +11,7 @@ import os
 import random
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,10 +26,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from countersign_guard.governed import Governed, NotValid, read_governed
+from countersign_guard.names import shown
 
 log = logging.getLogger("countersign_guard")
+BEGIN = "-----BEGIN PUBLIC KEY-----"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 TIMEOUT = 10.0
+LONGEST, LARGEST = 60.0, 256 << 20  # seconds and bytes of an answer
+BEGINNING = threading.Lock()
 SPREAD = random.SystemRandom()  # so that several servers do not ask at once
 AHEAD = timedelta(minutes=5)  # how far the bot's clock may be before ours
 
@@ -55,24 +60,40 @@ class Keeper:
         self.now = now or (lambda: datetime.now(UTC))
         self._governed: Governed | None = None
         self._said = ""
+        self._last = ""  # as it came
+        self._asked = threading.Event()
+        self._process: int | None = None  # whose thread it is
         self._session = requests.Session()
 
     @property
     def governed(self) -> Governed | None:
+        """The thread that renews it does not survive a fork, so each process begins its own."""
+        if self._process not in (None, os.getpid()):
+            self._begin()
         return self._governed
 
     def start(self) -> None:
-        """Reads the kept list, asks once, and goes on asking in a thread of its own."""
+        """Reads the kept list and goes on asking in a thread of its own. Without a kept one it waits for the first, but not for long."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.read_kept()
-        threading.Thread(target=self._go_on, args=(self.ask(),), name="countersign-guard", daemon=True).start()
+        self._begin()
+        if self._governed is None:
+            self._asked.wait(TIMEOUT)
+
+    def _begin(self) -> None:
+        with BEGINNING:
+            if self._process == os.getpid():
+                return
+            self._process = os.getpid()
+            self._session = requests.Session()  # its connections belong to the process that made them
+            threading.Thread(target=self._go_on, name="countersign-guard", daemon=True).start()
 
     def read_kept(self) -> None:
         try:
             self.take(self.file.read_text())
         except FileNotFoundError:
             return
-        except (OSError, NotValid) as error:
+        except (OSError, ValueError, NotValid) as error:
             self._say(f"the kept list {self.file} is not used: {error}")
 
     def ask(self) -> float:
@@ -85,11 +106,13 @@ class Keeper:
                 headers={"Authorization": f"Bearer {self.source.token}"},
                 timeout=TIMEOUT,
                 allow_redirects=False,
+                stream=True,
             )
             soon = min(soon, _soon(answer))
             envelope = _said_in(answer)
-            if self.take(envelope):
+            if envelope != self._last and self.take(envelope):
                 self._keep(envelope)
+            self._last = envelope
         except Exception as error:  # noqa: BLE001  whatever it is, the thread goes on asking and the log says it
             self._say(
                 f"the list of what is governed was not renewed: {str(error) or repr(error)}. {self._what_applies()}"
@@ -125,10 +148,11 @@ class Keeper:
             Path(name).unlink(missing_ok=True)
             raise
 
-    def _go_on(self, wait: float) -> None:
+    def _go_on(self) -> None:
         while True:
-            threading.Event().wait(wait * SPREAD.uniform(0.8, 1.2))
             wait = self.ask()
+            self._asked.set()
+            threading.Event().wait(wait * SPREAD.uniform(0.8, 1.2))
 
     def _what_applies(self) -> str:
         if self._governed is None:
@@ -154,10 +178,17 @@ def _soon(answer: requests.Response) -> float:
 
 
 def _said_in(answer: requests.Response) -> str:
-    """Raises NotValid."""
+    """Raises NotValid, also for an answer without an end."""
+    body, until = bytearray(), time.monotonic() + LONGEST
+    for part in answer.iter_content(1 << 16):
+        body += part
+        if len(body) > LARGEST or time.monotonic() > until:
+            answer.close()
+            raise NotValid(f"the answer is larger than {LARGEST >> 20} MiB or takes longer than {LONGEST:.0f} seconds")
+    text = body.decode(errors="replace")
     if answer.status_code != 200:
-        raise NotValid(f"the bot answered {answer.status_code}: {answer.text[:200]}")
-    return answer.text
+        raise NotValid(f"the bot answered {answer.status_code}: {shown(text, 200)}")
+    return text
 
 
 def verified(envelope: str, keys: Sequence[Key]) -> bytes:
@@ -190,7 +221,7 @@ def _signed_by(key: Key, signature: bytes, signed: bytes) -> bool:
 
 def read_keys(text: str) -> tuple[Key, ...]:
     """One or more public keys in PEM, one after the other. Raises NotValid."""
-    parts = [f"{part}-----END PUBLIC KEY-----\n" for part in text.split("-----END PUBLIC KEY-----") if part.strip()]
+    parts = [f"{part}-----END PUBLIC KEY-----\n" for part in text.split("-----END PUBLIC KEY-----") if BEGIN in part]
     if not parts:
         raise NotValid("it has no public key in PEM; `countersign keys show` prints it")
     try:

@@ -13,12 +13,15 @@ from typing import Any
 
 from flask import Flask, Request
 
-from countersign_guard.decide import Act, Write
+from countersign_guard.names import shown
+from countersign_guard.stores import MLFLOW
+from countersign_guard.writes import Act, Write
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 RUN_IDS = frozenset({"run_id", "run_uuid"})
 IDS = RUN_IDS | {"model_id"}
-ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
+RESTRICT = "RESTRICT"  # of the modes in which a workspace is deleted, the one for empty ones
+DEMO = "MLflow Demo"
 
 Fields = Mapping[str, Any]
 
@@ -82,7 +85,7 @@ def _webhook(seen: Seen) -> Write:
 
 def _run(seen: Seen) -> Write:
     """A run or a logged model that is changed."""
-    return Write(seen.act, seen.workspace, ids=_ids(seen, IDS), only_ends=_only_ends(seen.said))
+    return Write(seen.act, seen.workspace, ids=_ids(seen, IDS))
 
 
 def _run_alone(seen: Seen) -> Write:
@@ -99,12 +102,28 @@ def _experiment(seen: Seen) -> Write:
     return Write(seen.act, seen.workspace, experiment=_number(seen.said.experiment_id, "experiment_id"))
 
 
+def _new_experiment(seen: Seen) -> Write:
+    return Write(seen.act, seen.workspace, path=seen.said.artifact_location)
+
+
+def _demo(seen: Seen) -> Write:
+    """Its experiment, by the name that anybody may have given to another."""
+    return Write(seen.act, seen.workspace, experiment=MLFLOW.experiment_called(DEMO))
+
+
+def _job(seen: Seen) -> Write:
+    """The run that a job names is ended or deleted with it."""
+    run = MLFLOW.run_of_job(str(seen.path.get("job_id", "")))
+    return Write(seen.act, seen.workspace, ids=(run,) if run else ())
+
+
 def _file(seen: Seen) -> Write:
     return Write(seen.act, seen.workspace, path=decoded(str(seen.path.get("artifact_path", ""))))
 
 
 def _workspace(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, name=str(seen.path.get("workspace_name", "")))
+    name, mode = str(seen.path.get("workspace_name", "")), str(seen.query.get("mode", RESTRICT))
+    return Write(seen.act, seen.workspace, name=name, takes_models=mode != RESTRICT)
 
 
 GUARDED: Mapping[str, tuple[Act, Reader]] = {
@@ -145,6 +164,11 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_delete_run": (Act.DELETE_RUN, _run),
     "_delete_logged_model": (Act.DELETE_RUN, _run),
     "_delete_experiment": (Act.DELETE_EXPERIMENT, _experiment),
+    "_generate_demo": (Act.DELETE_EXPERIMENT, _demo),
+    "_delete_demo": (Act.DELETE_EXPERIMENT, _demo),
+    "_cancel_prompt_optimization_job": (Act.DELETE_RUN, _job),
+    "_delete_prompt_optimization_job": (Act.DELETE_RUN, _job),
+    "_create_experiment": (Act.CREATE_EXPERIMENT, _new_experiment),
     "_upload_artifact": (Act.WRITE_FILE, _file),
     "_create_multipart_upload_artifact": (Act.WRITE_FILE, _file),
     "_complete_multipart_upload_artifact": (Act.WRITE_FILE, _file),
@@ -153,7 +177,7 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_delete_workspace_handler": (Act.DELETE_WORKSPACE, _workspace),
 }
 
-READ_BY_ADDRESS = (_file, _webhook, _workspace)
+READ_BY_ADDRESS = (_file, _webhook, _workspace, _demo, _job)
 """What is in the body of these is no message, or decides nothing here."""
 
 OPEN = frozenset(
@@ -170,7 +194,6 @@ OPEN = frozenset(
         "_search_runs",
         "serve_create_promptlab_run",
         "_create_presigned_download_url",
-        "_create_experiment",
         "_update_experiment",
         "_restore_experiment",
         "_search_experiments",
@@ -319,15 +342,6 @@ def _version_in(seen: Seen) -> str:
 def _number(text: str, what: str) -> str:
     """As MLflow reads it, which takes " 1" and "01" for 1. Raises NotReadable for what it refuses."""
     try:
-        return str(int(text))
+        return str(int(text or 0))
     except ValueError:
-        raise NotReadable(f'{what} "{text[:100]}" is no number. Write one, such as 1') from None
-
-
-def _only_ends(message: Any) -> bool:
-    """Whether a run's update says no more than that it is over."""
-    if message is None or message.DESCRIPTOR.name != "UpdateRun":
-        return False
-    named = {field.name for field, _ in message.ListFields()} - IDS - {"end_time"}
-    status = message.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_number[message.status].name
-    return named == {"status"} and status in ENDED
+        raise NotReadable(f'{what} "{shown(text, 100)}" is no number. Write one, such as 1') from None

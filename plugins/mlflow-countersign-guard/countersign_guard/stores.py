@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
-from countersign_guard.decide import Act, Write
+from countersign_guard.writes import Act, Write
 
 MOST_KEPT = 100_000
 
@@ -81,18 +83,58 @@ class Mlflow:
         except NotThere:
             return False
 
+    def is_there(self, one: str) -> bool:
+        try:
+            self._found(one)
+        except NotThere:
+            return False
+        return True
+
+    def folder_of(self, one: str) -> str:
+        try:
+            found = self._found(one)
+        except NotThere:
+            return ""
+        return str(getattr(found, "artifact_location", "") or getattr(found, "artifact_uri", ""))
+
+    def experiment_called(self, name: str) -> str:
+        """Its id; empty when there is none."""
+        from mlflow.server.handlers import _get_tracking_store
+
+        try:
+            with _asked():
+                found = _get_tracking_store().get_experiment_by_name(name)
+        except NotThere:
+            return ""
+        return str(found.experiment_id) if found is not None else ""
+
+    def run_of_job(self, job: str) -> str:
+        """The run that a job of MLflow's own names; empty when there is none."""
+        from mlflow.server.handlers import _get_job_store
+
+        try:
+            with _asked():
+                params = json.loads(_get_job_store().get_job(job).params)
+        except NotThere:
+            return ""
+        return str(params.get("run_id") or "") if isinstance(params, dict) else ""
+
+    def _found(self, one: str) -> Any:
+        """A run's info or a logged model. Raises NotThere."""
+        from mlflow.server.handlers import _get_tracking_store
+
+        store = _get_tracking_store()
+        with _asked():
+            return store.get_logged_model(one) if one.startswith("m-") else store.get_run(one).info
+
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         return any(self._experiment_of(run) == experiment for run in runs)
 
     def _experiment_of(self, run: str) -> str:
-        """Of a run or a logged model. Empty for one that is not there."""
-        from mlflow.server.handlers import _get_tracking_store
-
+        """Of a run or a logged model. Empty for one that is not there, which may still come."""
         if run not in self._experiments:
-            store = _get_tracking_store()
             try:
-                with _asked():
-                    found = store.get_logged_model(run) if run.startswith("m-") else store.get_run(run).info
+                found = self._found(run)
             except NotThere:
                 return ""
             if len(self._experiments) >= MOST_KEPT:
