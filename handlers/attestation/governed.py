@@ -51,8 +51,9 @@ def sign_governed(registry: str, s: Services) -> None:
         covers, rules = tx.ledger.count(), tx.policy().rules
         versions, holders = _asked_for(registry, tx), list(_holders(registry, tx))
         is_registered = tx.keys.find(s.signer.key.id) is not None
-    there_before = [_as_made(version, s) for version in holders if version not in versions]
-    statement = statement_for(registry, rules, [*versions.values(), *there_before], _webhook(registry, s), now)
+    unread = [version for version in {*holders, *versions} if version not in versions or not versions[version].source]
+    versions |= {version: _as_made(version, s) for version in unread}
+    statement = statement_for(registry, rules, versions.values(), _webhook(registry, s), now)
     if there is not None and _is_young(there, now) and says_the_same(json.loads(payload_in(there.envelope)), statement):
         with s.store.transaction() as tx:
             tx.governed.put(replace(there, covers=covers))
@@ -85,7 +86,9 @@ def _holders(registry: str, tx: Transaction) -> Iterator[VersionId]:
 
 
 def _as_made(version: VersionId, s: Services) -> GovernedVersion:
-    """With its run and source, which never change, so that each is asked for once. When MLflow does not answer, without them."""
+    """A version about which there is no evidence, or none yet, with its run and source. They never change, so each is asked for once;
+    when MLflow does not answer, the version is listed without them.
+    """
     if version not in _MADE:
         try:
             seen = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
