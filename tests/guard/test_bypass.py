@@ -11,8 +11,9 @@ from urllib.parse import quote
 import mlflow
 import pytest
 import requests
-from mlflow.entities import LoggedModelInput, LoggedModelOutput, Metric
+from mlflow.entities import LoggedModelInput, Metric
 
+from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.domain.attestation.governed import GovernedVersion
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
@@ -165,6 +166,13 @@ def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
         "governed by Countersign",
         "countersign request-transition --name bike-demand --version 2 --to alias:champion",
     )
+
+
+def test_doctor_finds_the_guard(registry: Registry) -> None:
+    checkup = MlflowCheckup(registry.server.url)
+
+    assert checkup.guard_stops_others("bike-demand", "champion")
+    assert not checkup.guard_stops_others("free", "champion")
 
 
 @pytest.mark.parametrize(
@@ -342,13 +350,13 @@ def test_a_training_goes_on_after_it_has_asked(registry: Registry, monkeypatch: 
         run = training.info.run_id
         logged = mlflow.initialize_logged_model(name="model").model_id
         mlflow.finalize_logged_model(logged, "READY")
-        client.log_outputs(run, [LoggedModelOutput(logged, 0)])
         version = client.create_model_version("bike-demand", f"models:/{logged}", run, model_id=logged)
         mine = GovernedVersion("default", "bike-demand", int(version.version), run, f"models:/{logged}")
         govern(registry.server, registry.approved, mine)
 
-        mlflow.log_metric("after", 1.0, step=0)
-        mlflow.log_metrics({"later": 2.0}, step=0)
+        with mlflow.set_active_model(model_id=logged):  # as `log_model` leaves it
+            mlflow.log_metric("after", 1.0)
+            mlflow.log_metrics({"later": 2.0})
 
     kept = client.get_logged_model(logged).metrics or []
     assert {metric.key for metric in kept} == {"after", "later"}
@@ -462,6 +470,18 @@ def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: R
             "POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}
         )
     )
+
+
+def test_no_job_of_mlflows_own_is_started_on_an_approved_run(registry: Registry) -> None:
+    def start(run: str) -> requests.Response:
+        return registry.call(
+            "POST", "/ajax-api/3.0/jobs/", {"job_name": "invoke_genai_evaluate", "params": {"run_id": run}}
+        )
+
+    served_by_fastapi = start(registry.other_run).status_code != 404
+    if served_by_fastapi:
+        refused(start(registry.run), "approved")
+    assert "approved" not in start(registry.other_run).text
 
 
 def test_the_demo_under_an_experiments_name_deletes_nothing_that_was_approved(registry: Registry) -> None:

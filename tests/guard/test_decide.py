@@ -11,6 +11,8 @@ from countersign_guard.decide import MARK, refusal
 from countersign_guard.governed import Governed, Rule, Version
 from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
+from bot.clients.mlflow.checkup import GUARD
+
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 RUN, MODEL = "a" * 32, "m-" + "b" * 32
 
@@ -46,6 +48,10 @@ class Known:
 
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         return any(self.experiment.get(run) == experiment for run in runs)
+
+
+def test_doctor_looks_for_what_each_refusal_ends_in() -> None:
+    assert MARK == GUARD
 
 
 def governed(*rules: Rule, versions: Sequence[Version] = ()) -> Governed:
