@@ -12,12 +12,12 @@ from countersign_guard.stores import Mlflow, Unknown
 from countersign_guard.writes import Act, Write
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, TEMPORARILY_UNAVAILABLE
-from mlflow.server import handlers
 
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
 from tests.guard.guarded_server import StandIn
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 RUN = "a" * 32
 
 
@@ -42,6 +42,8 @@ class Store:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    from mlflow.server import handlers  # which warns about its own use of SQLAlchemy
+
     store = Store()
     monkeypatch.setattr(handlers, "_get_tracking_store", lambda: store)
     monkeypatch.setattr(handlers, "_get_model_registry_store", lambda: store)

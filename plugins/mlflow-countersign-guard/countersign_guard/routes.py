@@ -283,8 +283,8 @@ def check_native_routes(endpoints: Iterable[Callable[..., Any]]) -> None:
 
 def _is_known(endpoint: str, path: str) -> bool:
     _, *after = API.split(path, maxsplit=1)
-    area = after[0].partition("/")[0] if after else ""
-    return endpoint in GUARDED or endpoint in OPEN or area in OTHER_AREAS
+    area, *below = after[0].split("/") if after else [""]
+    return endpoint in GUARDED or endpoint in OPEN or area in OTHER_AREAS or below[:1] == ["permissions"]
 
 
 def _unknown(why: str) -> str:
