@@ -25,6 +25,7 @@ from countersign_guard.native import NativeGuard, native_endpoints
 from countersign_guard.routes import NotGuarded, check_flask_routes, check_native_routes
 
 FEWEST_LETTERS = 32  # of the secret
+UPLOAD = "upload_artifact"
 GATEWAY_TOKEN = "_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN"
 BASIC_AUTH = "COUNTERSIGN_GUARD_BASIC_AUTH"
 
@@ -58,10 +59,11 @@ def create_app() -> Any:
     if served is flask_app:
         keeper.start()
         return flask_app
-    check_native_routes(native_endpoints(served))
-    served.user_middleware.append(
-        Middleware(NativeGuard, guard=guard)
-    )  # innermost: behind basic auth and the choice of the workspace
+    endpoints = list(native_endpoints(served))
+    check_native_routes(endpoints)
+    has_uploads = any(endpoint.__name__ == UPLOAD for endpoint in endpoints)
+    # The innermost one, so that it comes after basic auth and after the choice of the workspace.
+    served.user_middleware.append(Middleware(NativeGuard, guard=guard, has_uploads=has_uploads))
     keeper.start()
     return served
 

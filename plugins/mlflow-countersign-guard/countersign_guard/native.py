@@ -18,17 +18,21 @@ TOO_LARGE = Answer(413, "INVALID_PARAMETER_VALUE", f"The parameters of this job 
 
 
 class NativeGuard:
-    """The innermost middleware, behind basic auth and the choice of the workspace."""
+    """The innermost middleware, behind basic auth and the choice of the workspace.
 
-    def __init__(self, app: Any, guard: Guard) -> None:
+    Where Flask serves uploads, as older releases of MLflow do, they are judged there: basic auth is there too.
+    """
+
+    def __init__(self, app: Any, guard: Guard, has_uploads: bool) -> None:
         self.app = app
         self.guard = guard
+        self.has_uploads = has_uploads
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         refused = None
         if scope["type"] == "http" and scope["method"] not in READS and not self._is_bot(scope):
             _, is_artifact, path = str(scope["path"]).partition(ARTIFACTS)
-            if is_artifact:
+            if is_artifact and self.has_uploads:
                 refused = await to_thread.run_sync(self._judge_file, path)
             elif JOBS in str(scope["path"]):
                 body = await _read(receive)
