@@ -106,6 +106,7 @@ URGENCY: dict[str, Urgency] = {
     **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
     **dict.fromkeys(("sync_card", "sweep_versions", "sweep_models"), Urgency.CARD),
     **dict.fromkeys(("look_at", "freeze_evidence", "ask_again", "renew_comparison", "renew_verdict"), Urgency.LOOK),
+    "sign_governed": Urgency.LOOK,
     **dict.fromkeys(("sync_ticket", "tell", "announce", "answer_refused_votes", "remind"), Urgency.NOTE),
     **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey"), Urgency.NOTE),
 }

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from posixpath import dirname
+from posixpath import basename, dirname
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.http import AlreadyThere, writing
 from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
-from bot.clients.mlflow.run_files import FOLDER, RUN_FILE
+from bot.clients.mlflow.run_files import FOLDER, RUN_FILE, content_in
+from bot.clients.mlflow.stores import opened_at
 from bot.domain.evidence.dvc_lock import LOCK, sha256_of
 from bot.errors import Refused
 from bot.register.findings import Finding
@@ -51,9 +52,13 @@ def _checkout(bench: Workbench, commit: str) -> str:
 
 
 def bind(bench: Workbench, findings: tuple[Finding, ...], client: MlflowClient) -> None:
-    """Records with the run where its code, parameters and data come from."""
+    """Records with the run where its code, parameters and data come from.
+
+    Only what is not there yet: once the version is asked for, the server's guard lets nobody write to the run.
+    """
     _log_files(bench, client)
-    for key, text in tags_of(bench, findings).items():
+    new = {key: text for key, text in tags_of(bench, findings).items() if bench.run.tag(key) != text}
+    for key, text in new.items():
         with writing(f"setting tag {key} on run {bench.run.id}"):
             client.set_tag(bench.run.id, key, text)
 
@@ -107,21 +112,30 @@ def ask_by_alias(name: str, alias: str, number: int, client: MlflowClient) -> No
 
 def _log_files(bench: Workbench, client: MlflowClient) -> None:
     """Logs the files under the names that the bot reads, which may differ from their names here."""
+    root = bench.run.run.info.artifact_uri or ""
+    with opened_at(root, client, f"reading the lineage of run {bench.run.id}", (root,)) as there:
+        for path, target in _files_of(bench).items():
+            if content_in(there, target) != path.read_bytes():
+                _log_file(path, target, bench.run.id, client)
+
+
+def _files_of(bench: Workbench) -> dict[Path, str]:
+    """By where they are here, where they belong among the run's artifacts."""
+    imports = {path: f"{FOLDER}/{IMPORTS}/{bench.repository.from_top(path)}" for path in bench.imports()}
+    if bench.pipeline is None:
+        return imports
     folder = bench.repository.folder
-    texts = {name: folder / name for name in (LOCK, "dvc.yaml", "params.yaml")} | {RUN_FILE: folder / bench.run_file}
-    for path in bench.imports():
-        with writing(f"logging {path.name} with run {bench.run.id}"):
-            client.log_artifact(
-                bench.run.id, str(path), f"{FOLDER}/{IMPORTS}/{dirname(bench.repository.from_top(path))}".rstrip("/")
-            )
+    texts = {folder / name: f"{FOLDER}/{name}" for name in (LOCK, "dvc.yaml", "params.yaml")}
+    texts[folder / bench.run_file] = f"{FOLDER}/{RUN_FILE}"
+    return imports | {path: target for path, target in texts.items() if path.is_file()}
+
+
+def _log_file(path: Path, target: str, run_id: str, client: MlflowClient) -> None:
     with TemporaryDirectory(prefix="countersign-") as temporary:
-        for name, path in texts.items():
-            if bench.pipeline is None or not path.is_file():
-                continue
-            copy = Path(temporary, name)
-            copy.write_bytes(path.read_bytes())
-            with writing(f"logging {FOLDER}/{name} with run {bench.run.id}"):
-                client.log_artifact(bench.run.id, str(copy), FOLDER)
+        copy = Path(temporary, basename(target))
+        copy.write_bytes(path.read_bytes())
+        with writing(f"logging {target} with run {run_id}"):
+            client.log_artifact(run_id, str(copy), dirname(target))
 
 
 def _description(bench: Workbench) -> str:

@@ -225,7 +225,9 @@ class VerdictRows:
 
 @dataclass(frozen=True)
 class GovernedList:
-    """The newest signed list for a registry's guard; `covers` counts the ledger's entries that it takes into account."""
+    """The newest signed list for a registry's guard; `covers` counts the ledger's entries that it takes into account, also those that
+    changed nothing in it since it was signed.
+    """
 
     registry: str
     covers: int

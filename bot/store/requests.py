@@ -9,10 +9,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
-from sqlalchemy.dialects.postgresql import JSONB
 
 from bot import tracing
-from bot.domain.attestation.governed import GovernedVersion
+from bot.domain.attestation.governed import GovernedRequest
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.errors import NotFound, Refused
@@ -56,22 +55,13 @@ class RequestRows:
         self.connection = connection
         self._held: dict[str, str] = {}  # the bodies of those rows, by id
 
-    def governed_versions(self) -> list[GovernedVersion]:
-        """Those that wait for an approval or have one, with what they were made by."""
+    def governed(self) -> list[GovernedRequest]:
+        """Those that wait for an approval or have one. From the columns alone: a house has thousands, and the bodies are large."""
         rows = tables.requests.c
-        evidence = sa.cast(rows.body, JSONB)["evidence"]
-        query = (
-            sa.select(
-                rows.workspace,
-                rows.model,
-                rows.version,
-                sa.func.coalesce(evidence["run_id"].astext, ""),
-                sa.func.coalesce(evidence["source"].astext, ""),
-            )
-            .where(rows.state.in_((*OPEN, State.APPROVED, State.APPLIED)))
-            .distinct()
-        )
-        return [GovernedVersion(*row) for row in self.connection.execute(query)]
+        origin = sa.func.coalesce(rows.content_origin, "")
+        query = sa.select(rows.workspace, rows.model, rows.version, rows.version_created, rows.opened_at, origin)
+        found = self.connection.execute(query.where(rows.state.in_((*OPEN, State.APPROVED, State.APPLIED))))
+        return [GovernedRequest(VersionId(*row[:4]), row[4], row[5]) for row in found]
 
     def lock_model(self, workspace: str, model: str) -> None:
         """Keeps other transactions from opening a request for this model until this one ends."""

@@ -17,7 +17,7 @@ from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
-from handlers.attestation.governed import governed_list
+from handlers.attestation.governed import SOON, governed_list
 from handlers.custody.belief import Doubted
 from handlers.custody.places import Named, place_of
 from handlers.doors.api import check_token
@@ -46,17 +46,18 @@ def ci_gate(s: Services, token: str) -> Blueprint:
 
     @door.get("/guard/governed")
     def governed() -> ResponseReturnValue:
-        """What the guard of a registry's server refuses: an envelope that the worker signed."""
+        """What the guard of a registry's server refuses: an envelope that the worker signed. Retry-After: a newer one is being made."""
         check_token(token)
         registry = request.args.get("registry", DEFAULT)
         try:
             with s.store.transaction() as tx:
-                there = governed_list(registry, tx, s)
+                there, is_current = governed_list(registry, tx, s)
         except Refused as refusal:
             raise Rejected("unknown_registry", str(refusal), 404) from None
         if there is None:
             raise Rejected("not_ready", "the list is being signed for the first time; ask again in some seconds", 503)
-        return Response(there.envelope, content_type="application/json")
+        soon = {} if is_current else {"Retry-After": str(SOON)}
+        return Response(there.envelope, content_type="application/json", headers=soon)
 
     return door
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from bot.dvc.files import read_lock
 from bot.errors import Refused
@@ -147,7 +149,7 @@ def test_what_git_cannot_tell_does_not_pass_for_unchanged(copied: Training) -> N
 
 
 def test_it_binds_the_run_to_the_commit_and_makes_one_version_however_often_it_is_called(
-    retrained: Training, tmp_path: Path
+    retrained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = MlflowClient(retrained.server)
 
@@ -157,7 +159,10 @@ def test_it_binds_the_run_to_the_commit_and_makes_one_version_however_often_it_i
     assert "git_commit" not in client.get_run(retrained.run_id).data.tags
 
     first = retrained.register("--name", retrained.model, "--ask", "alias:candidate", "--json")
-    second = retrained.register("--name", retrained.model, "--ask", "alias:candidate")
+    with monkeypatch.context() as guarded:  # by then a guard lets nobody write to the run
+        for write in ("set_tag", "log_artifact"):
+            guarded.setattr(MlflowClient, write, refuse)
+        second = retrained.register("--name", retrained.model, "--ask", "alias:candidate")
 
     tags = client.get_run(retrained.run_id).data.tags
     lock = (retrained.repository / "dvc.lock").read_bytes()
@@ -190,6 +195,10 @@ def test_it_binds_the_run_to_the_commit_and_makes_one_version_however_often_it_i
     retrained.push()
     later = retrained.register("--name", retrained.model)
     assert "One run has one commit" in later.stderr
+
+
+def refuse(*_: object) -> None:
+    raise MlflowException("approved or waits for its approval", PERMISSION_DENIED)
 
 
 def test_a_training_without_dvc_registers_and_what_is_missing_is_recorded(copied: Training) -> None:

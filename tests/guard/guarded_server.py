@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from bot.domain.policy.rules import Rule
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.signatures import PAYLOAD_TYPE, pae
 from tests.fixtures.installation import GUARD_SECRET as SECRET
+from tests.fixtures.installation import PATIENCE
 from tests.fixtures.mlflow_seed import client_of
 
 TOKEN = "token-of-the-api-" + "x" * 20
@@ -38,6 +40,7 @@ class StandIn:
     answer: str | None = None
     url: str = ""
     asked: int = 0
+    retry_after: str = ""
     issued: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(minutes=1))
 
     @property
@@ -70,6 +73,8 @@ def standing_in() -> Iterator[StandIn]:
             status = (200 if bot.answer is not None else 503) if allowed else 401
             body = (bot.answer or "").encode() if status == 200 else b"no"
             self.send_response(status)
+            if bot.retry_after:
+                self.send_header("Retry-After", bot.retry_after)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -97,6 +102,13 @@ def settings_of(bot: StandIn, home: Path) -> dict[str, str]:
         "COUNTERSIGN_GUARD_DIR": str(home / "guard"),
         "COUNTERSIGN_GUARD_EVERY": "0.5",
     }
+
+
+def wait_until(came_true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not came_true():
+        assert time.monotonic() < deadline, f"it did not come true in {PATIENCE:.0f} seconds"
+        time.sleep(0.05)
 
 
 @dataclass

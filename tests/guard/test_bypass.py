@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import mlflow
 import pytest
 import requests
+from mlflow.entities import LoggedModelInput, Metric
 
+from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.domain.attestation.governed import GovernedVersion
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
 from tests.fixtures import quick_directory
 from tests.fixtures.mlflow_seed import logged_version, new_run, new_version
-from tests.guard.guarded_server import BOTS_WEBHOOK, HEADER, SECRET, Guarded, guarded_mlflow, standing_in
+from tests.guard.guarded_server import BOTS_WEBHOOK, HEADER, SECRET, Guarded, guarded_mlflow, standing_in, wait_until
 
 REST, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 ALIAS = f"{REST}/registered-models/alias"
+TAG = "countersign.attestation.alias.champion.decision"
 CHAMPION, PRODUCTION = Target(TargetKind.ALIAS, "champion"), Target(TargetKind.STAGE, "Production")
 RULES = (
     a_rule(models="bike-*", target=CHAMPION),
@@ -38,6 +42,10 @@ class Registry:
     other_run: str
     other_logged_model: str
     folder: str
+
+    @property
+    def approved(self) -> GovernedVersion:
+        return GovernedVersion("default", "bike-demand", 1, self.run, f"models:/{self.logged_model}")
 
     def call(self, method: str, path: str, body: object = None, **more: object) -> requests.Response:
         return self.server.call(method, path, body, **more)
@@ -77,11 +85,10 @@ def seeded(server: Guarded) -> Registry:
 def govern(server: Guarded, *versions: GovernedVersion) -> None:
     """Returns when the server has the list."""
     server.bot.govern(RULES, versions)
-    there = server.home / "guard" / "governed.json"
-    while not there.exists() or there.read_text() != server.bot.answer:
-        pass
-    while server.call("POST", ALIAS, {"name": "bike-demand", "alias": "champion", "version": "1"}).status_code != 403:
-        pass
+    there = server.home / "guard" / "governed-default.json"
+    wait_until(lambda: there.exists() and there.read_text() == server.bot.answer)
+    move = {"name": "bike-demand", "alias": "champion", "version": "1"}
+    wait_until(lambda: server.call("POST", ALIAS, move).status_code == 403)
 
 
 def refused(answer: requests.Response, *words: str) -> None:
@@ -161,6 +168,13 @@ def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
     )
 
 
+def test_doctor_finds_the_guard(registry: Registry) -> None:
+    checkup = MlflowCheckup(registry.server.url)
+
+    assert checkup.guard_stops_others("bike-demand", "champion")
+    assert not checkup.guard_stops_others("free", "champion")
+
+
 @pytest.mark.parametrize(
     "alias", ["Champion", "CHAMPION", "chаmpion", "champiоn", "champ\u0456on", "ｃhampion", "champ1on", "charnpion"]
 )
@@ -216,13 +230,36 @@ REFUSED = {
         "/model-versions/transition-stage",
         {"name": "staged-demand", "version": "1", "stage": "Archived"},
     ),
+    **{
+        f'delete the version as "{spelling}"': (
+            "DELETE",
+            "/model-versions/delete",
+            {"name": "bike-demand", "version": spelling},
+        )
+        for spelling in ("01", " 1", "+1", "１", "1\n", "0_1")
+    },
+    "out of the stage by 01": (
+        "POST",
+        "/model-versions/transition-stage",
+        {"name": "staged-demand", "version": "01", "stage": "Archived"},
+    ),
+    "the bot's tag with a new version": (
+        "POST",
+        "/model-versions/create",
+        {"name": "bike-demand", "source": "s3://x", "tags": [{"key": TAG, "value": "x"}]},
+    ),
+    "the bot's tag with a new model": (
+        "POST",
+        "/registered-models/create",
+        {"name": "bike-new", "tags": [{"key": "team", "value": "x"}, {"key": TAG.upper(), "value": "x"}]},
+    ),
     "delete from the stage": ("DELETE", "/model-versions/delete", {"name": "staged-demand", "version": "1"}),
     "into the target model": ("POST", "/model-versions/create", {"name": "prod.from-demand", "source": "s3://evil"}),
     "delete the target model": ("DELETE", "/registered-models/delete", {"name": "prod.from-demand"}),
     "the bot's tag": (
         "POST",
         "/model-versions/set-tag",
-        {"name": "bike-demand", "version": "1", "key": "countersign.attestation.alias.champion.decision", "value": "x"},
+        {"name": "bike-demand", "version": "1", "key": TAG, "value": "x"},
     ),
     "delete the bot's tag": (
         "DELETE",
@@ -245,6 +282,7 @@ def test_every_other_way_to_move_or_to_lose_it_is_refused(registry: Registry, wh
 
 def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(registry: Registry) -> None:
     run, model = registry.run, registry.logged_model
+    inside = f"mlflow-artifacts:/{registry.folder}/below"
     writes = [
         ("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "mae", "value": 1.0, "timestamp": 1}),
         ("POST", f"{REST}/runs/log-metric", {"run_uuid": run, "key": "mae", "value": 1.0, "timestamp": 1}),
@@ -253,20 +291,17 @@ def test_the_run_and_the_logged_model_of_an_approved_version_stay_as_they_are(re
             f"{REST}/runs/log-batch",
             {"run_id": run, "metrics": [{"key": "mae", "value": 1, "timestamp": 1, "step": 1}]},
         ),
-        (
-            "POST",
-            f"{REST}/runs/log-batch",
-            {
-                "run_id": registry.other_run,
-                "metrics": [{"key": "mae", "value": 1, "timestamp": 1, "step": 1, "model_id": model}],
-            },
-        ),
         ("POST", f"{REST}/runs/log-parameter", {"run_id": run, "key": "depth2", "value": "9"}),
         ("POST", f"{REST}/runs/set-tag", {"run_id": run, "key": "mlflow.source.git.commit", "value": "0" * 40}),
         ("POST", f"{REST}/runs/delete-tag", {"run_id": run, "key": "mlflow.user"}),
         ("POST", f"{REST}/runs/update", {"run_id": run, "status": "RUNNING"}),
         ("POST", f"{REST}/runs/delete", {"run_id": run}),
         ("POST", f"{REST}/experiments/delete", {"experiment_id": "0"}),
+        ("POST", f"{REST}/experiments/delete", {"experiment_id": "00"}),
+        ("POST", f"{REST}/experiments/create", {"name": "in", "artifact_location": inside}),
+        ("POST", f"{REST}/runs/update", {"run_id": run, "status": "FINISHED"}),
+        ("POST", f"{REST}/runs/log-inputs", {"run_id": run, "datasets": []}),
+        ("POST", f"{REST}/runs/outputs", {"run_id": run, "models": [{"model_id": registry.other_logged_model}]}),
         ("PATCH", f"{REST}/logged-models/{model}/tags", {"tags": [{"key": "x", "value": "y"}]}),
         ("DELETE", f"{REST}/logged-models/{model}/tags/x", None),
         ("POST", f"{REST}/logged-models/{model}/params", {"params": [{"key": "lr", "value": "0.2"}]}),
@@ -295,8 +330,7 @@ def test_a_run_that_still_goes_on_may_log_and_end(registry: Registry) -> None:
     run = client.create_run("0").info.run_id
     version = logged_version(client, "bike-demand", run)
     source = client.get_model_version("bike-demand", str(version.version)).source
-    before = GovernedVersion("default", "bike-demand", 1, registry.run, f"models:/{registry.logged_model}")
-    govern(registry.server, before, GovernedVersion("default", "bike-demand", version.version, run, source))
+    govern(registry.server, registry.approved, GovernedVersion("default", "bike-demand", version.version, run, source))
 
     client.log_metric(run, "after", 1.0)
     client.set_terminated(run)
@@ -305,6 +339,69 @@ def test_a_run_that_still_goes_on_may_log_and_end(registry: Registry) -> None:
         registry.call("POST", f"{REST}/runs/log-metric", {"run_id": run, "key": "late", "value": 1.0, "timestamp": 1})
     )
     refused(registry.call("POST", f"{REST}/runs/update", {"run_id": run, "status": "RUNNING"}))
+
+
+def test_a_training_goes_on_after_it_has_asked(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's fluent API names the logged model with each metric that follows it."""
+    monkeypatch.setattr(mlflow.tracking._tracking_service.utils, "_tracking_uri", None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry.server.url)
+    client = registry.server.client
+    with mlflow.start_run() as training:
+        run = training.info.run_id
+        logged = mlflow.initialize_logged_model(name="model").model_id
+        mlflow.finalize_logged_model(logged, "READY")
+        version = client.create_model_version("bike-demand", f"models:/{logged}", run, model_id=logged)
+        mine = GovernedVersion("default", "bike-demand", int(version.version), run, f"models:/{logged}")
+        govern(registry.server, registry.approved, mine)
+
+        with mlflow.set_active_model(model_id=logged):  # as `log_model` leaves it
+            mlflow.log_metric("after", 1.0)
+            mlflow.log_metrics({"later": 2.0})
+
+    kept = client.get_logged_model(logged).metrics or []
+    assert {metric.key for metric in kept} == {"after", "later"}
+    late = {"run_id": run, "key": "late", "value": 1.0, "timestamp": 1, "model_id": logged}
+    refused(registry.call("POST", f"{REST}/runs/log-metric", late), f"v{version.version}")
+
+
+def test_an_approved_model_may_be_evaluated_in_another_run(registry: Registry) -> None:
+    """As `mlflow.evaluate` does: the model is the run's input, and its figures name the model."""
+    client = registry.server.client
+    run = client.create_run("0").info.run_id
+
+    client.log_inputs(run, models=[LoggedModelInput(registry.logged_model)])
+    client.log_metric(run, "r2_score", 0.9, model_id=registry.logged_model)
+    client.log_batch(run, [Metric("rmse", 1.0, 1, 0, registry.logged_model)])
+    client.set_terminated(run)
+
+    assert set(client.get_run(run).data.metrics) == {"r2_score", "rmse"}
+
+
+@pytest.mark.parametrize("path", ["model/model.pkl", "./model/model.pkl", "model", "model%2Fmodel.pkl"])
+def test_a_model_in_its_runs_folder_stays_while_the_run_goes_on(registry: Registry, tmp_path: Path, path: str) -> None:
+    client = registry.server.client
+    run = client.create_run("0").info.run_id
+    (tmp_path / "model.pkl").write_text("approved")
+    client.log_artifact(run, str(tmp_path / "model.pkl"), "model")
+    source = f"{client.get_run(run).info.artifact_uri}/model"
+    version = client.create_model_version("bike-demand", source, run)
+    govern(
+        registry.server, registry.approved, GovernedVersion("default", "bike-demand", int(version.version), run, source)
+    )
+    folder = source.partition(":/")[2]
+
+    client.log_artifact(run, str(tmp_path / "model.pkl"), "plots")
+    by_page = f"{AJAX}/upload-artifact?run_uuid={run}&path="
+    other = registry.call("POST", f"{by_page}notes.txt", data=b"mine")
+
+    assert other.status_code == 200, other.text
+    for answer in (
+        registry.call("POST", f"{by_page}{quote(path)}", data=b"evil"),
+        registry.call("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{folder}/model.pkl", data=b"evil"),
+        registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": run, "path": path}),
+    ):
+        assert answer.status_code in (400, 403), answer.text
+    assert Path(client.download_artifacts(run, "model/model.pkl", str(tmp_path))).read_text() == "approved"
 
 
 def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
@@ -323,6 +420,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
         "delete the folder": ("DELETE", f"{files}/artifacts/{folder}"),
         "delete a folder above": ("DELETE", f"{files}/artifacts/{folder.split('/', maxsplit=1)[0]}"),
         "delete it all": ("DELETE", f"{files}/artifacts/."),
+        "delete what looks like a run's folder": ("DELETE", f"{files}/artifacts/{'d' * 32}"),
     }
 
 
@@ -337,6 +435,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
             "delete the folder",
             "delete a folder above",
             "delete it all",
+            "delete what looks like a run's folder",
         ),
     ],
 )
@@ -373,6 +472,29 @@ def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: R
     )
 
 
+def test_no_job_of_mlflows_own_is_started_on_an_approved_run(registry: Registry) -> None:
+    def start(run: str) -> requests.Response:
+        return registry.call(
+            "POST", "/ajax-api/3.0/jobs/", {"job_name": "invoke_genai_evaluate", "params": {"run_id": run}}
+        )
+
+    served_by_fastapi = start(registry.other_run).status_code != 404
+    if served_by_fastapi:
+        refused(start(registry.run), "approved")
+    assert "approved" not in start(registry.other_run).text
+
+
+def test_the_demo_under_an_experiments_name_deletes_nothing_that_was_approved(registry: Registry) -> None:
+    rename = f"{REST}/experiments/update"
+    assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "MLflow Demo"}).ok
+
+    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/delete"))
+    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/generate"))
+
+    assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "Default"}).ok
+    assert registry.server.client.get_run(registry.run).info.lifecycle_stage == "active"
+
+
 def test_the_bots_webhook_is_kept_and_others_are_free(registry: Registry) -> None:
     (bots,) = [one for one in registry.server.client.list_webhooks() if one.url == BOTS_WEBHOOK]
 
@@ -396,8 +518,7 @@ def test_the_bot_moves_what_others_cannot(registry: Registry) -> None:
 def test_with_the_bot_away_the_registry_goes_on_refusing(registry: Registry) -> None:
     kept, registry.server.bot.answer = registry.server.bot.answer, None
     asked = registry.server.bot.asked
-    while registry.server.bot.asked < asked + 2:
-        pass
+    wait_until(lambda: registry.server.bot.asked >= asked + 2)
 
     refused(registry.call("POST", ALIAS, {"name": "bike-demand", "alias": "champion", "version": "2"}))
     registry.server.bot.answer = kept

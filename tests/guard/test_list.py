@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from bot.domain.attestation.decision import payload_of
 from bot.domain.attestation.governed import OWN_TAGS, GovernedVersion, statement_for
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
-from tests.guard.guarded_server import TOKEN, StandIn, settings_of, standing_in
+from tests.guard.guarded_server import TOKEN, StandIn, settings_of, standing_in, wait_until
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RULE = a_rule(models="bike-*", target=Target(TargetKind.ALIAS, "champion"))
@@ -49,7 +50,7 @@ def test_the_guard_reads_what_the_bot_writes() -> None:
     assert (found.issued, found.expires) == (AT, AT + timedelta(hours=24))
     assert found.targets_of("default", "bike-demand")[0].name == "champion"
     assert not found.targets_of("team-b", "bike-demand")
-    assert {version.number for version in found.by_id.values()} == {"7"}
+    assert {version.number for one in found.by_id for version in found.made_by(one)} == {"7"}
     assert set(found.by_id) == {"a" * 32, "m-" + "b" * 32}
     assert found.tags == OWN_TAGS
     assert found.webhook == "https://bot/webhooks/mlflow"
@@ -76,6 +77,33 @@ def test_a_list_is_kept_for_when_the_bot_is_away(bot: StandIn, tmp_path: Path) -
 
     assert later.governed is not None
     assert later.governed.versions_of("default", "bike-demand")
+
+
+def test_a_kept_list_that_is_no_text_stops_no_server(bot: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "governed-default.json").write_bytes(b"\xff\xfe")
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+
+    keeper.start()
+
+    assert keeper.governed is not None
+
+
+def test_comments_between_and_after_the_keys_are_left_out(bot: StandIn) -> None:
+    assert len(read_keys(f"# the old one\n{bot.pem}# the new one\n{StandIn().pem}# the end\n")) == 2
+
+
+def test_a_process_that_was_forked_asks_on_its_own(bot: StandIn, tmp_path: Path) -> None:
+    """`gunicorn --preload` loads the app before it makes its workers, and threads do not survive that."""
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.start()
+    asked = bot.asked
+
+    keeper._process = os.getpid() + 1  # as in a child
+
+    assert keeper.governed is not None
+    wait_until(lambda: bot.asked > asked)
 
 
 def test_an_older_list_replaces_no_newer_one(bot: StandIn, tmp_path: Path) -> None:
@@ -112,6 +140,39 @@ def test_an_expired_list_goes_on_refusing(bot: StandIn, tmp_path: Path) -> None:
     assert keeper.governed.covers("default", "bike-demand")
 
 
+def test_a_list_for_another_registry_is_not_used(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE], [VERSION])
+    keeper = Keeper(Source(bot.url, TOKEN, "eu", read_keys(bot.pem)), tmp_path)
+
+    with pytest.raises(NotValid, match='about the registry "default" and this server is "eu"'):
+        keeper.take(bot.answer or "")
+
+
+def test_the_guard_asks_again_when_the_bot_will_have_a_newer_list(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+
+    bot.retry_after = "2"
+    soon = keeper.ask()
+    bot.retry_after = ""
+
+    assert (soon, keeper.ask()) == (2.0, 15.0)
+
+
+def test_whatever_is_sent_the_guard_goes_on_asking(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.ask()
+    bot.answer = "[" * 200_000
+
+    keeper.ask()
+    bot.answer = bot.sign(b"[" * 200_000)
+    keeper.ask()
+
+    assert keeper.governed is not None
+    assert keeper.governed.rules
+
+
 def tampered(envelope: str) -> dict[str, str]:
     said = json.loads(envelope)
     other = StandIn(key=Ed25519PrivateKey.generate())
@@ -141,7 +202,7 @@ def test_a_forged_list_changes_nothing(bot: StandIn, tmp_path: Path, how: str) -
 
     assert keeper.governed is not None
     assert keeper.governed.rules
-    assert "bike" in (tmp_path / "governed.json").read_text() or keeper.governed.versions
+    assert "bike" in (tmp_path / "governed-default.json").read_text() or keeper.governed.versions
 
 
 @given(

@@ -68,9 +68,14 @@ def _says_itself(lineage: Lineage) -> bool:
 
 
 def _latest(lineage: Lineage) -> dict[tuple[str, str], LoggedMetric]:
-    """The LoggedModel keeps every figure ever logged; the latest of a name and data set counts."""
+    """The LoggedModel keeps every figure ever logged; the latest of a name and data set counts.
+
+    What the version's own run has logged counts before what others have: anyone may evaluate an approved model in a run of their own,
+    and must not lower the bar for its successor by that.
+    """
     logged = (lineage.logged_model.metrics or []) if lineage.logged_model else []
-    by_time = sorted(logged, key=lambda metric: (metric.step, metric.timestamp))
+    own = lineage.run.info.run_id if lineage.run else None
+    by_time = sorted(logged, key=lambda metric: (metric.run_id == own, metric.step, metric.timestamp))
     return {(metric.key, metric.dataset_name or ""): metric for metric in by_time}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.stores import opened_at, opened_folder
@@ -54,6 +55,15 @@ def environment_in(folder: Folder) -> str:
     texts = _texts(folder, None, ENVIRONMENT)
     listed = next((texts[name] for name in ENVIRONMENT if name in texts), None)
     return "" if listed is None else hashlib.sha256(listed.encode()).hexdigest()
+
+
+def content_in(folder: Folder, path: str) -> bytes | None:
+    """Of the file at `path`; None when there is none. Raises Temporary or Permanent."""
+    sizes = {entry.path: entry.file_size or 0 for entry in folder.entries(dirname(path)) if not entry.is_dir}
+    if path not in sizes:
+        return None
+    with folder.fetched(path, sizes[path]) as file:
+        return file.read_bytes()
 
 
 def _texts(folder: Folder, path: str | None, names: Sequence[str]) -> dict[str, str]:

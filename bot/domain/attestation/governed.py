@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from bot.domain.attestation.decision import TAG_PREFIX
 from bot.domain.attestation.in_toto import STATEMENT_TYPE
+from bot.domain.model import VersionId
 from bot.domain.policy.rules import Rule
+from bot.domain.registry.names import Renamed, under_present_name
+from bot.domain.request.content import Content
 from bot.domain.workspaces import Workspace, patterns_in
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 GOVERNED_TYPE = "urn:countersign:governed:v1"
 VALID_FOR = timedelta(hours=24)  # a list that is older still applies, and its guard says that it is old
 LOGGED_MODEL = "models:/m-"
+MOMENTS = frozenset({"issued", "expires"})
 OWN_TAGS = (
     TAG_PREFIX,
     "countersign.verdict.",
@@ -33,7 +37,9 @@ OWN_TAGS = (
 
 @dataclass(frozen=True)
 class GovernedVersion:
-    """One that is approved or waits for its approval, with what it was made by; `run_id` and `source` are empty where it has none."""
+    """One that is approved, waits for its approval, or had its target before that was watched, with what it was made by: `run_id` and
+    `source` are empty where it has none.
+    """
 
     workspace: str
     model: str
@@ -42,11 +48,38 @@ class GovernedVersion:
     source: str = ""
 
 
+@dataclass(frozen=True)
+class GovernedRequest:
+    """What the list needs of a request: its version under the name that the model had then, and the origin of its content."""
+
+    version: VersionId
+    opened_at: datetime
+    origin: str
+
+    def version_now(self, renames: Sequence[Renamed]) -> VersionId:
+        return under_present_name(self.version, self.opened_at, renames)
+
+
+def listed(version: VersionId, origin: str) -> GovernedVersion:
+    content = Content("", origin)
+    return GovernedVersion(version.workspace, version.model, version.version, content.run_id, content.source)
+
+
+def says_the_same(one: Plain, other: Plain) -> bool:
+    """But for the moment at which it was said."""
+    return _without_moments(one) == _without_moments(other)
+
+
+def _without_moments(statement: Plain) -> Plain:
+    said = statement.get("predicate") if isinstance(statement, dict) else None
+    return {name: value for name, value in said.items() if name not in MOMENTS} if isinstance(said, dict) else None
+
+
 def statement_for(
     registry: str, rules: Iterable[Rule], versions: Iterable[GovernedVersion], webhook: str, at: datetime
 ) -> Plain:
     """`webhook` is the address that MLflow reports changes to; empty when it is not known."""
-    listed = sorted(set(versions), key=lambda one: (one.workspace, one.model, one.number, one.run_id, one.source))
+    in_order = sorted(set(versions), key=lambda one: (one.workspace, one.model, one.number, one.run_id, one.source))
     return {
         "_type": STATEMENT_TYPE,
         "subject": [],
@@ -56,7 +89,7 @@ def statement_for(
             "issued": at.isoformat(),
             "expires": (at + VALID_FOR).isoformat(),
             "rules": [_of_rule(rule, names) for rule in rules if (names := list(_workspaces(rule, registry)))],
-            "versions": [_of_version(one) for one in listed if Workspace.parse(one.workspace).registry == registry],
+            "versions": [_of_version(one) for one in in_order if Workspace.parse(one.workspace).registry == registry],
             "tags": list(OWN_TAGS),
             "webhook": webhook,
         },

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bot.domain.model import Evidence
+
+RUN_ID = re.compile("[0-9a-f]{32}")  # as MLflow makes them
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,20 @@ class Content:
         if self.digest and other.digest:
             return self.digest == other.digest
         return self.origin != "" and self.origin == other.origin
+
+    @property
+    def source(self) -> str:
+        return self._parts[0]
+
+    @property
+    def run_id(self) -> str:
+        """Empty when there is none."""
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        source, space, run_id = self.origin.rpartition(" ")
+        return (source, run_id) if space and RUN_ID.fullmatch(run_id) else (self.origin, "")
 
 
 def content_of(evidence: Evidence | None) -> Content:

@@ -8,38 +8,24 @@ COUNTERSIGN_GUARD_EVERY (seconds between two questions to the bot; 15).
 
 from __future__ import annotations
 
-import hmac
-import json
-import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask
+from starlette.middleware import Middleware
 
-from countersign_guard.decide import Act, Write, refusal
 from countersign_guard.governed import NotValid
+from countersign_guard.guard import Guard
 from countersign_guard.keeping import Keeper, Source, read_keys
-from countersign_guard.routes import (
-    READS,
-    NotGuarded,
-    NotReadable,
-    check_flask_routes,
-    check_native_routes,
-    decoded,
-    messages,
-    read_write,
-)
-from countersign_guard.stores import MLFLOW, with_address
+from countersign_guard.native import NativeGuard, native_endpoints
+from countersign_guard.routes import NotGuarded, check_flask_routes, check_native_routes
 
-log = logging.getLogger("countersign_guard")
-HEADER = "X-Countersign-Guard"
 FEWEST_LETTERS = 32  # of the secret
-REFUSED = "PERMISSION_DENIED"
-ARTIFACTS = "/mlflow-artifacts/artifacts/"
+UPLOAD = "upload_artifact"
 GATEWAY_TOKEN = "_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN"
 BASIC_AUTH = "COUNTERSIGN_GUARD_BASIC_AUTH"
 
@@ -73,9 +59,13 @@ def create_app() -> Any:
     if served is flask_app:
         keeper.start()
         return flask_app
-    check_native_routes(_native_endpoints(served))
+    endpoints = list(native_endpoints(served))
+    check_native_routes(endpoints)
+    has_uploads = any(endpoint.__name__ == UPLOAD for endpoint in endpoints)
+    # The innermost one, so that it comes after basic auth and after the choice of the workspace.
+    served.user_middleware.append(Middleware(NativeGuard, guard=guard, has_uploads=has_uploads))
     keeper.start()
-    return NativeGuard(served, guard)
+    return served
 
 
 def _mlflow_app() -> tuple[Flask, Callable[[], Any]]:
@@ -130,87 +120,3 @@ def _seconds(text: str) -> float:
     if not 0.5 <= found <= 3600:
         raise NotGuarded(f"COUNTERSIGN_GUARD_EVERY={text}: write a number of seconds from 0.5 to 3600")
     return found
-
-
-class Guard:
-    """Answers 403 with the reason to whoever changes what is governed without the bot's secret."""
-
-    def __init__(self, keeper: Keeper, secret: str) -> None:
-        self.keeper = keeper
-        self.secret = secret.encode()
-        self.messages = messages()
-
-    def before_request(self) -> Response | None:
-        if request.method in READS or self.is_bot(request.headers.get(HEADER, "")):
-            return None
-        try:
-            write = read_write(request, _workspace(), self.messages)
-        except NotReadable as unreadable:
-            return _answer(str(unreadable), 400, "INVALID_PARAMETER_VALUE")
-        if write is None:
-            return None
-        sentence = self.refuses(with_address(write))
-        return _answer(sentence) if sentence else None
-
-    def refuses(self, write: Write) -> str:
-        sentence = refusal(write, self.keeper.governed, MLFLOW)
-        if sentence:
-            log.warning("countersign-guard: refused %s of %s: %s", write.act.name, write.model or write.path, sentence)
-        return sentence
-
-    def is_bot(self, shown: str) -> bool:
-        return hmac.compare_digest(shown.encode(), self.secret)
-
-
-class NativeGuard:
-    """What FastAPI serves beside Flask: uploads of artifacts. Refused before the first byte of the body is read."""
-
-    def __init__(self, app: Any, guard: Guard) -> None:
-        self.app = app
-        self.guard = guard
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        sentence = self._refuses(scope) if scope["type"] == "http" and scope["method"] not in READS else ""
-        if not sentence:
-            await self.app(scope, receive, send)
-            return
-        body = _body(sentence)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    def _refuses(self, scope: Any) -> str:
-        _, found, path = str(scope["path"]).partition(ARTIFACTS)
-        if not found:
-            return ""
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if self.guard.is_bot(headers.get(HEADER.lower().encode(), "")):
-            return ""
-        return self.guard.refuses(Write(Act.WRITE_FILE, "", path=decoded(path)))
-
-
-def _workspace() -> str:
-    try:
-        from mlflow.utils.workspace_context import get_request_workspace
-    except ImportError:  # before MLflow 3.10
-        return "default"
-    return get_request_workspace() or "default"
-
-
-def _native_endpoints(app: Any) -> Iterator[Callable[..., Any]]:
-    """The functions of all routes that FastAPI serves itself; what is mounted at / is Flask."""
-    for route in getattr(app, "routes", ()):
-        router = getattr(route, "original_router", None)
-        if router is not None:
-            yield from _native_endpoints(router)
-        elif getattr(route, "endpoint", None) is not None and set(getattr(route, "methods", None) or ()) - READS:
-            yield route.endpoint
-
-
-def _answer(sentence: str, status: int = 403, code: str = REFUSED) -> Response:
-    return Response(_body(sentence, code), status, content_type="application/json")
-
-
-def _body(sentence: str, code: str = REFUSED) -> bytes:
-    """In the form of MLflow's own errors, so that its client and its pages show the sentence."""
-    return json.dumps({"error_code": code, "message": sentence}).encode()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from typing import Protocol
 
 from countersign_guard.governed import ALIAS, STAGE, Governed, Rule, Version
-from countersign_guard.names import looks_like
+from countersign_guard.names import looks_like, plain, shown
+from countersign_guard.paths import Parts, address_parts, below, in_folder, is_id, overlap, parts_of
+from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
+MARK = "[countersign-guard]"  # at the end of each refusal; `countersign doctor` looks for it
 ASK = "countersign request-transition --name {model} --version {number} --to {target}"
 NO_LIST = (
     "Countersign's guard has no list of what is governed yet, so nothing that could be governed changes. "
@@ -17,55 +19,9 @@ NO_LIST = (
 )
 
 
-class Act(Enum):
-    """The kinds of writes that can concern a governed target or what an approval rests on."""
-
-    SET_ALIAS = auto()
-    DELETE_ALIAS = auto()
-    SET_STAGE = auto()
-    DELETE_MODEL = auto()
-    RENAME_MODEL = auto()
-    CREATE_VERSION = auto()
-    DELETE_VERSION = auto()
-    TAG_MODEL = auto()
-    TAG_VERSION = auto()
-    WRITE_WEBHOOK = auto()
-    WRITE_RUN = auto()  # or a logged model
-    DELETE_RUN = auto()
-    DELETE_EXPERIMENT = auto()
-    WRITE_FILE = auto()
-    DELETE_FILE = auto()
-    DELETE_WORKSPACE = auto()
-
-
-# What only the list can judge is refused without one; the rest is open, so that training goes on.
-CLOSED_WITHOUT_LIST = frozenset(
-    {
-        Act.SET_ALIAS,
-        Act.DELETE_ALIAS,
-        Act.SET_STAGE,
-        Act.DELETE_MODEL,
-        Act.RENAME_MODEL,
-        Act.DELETE_VERSION,
-        Act.DELETE_WORKSPACE,
-    }
-)
-
-
-@dataclass(frozen=True)
-class Write:
-    """`ids` are of the runs and logged models that it concerns; `path` is an artifact's, `url` a webhook's."""
-
-    act: Act
-    workspace: str
-    model: str = ""
-    number: str = ""
-    name: str = ""  # of the alias, stage or tag, or the model's new name
-    ids: tuple[str, ...] = ()
-    path: str = ""
-    url: str = ""
-    experiment: str = ""
-    only_ends: bool = False  # an update of a run that says no more than that it is over
+OWN_TAGS, ASKING_TAG = "countersign.", "countersign.ask"
+DEFAULT = "default"
+LONGEST = 1500  # letters of a sentence
 
 
 class Registry(Protocol):
@@ -81,6 +37,12 @@ class Registry(Protocol):
 
     def is_running(self, run: str) -> bool: ...
 
+    def is_there(self, one: str) -> bool:
+        """Whether this is a run or a logged model."""
+
+    def folder_of(self, one: str) -> str:
+        """The address of the artifacts of a run or a logged model; empty when there is none."""
+
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         """Whether one of the runs or logged models is in the experiment."""
 
@@ -95,18 +57,32 @@ class Case:
 def refusal(write: Write, governed: Governed | None, registry: Registry) -> str:
     """The sentence that says why not and how to ask; empty when the write may go on."""
     if governed is None:
-        return NO_LIST if write.act in CLOSED_WITHOUT_LIST else ""
+        return _said(NO_LIST) if write.act in CLOSED_WITHOUT_LIST or any(map(_may_be_ours, write.tags)) else ""
     if write.model:
         write = replace(write, model=registry.real_name(write.model))
-    return next(_JUDGES[write.act](Case(write, governed, registry)), "")
+    sentence = next(_JUDGES[write.act](Case(write, governed, registry)), "")
+    return _said(sentence) if sentence else ""
+
+
+def _said(sentence: str) -> str:
+    return f"{shown(sentence, LONGEST)} {MARK}"
+
+
+def _may_be_ours(tag: str) -> bool:
+    return plain(tag).startswith(OWN_TAGS) and tag != ASKING_TAG
 
 
 def _alias(case: Case) -> Iterator[str]:
     for rule in _rules(case, ALIAS):
         target = f"alias:{rule.name}"
-        if case.write.name.casefold() == rule.name.casefold():  # the same one for a database that ignores case
+        if plain(case.write.name) == plain(rule.name):
             number = case.write.number or case.registry.aliases(case.write.model).get(rule.name, "NUMBER")
             yield _governed(target, case.write.model, number)
+        elif case.write.act is Act.SET_ALIAS and not case.write.name.isascii():
+            yield (
+                f'The alias "{case.write.name}" has letters that are not in ASCII. Among them are many that look like those of '
+                f'"{rule.name}", which Countersign governs for {case.write.model}. Write it with a to z.'
+            )
         elif case.write.act is Act.SET_ALIAS and looks_like(case.write.name) == looks_like(rule.name):
             yield (
                 f'The alias "{case.write.name}" looks like "{rule.name}", which Countersign governs for {case.write.model}. '
@@ -116,8 +92,8 @@ def _alias(case: Case) -> Iterator[str]:
 
 def _stage(case: Case) -> Iterator[str]:
     for rule in _rules(case, STAGE):
-        goes_there = case.write.name.strip().casefold() == rule.name.casefold()
-        leaves = case.registry.stage(case.write.model, case.write.number).casefold() == rule.name.casefold()
+        goes_there = plain(case.write.name) == plain(rule.name)
+        leaves = plain(case.registry.stage(case.write.model, case.write.number)) == plain(rule.name)
         if goes_there or leaves:
             yield _governed(f"stage:{rule.name}", case.write.model, case.write.number or "NUMBER")
 
@@ -140,6 +116,7 @@ def _rename(case: Case) -> Iterator[str]:
 
 
 def _create_version(case: Case) -> Iterator[str]:
+    yield from _tags(case)
     if case.governed.copies_of(case.write.workspace, case.write.model):
         yield (
             f"{case.write.model} is a target that Countersign governs: only approved versions are copied into it. Ask with: "
@@ -152,8 +129,8 @@ def _delete_version(case: Case) -> Iterator[str]:
         one.number == case.write.number for one in case.governed.versions_of(case.write.workspace, case.write.model)
     ):
         yield (
-            f"{case.write.model} v{case.write.number} is approved or waits for its approval in Countersign, so it can not be deleted. "
-            "It is what one would roll back to. Call the request off first: countersign call-off REQUEST --reason WHY"
+            f"{case.write.model} v{case.write.number} is approved, waits for its approval, or has a target that Countersign governs, so it "
+            "can not be deleted. It is what one would roll back to. To call a request off: countersign call-off REQUEST --reason WHY"
         )
     held = _held(case)
     if held:
@@ -168,20 +145,22 @@ def _held(case: Case) -> str:
     rules = case.governed.targets_of(case.write.workspace, case.write.model)
     if case.governed.copies_of(case.write.workspace, case.write.model):
         return f"model:{case.write.model}"
-    aliases = {
-        alias for alias, number in case.registry.aliases(case.write.model).items() if number == case.write.number
-    }
-    by_alias = next((rule.name for rule in rules if rule.kind == ALIAS and rule.name in aliases), "")
+    held = case.registry.aliases(case.write.model)
+    aliases = {plain(alias) for alias, number in held.items() if number == case.write.number}
+    by_alias = next((rule.name for rule in rules if rule.kind == ALIAS and plain(rule.name) in aliases), "")
     if by_alias:
         return f"alias:{by_alias}"
-    stages = {rule.name for rule in rules if rule.kind == STAGE}
+    stages = {plain(rule.name) for rule in rules if rule.kind == STAGE}
     stage = case.registry.stage(case.write.model, case.write.number) if stages else ""
-    return f"stage:{stage}" if stage in stages else ""
+    return f"stage:{stage}" if plain(stage) in stages else ""
 
 
-def _tag(case: Case) -> Iterator[str]:
-    if case.governed.covers(case.write.workspace, case.write.model) and case.write.name.startswith(case.governed.tags):
-        yield f'Only Countersign writes the tag "{case.write.name}": it says what was decided about {case.write.model}.'
+def _tags(case: Case) -> Iterator[str]:
+    if not case.governed.covers(case.write.workspace, case.write.model):
+        return
+    for name in case.write.tags:
+        if plain(name).startswith(case.governed.tags):
+            yield f'Only Countersign writes the tag "{name}": it says what was decided about {case.write.model}.'
 
 
 def _webhook(case: Case) -> Iterator[str]:
@@ -196,67 +175,92 @@ def _same_address(one: str, other: str) -> bool:
 def _run(case: Case) -> Iterator[str]:
     """A run that still goes on may log: what was logged after the approval was asked for does not count anyway."""
     for one in case.write.ids:
-        if one in case.governed.by_id and not case.write.only_ends and not case.registry.is_running(one):
-            yield _rests_on(case.governed.by_id[one], f"{one} is what it was made by")
+        for version in case.governed.made_by(one):
+            if not _goes_on(version, case):
+                yield _rests_on(version, f"{one} is what it was made by")
+
+
+def _goes_on(version: Version, case: Case) -> bool:
+    """Whether its training does: a metric of a training also concerns the model that it has logged."""
+    return version.run != "" and case.registry.is_running(version.run)
 
 
 def _delete_run(case: Case) -> Iterator[str]:
     for one in case.write.ids:
-        if one in case.governed.by_id:
-            yield _rests_on(case.governed.by_id[one], f"{one} is what it was made by")
+        for version in case.governed.made_by(one):
+            yield _rests_on(version, f"{one} is what it was made by")
 
 
 def _experiment(case: Case) -> Iterator[str]:
-    if case.governed.by_id and case.registry.runs_are_in(case.write.experiment, tuple(case.governed.by_id)):
+    ids = case.governed.ids_in(case.write.workspace)
+    if case.write.experiment and ids and case.registry.runs_are_in(case.write.experiment, ids):
         yield (
             f"Experiment {case.write.experiment} has runs that approved versions were made by, so it can not be deleted: "
             "nobody could walk back from them to their data, parameters and metrics."
         )
 
 
+def _new_experiment(case: Case) -> Iterator[str]:
+    """What its runs log lies in its folder, and may be deleted with it."""
+    if case.write.path:
+        yield from _at(address_parts(case.write.path), case)
+
+
 def _file(case: Case) -> Iterator[str]:
-    """Into the folder of a run that goes on, other files than the model's may be logged."""
-    for part in _parts(case.write.path):
-        version = case.governed.by_id.get(part)
-        has_own_folder = version is not None and version.logged_model not in ("", part)
-        if version is not None and not (has_own_folder and case.registry.is_running(part)):
-            yield _rests_on(version, f"{case.write.path} is one of its files")
-    yield from _sources(case.write.path, case.governed)
+    yield from _at(parts_of(case.write.path), case)
+
+
+def _file_of(case: Case) -> Iterator[str]:
+    for one in case.write.ids:
+        yield from _in_folder_of(one, parts_of(case.write.path), case)
+        folder = case.registry.folder_of(one)
+        if folder:
+            yield from _at((*address_parts(folder), *parts_of(case.write.path)), case)
+
+
+def _at(path: Parts, case: Case) -> Iterator[str]:
+    """In the folder of a run or a logged model, or where a version's source says that its files are."""
+    for place, part in enumerate(path):
+        yield from _in_folder_of(part, below(path[place + 1 :]), case)
+    version = case.governed.at(path)
+    if version is not None:
+        yield _rests_on(version, f"{case.write.path} is one of its files")
+
+
+def _in_folder_of(one: str, path: Parts, case: Case) -> Iterator[str]:
+    """A run that goes on may write there what is not the model's own."""
+    for version in case.governed.made_by(one):
+        own = _in_its_run(version) if plain(one) == plain(version.run) else ()
+        if (own is not None and overlap(path, own)) or not _goes_on(version, case):
+            yield _rests_on(version, f"{case.write.path or one} is one of its files")
+
+
+def _in_its_run(version: Version) -> Parts | None:
+    """Where the version's files are within its run's folder; () for all of it, when nothing is known; None: somewhere else."""
+    if version.logged_model:
+        return None
+    return in_folder(version.run, version.source) if version.source else ()
 
 
 def _delete_file(case: Case) -> Iterator[str]:
     yield from _file(case)
-    parts = _parts(case.write.path)
-    if case.governed.by_id and not any(_is_id(part) for part in parts):
+    is_of_one = any(is_id(part) and case.registry.is_there(part) for part in parts_of(case.write.path))
+    if case.governed.versions and not is_of_one:
         yield (
             f"The folder {case.write.path or '/'} may contain files of approved versions, so it can not be deleted as a whole. "
             "Delete the folders of single runs or logged models instead."
         )
 
 
-def _sources(path: str, governed: Governed) -> Iterator[str]:
-    """Where a version's files are in a folder that the run's id does not name."""
-    for version in governed.versions:
-        scheme, _, folder = version.source.partition(":")
-        kept = "/".join(_parts(folder)) if scheme == "mlflow-artifacts" else ""
-        written = "/".join(_parts(path))
-        if kept and (f"{written}/".startswith(f"{kept}/") or f"{kept}/".startswith(f"{written}/")):
-            yield _rests_on(version, f"{path} is one of its files")
-
-
 def _workspace(case: Case) -> Iterator[str]:
-    if any(version.workspace == case.write.name for version in case.governed.versions):
-        yield f"The workspace {case.write.name} contains versions that Countersign governs, so it can not be deleted."
-
-
-def _parts(path: str) -> tuple[str, ...]:
-    return tuple(part for part in path.split("/") if part not in ("", "."))
-
-
-def _is_id(part: str) -> bool:
-    """Of a run (32 hexadecimal digits) or of a logged model (the same after `m-`)."""
-    digits = part.removeprefix("m-")
-    return len(digits) == 32 and all(digit in "0123456789abcdef" for digit in digits)
+    name = case.write.name
+    if any(version.workspace == name for version in case.governed.versions):
+        yield f"The workspace {name} contains versions that Countersign governs, so it can not be deleted."
+    if case.write.takes_models and (case.governed.has_rule_in(name) or case.governed.has_rule_in(DEFAULT)):
+        yield (
+            f"The workspace {name} can be deleted only when it is empty (mode=RESTRICT): its models would be deleted, or move into the "
+            "default workspace with their aliases, and Countersign governs some of these names."
+        )
 
 
 def _rules(case: Case, kind: str) -> list[Rule]:
@@ -272,7 +276,8 @@ def _governed(target: str, model: str, number: str) -> str:
 
 def _rests_on(version: Version, why: str) -> str:
     return (
-        f"{version.model} v{version.number} is approved or waits for its approval in Countersign, and {why}, so it stays as it is. "
+        f"{version.model} v{version.number} is approved, waits for its approval, or has a target that Countersign governs, and {why}, "
+        "so it stays as it is. "
         "Train and register a new version instead."
     )
 
@@ -283,15 +288,18 @@ _JUDGES = {
     Act.SET_STAGE: _stage,
     Act.DELETE_MODEL: _delete_model,
     Act.RENAME_MODEL: _rename,
+    Act.CREATE_MODEL: _tags,
     Act.CREATE_VERSION: _create_version,
     Act.DELETE_VERSION: _delete_version,
-    Act.TAG_MODEL: _tag,
-    Act.TAG_VERSION: _tag,
+    Act.TAG_MODEL: _tags,
+    Act.TAG_VERSION: _tags,
     Act.WRITE_WEBHOOK: _webhook,
     Act.WRITE_RUN: _run,
     Act.DELETE_RUN: _delete_run,
+    Act.CREATE_EXPERIMENT: _new_experiment,
     Act.DELETE_EXPERIMENT: _experiment,
     Act.WRITE_FILE: _file,
+    Act.WRITE_FILE_OF: _file_of,
     Act.DELETE_FILE: _delete_file,
     Act.DELETE_WORKSPACE: _workspace,
 }

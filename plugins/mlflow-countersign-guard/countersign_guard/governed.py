@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from countersign_guard.names import plain
+from countersign_guard.paths import Parts, served_parts
+
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:countersign:governed:v1"
 ALIAS, STAGE, MODEL = "alias", "stage", "model"
@@ -28,11 +31,11 @@ class Rule:
     name: str
 
     def is_about(self, workspace: str, model: str) -> bool:
-        return self._is_in(workspace) and fnmatchcase(model, self.models) and not self.has_copies_in(workspace, model)
+        return self.is_in(workspace) and fnmatchcase(model, self.models) and not self.has_copies_in(workspace, model)
 
     def has_copies_in(self, workspace: str, model: str) -> bool:
         """Whether a version in this model is itself the promotion."""
-        if self.kind != MODEL or not self._is_in(workspace):
+        if self.kind != MODEL or not self.is_in(workspace):
             return False
         before, placeholder, after = self.name.partition(PLACEHOLDER)
         if not placeholder:
@@ -40,7 +43,7 @@ class Rule:
         name = model[len(before) : len(model) - len(after)]
         return f"{before}{name}{after}" == model and name != "" and fnmatchcase(name, self.models)
 
-    def _is_in(self, workspace: str) -> bool:
+    def is_in(self, workspace: str) -> bool:
         return any(fnmatchcase(workspace, one) for one in self.workspaces)
 
 
@@ -58,19 +61,52 @@ class Version:
 
 @dataclass(frozen=True)
 class Governed:
-    """`tags` begin the names of the tags that only the bot writes; `webhook` is where MLflow reports changes to the bot, or empty."""
+    """`registry` is its name in the policy; `tags` begin the names of the tags that only the bot writes; `webhook` is where MLflow
+    reports changes to the bot, or empty; `by_id` has the versions by the ids of their runs and logged models.
+    """
 
+    registry: str
     issued: datetime
     expires: datetime
     rules: tuple[Rule, ...]
     versions: tuple[Version, ...]
     tags: tuple[str, ...] = ()
     webhook: str = ""
-    by_id: Mapping[str, Version] = field(default_factory=dict, compare=False)
+    by_id: Mapping[str, tuple[Version, ...]] = field(default_factory=dict, compare=False)
+    by_folder: Mapping[Parts, Version] = field(default_factory=dict, compare=False)
+    by_folder_above: Mapping[Parts, Version] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        ids = {one: version for version in self.versions for one in (version.run, version.logged_model) if one}
+        ids: dict[str, tuple[Version, ...]] = {}
+        folders: dict[Parts, Version] = {}
+        above: dict[Parts, Version] = {}
+        for version in self.versions:
+            for one in filter(None, (version.run, version.logged_model)):
+                ids[plain(one)] = (*ids.get(plain(one), ()), version)
+            kept = served_parts(version.source)
+            if kept:
+                folders[kept] = version
+                above.update((kept[:depth], version) for depth in range(len(kept)))
         object.__setattr__(self, "by_id", ids)
+        object.__setattr__(self, "by_folder", folders)
+        object.__setattr__(self, "by_folder_above", above)
+
+    def at(self, path: Parts) -> Version | None:
+        """One whose files, as its source names them, are at this path, around it or below it."""
+        around = (self.by_folder.get(path[:depth]) for depth in range(1, len(path) + 1))
+        return next(filter(None, around), None) or self.by_folder_above.get(path)
+
+    def ids_in(self, workspace: str) -> list[str]:
+        """Of the runs and logged models behind the versions of this workspace."""
+        mine = (version for version in self.versions if version.workspace == workspace)
+        return sorted({one for version in mine for one in (version.run, version.logged_model) if one})
+
+    def has_rule_in(self, workspace: str) -> bool:
+        return any(rule.is_in(workspace) for rule in self.rules)
+
+    def made_by(self, one: str) -> tuple[Version, ...]:
+        """The versions that this run or logged model is behind."""
+        return self.by_id.get(plain(one), ())
 
     def targets_of(self, workspace: str, model: str) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.rules if rule.is_about(workspace, model))
@@ -93,6 +129,7 @@ def read_governed(payload: bytes) -> Governed:
             raise NotValid(f"it is a statement of the type {str(statement['predicateType'])[:100]}, not {PREDICATE}")
         said = statement["predicate"]
         return Governed(
+            registry=str(said["registry"]),
             issued=_moment(said["issued"]),
             expires=_moment(said["expires"]),
             rules=tuple(_rule(one) for one in said["rules"]),
@@ -100,7 +137,7 @@ def read_governed(payload: bytes) -> Governed:
             tags=tuple(str(one) for one in said["tags"]),
             webhook=str(said["webhook"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NotValid(f"it does not have the form that this version of the guard reads ({error!r})") from None
 
 
@@ -113,7 +150,7 @@ def _rule(said: Mapping[str, object]) -> Rule:
 
 def _version(said: Mapping[str, object]) -> Version:
     optional = (str(said.get(name) or "") for name in ("run", "logged_model", "source"))
-    return Version(str(said["workspace"]), str(said["model"]), str(said["number"]), *optional)
+    return Version(str(said["workspace"]), str(said["model"]), str(int(str(said["number"]))), *optional)
 
 
 def _moment(text: str) -> datetime:

@@ -1,72 +1,29 @@
-"""Names that people take for another: other letters of the same look, upper case, digits for letters. Pure."""
+"""Names that a database or people take for another. Pure."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# The letters of other scripts that look like one of a to z, and what stands for letters: https://www.unicode.org/reports/tr39/
-LIKE_LATIN = {
-    ord(pair[0]): pair[1]
-    for pair in [
-        "аa",
-        "вb",
-        "сc",
-        "еe",
-        "нh",
-        "іi",
-        "јj",
-        "кk",
-        "мm",
-        "оo",
-        "рp",
-        "ԛq",
-        "ѕs",
-        "тt",
-        "ѵv",
-        "ԝw",
-        "хx",
-        "уy",
-        "һh",
-        "ӏl",
-        "ԁd",
-        "гr",
-        "пn",
-        "αa",
-        "βb",
-        "εe",
-        "ηn",
-        "ιi",
-        "κk",
-        "νv",
-        "οo",
-        "ρp",
-        "τt",
-        "υu",
-        "χx",
-        "γy",
-        "ωw",
-        "օo",
-        "ոn",
-        "սu",
-        "ցg",
-        "հh",
-        "ıi",
-        "ⅼl",
-        "ɑa",
-        "ɡg",
-        "ℓl",
-        "0o",
-        "1l",
-        "3e",
-        "5s",
-        "$s",
-        "|l",
-    ]
-}
+LONGEST = 255  # of any name that MLflow takes
+LIKE_LETTERS = str.maketrans("0135|$", "olesls")
+
+
+def plain(name: str) -> str:
+    """The same text for all names that some database takes for one: it may ignore case, accents, width and what cannot be seen.
+
+    A name that MLflow takes for too long stays as it is, because the work grows with the square of its length.
+    """
+    if len(name) > LONGEST:
+        return name
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(letter for letter in letters if unicodedata.category(letter)[0] not in "MCZ")
 
 
 def looks_like(name: str) -> str:
-    """The same text for all names that look alike."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    kept = (letter for letter in plain if unicodedata.category(letter) not in {"Mn", "Me", "Cf"})
-    return "".join(kept).translate(LIKE_LATIN).replace("rn", "m").replace("vv", "w").replace("i", "l")
+    """The same text for all names in ASCII that look alike to people."""
+    return plain(name).translate(LIKE_LETTERS).replace("rn", "m").replace("vv", "w").replace("i", "l")
+
+
+def shown(text: str, most: int = LONGEST) -> str:
+    """For logs and sentences: on one line, and not longer than that."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:most])

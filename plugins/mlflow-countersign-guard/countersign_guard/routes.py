@@ -6,17 +6,22 @@ that is in no table here stops the server from starting: half a guard is worse t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Request
 
-from countersign_guard.decide import Act, Write
+from countersign_guard.names import shown
+from countersign_guard.stores import MLFLOW
+from countersign_guard.writes import Act, Write
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
-IDS = frozenset({"run_id", "run_uuid", "model_id"})
-ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
+RUN_IDS = frozenset({"run_id", "run_uuid"})
+IDS = RUN_IDS | {"model_id"}
+RESTRICT = "RESTRICT"  # of the modes in which a workspace is deleted, the one for empty ones
+DEMO = "MLflow Demo"
 
 Fields = Mapping[str, Any]
 
@@ -39,7 +44,7 @@ UNREADABLE = "The body of this request is not what MLflow reads here, so nobody 
 
 
 class NotReadable(Exception):
-    """A request that MLflow's own parser refuses."""
+    """A request that MLflow's own parser refuses, or MLflow itself."""
 
 
 class NotGuarded(Exception):
@@ -47,11 +52,11 @@ class NotGuarded(Exception):
 
 
 def _alias(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, seen.said.name, getattr(seen.said, "version", ""), name=seen.said.alias)
+    return Write(seen.act, seen.workspace, seen.said.name, _version_in(seen), name=seen.said.alias)
 
 
 def _stage(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, seen.said.name, seen.said.version, name=seen.said.stage)
+    return Write(seen.act, seen.workspace, seen.said.name, _version_in(seen), name=seen.said.stage)
 
 
 def _model(seen: Seen) -> Write:
@@ -63,11 +68,15 @@ def _rename(seen: Seen) -> Write:
 
 
 def _version(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, seen.said.name, getattr(seen.said, "version", ""))
+    return Write(seen.act, seen.workspace, seen.said.name, _version_in(seen))
+
+
+def _new(seen: Seen) -> Write:
+    return Write(seen.act, seen.workspace, seen.said.name, tags=tuple(tag.key for tag in seen.said.tags))
 
 
 def _tag(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, seen.said.name, getattr(seen.said, "version", ""), name=seen.said.key)
+    return Write(seen.act, seen.workspace, seen.said.name, _version_in(seen), tags=(seen.said.key,))
 
 
 def _webhook(seen: Seen) -> Write:
@@ -75,14 +84,37 @@ def _webhook(seen: Seen) -> Write:
 
 
 def _run(seen: Seen) -> Write:
-    named = {str(value) for fields in (seen.path, seen.query) for name, value in fields.items() if name in IDS}
-    return Write(
-        seen.act, seen.workspace, ids=tuple(sorted(named | set(_ids_in(seen.said)))), only_ends=_only_ends(seen.said)
-    )
+    """A run or a logged model that is changed."""
+    return Write(seen.act, seen.workspace, ids=_ids(seen, IDS))
+
+
+def _run_alone(seen: Seen) -> Write:
+    """What another run logs may name a logged model, as `mlflow.evaluate` does; it changes that run."""
+    return Write(seen.act, seen.workspace, ids=_ids(seen, RUN_IDS))
+
+
+def _file_of(seen: Seen) -> Write:
+    path = getattr(seen.said, "path", "") or seen.query.get("path", "")
+    return Write(seen.act, seen.workspace, ids=_ids(seen, IDS), path=decoded(str(path)))
 
 
 def _experiment(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, experiment=seen.said.experiment_id)
+    return Write(seen.act, seen.workspace, experiment=_number(seen.said.experiment_id, "experiment_id"))
+
+
+def _new_experiment(seen: Seen) -> Write:
+    return Write(seen.act, seen.workspace, path=seen.said.artifact_location)
+
+
+def _demo(seen: Seen) -> Write:
+    """Its experiment, by the name that anybody may have given to another."""
+    return Write(seen.act, seen.workspace, experiment=MLFLOW.experiment_called(DEMO))
+
+
+def _job(seen: Seen) -> Write:
+    """The run that a job names is ended or deleted with it."""
+    run = MLFLOW.run_of_job(str(seen.path.get("job_id", "")))
+    return Write(seen.act, seen.workspace, ids=(run,) if run else ())
 
 
 def _file(seen: Seen) -> Write:
@@ -90,7 +122,8 @@ def _file(seen: Seen) -> Write:
 
 
 def _workspace(seen: Seen) -> Write:
-    return Write(seen.act, seen.workspace, name=str(seen.path.get("workspace_name", "")))
+    name, mode = str(seen.path.get("workspace_name", "")), str(seen.query.get("mode", RESTRICT))
+    return Write(seen.act, seen.workspace, name=name, takes_models=mode != RESTRICT)
 
 
 GUARDED: Mapping[str, tuple[Act, Reader]] = {
@@ -99,7 +132,8 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_transition_stage": (Act.SET_STAGE, _stage),
     "_delete_registered_model": (Act.DELETE_MODEL, _model),
     "_rename_registered_model": (Act.RENAME_MODEL, _rename),
-    "_create_model_version": (Act.CREATE_VERSION, _version),
+    "_create_registered_model": (Act.CREATE_MODEL, _new),
+    "_create_model_version": (Act.CREATE_VERSION, _new),
     "_delete_model_version": (Act.DELETE_VERSION, _version),
     "_set_registered_model_tag": (Act.TAG_MODEL, _tag),
     "_delete_registered_model_tag": (Act.TAG_MODEL, _tag),
@@ -108,12 +142,12 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_update_webhook": (Act.WRITE_WEBHOOK, _webhook),
     "_delete_webhook": (Act.WRITE_WEBHOOK, _webhook),
     **dict.fromkeys(
+        ("_log_metric", "_log_batch", "_log_inputs", "_log_outputs"),
+        (Act.WRITE_RUN, _run_alone),
+    ),
+    **dict.fromkeys(
         (
-            "_log_metric",
             "_log_param",
-            "_log_batch",
-            "_log_inputs",
-            "_log_outputs",
             "_log_model",
             "_set_tag",
             "_delete_tag",
@@ -122,14 +156,19 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
             "_log_logged_model_params",
             "_set_logged_model_tags",
             "_delete_logged_model_tag",
-            "_create_presigned_upload_url",
-            "serve_upload_artifact",
         ),
         (Act.WRITE_RUN, _run),
     ),
+    "_create_presigned_upload_url": (Act.WRITE_FILE_OF, _file_of),
+    "serve_upload_artifact": (Act.WRITE_FILE_OF, _file_of),
     "_delete_run": (Act.DELETE_RUN, _run),
     "_delete_logged_model": (Act.DELETE_RUN, _run),
     "_delete_experiment": (Act.DELETE_EXPERIMENT, _experiment),
+    "_generate_demo": (Act.DELETE_EXPERIMENT, _demo),
+    "_delete_demo": (Act.DELETE_EXPERIMENT, _demo),
+    "_cancel_prompt_optimization_job": (Act.DELETE_RUN, _job),
+    "_delete_prompt_optimization_job": (Act.DELETE_RUN, _job),
+    "_create_experiment": (Act.CREATE_EXPERIMENT, _new_experiment),
     "_upload_artifact": (Act.WRITE_FILE, _file),
     "_create_multipart_upload_artifact": (Act.WRITE_FILE, _file),
     "_complete_multipart_upload_artifact": (Act.WRITE_FILE, _file),
@@ -138,12 +177,11 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_delete_workspace_handler": (Act.DELETE_WORKSPACE, _workspace),
 }
 
-READ_BY_ADDRESS = (_file, _webhook, _workspace)
+READ_BY_ADDRESS = (_file, _webhook, _workspace, _demo, _job)
 """What is in the body of these is no message, or decides nothing here."""
 
 OPEN = frozenset(
     {
-        "_create_registered_model",
         "_update_registered_model",
         "_get_latest_versions",
         "_update_model_version",
@@ -156,7 +194,6 @@ OPEN = frozenset(
         "_search_runs",
         "serve_create_promptlab_run",
         "_create_presigned_download_url",
-        "_create_experiment",
         "_update_experiment",
         "_restore_experiment",
         "_search_experiments",
@@ -171,41 +208,44 @@ OPEN = frozenset(
 )
 """Routes for writing, beside the guarded ones, that change nothing an approval rests on."""
 
-OTHER_AREAS = (
-    "/traces",
-    "/gateway",
-    "/scorer",
-    "/datasets",
-    "/label-schemas",
-    "/review-queues",
-    "/issues",
-    "/prompt-optimization",
-    "/jobs",
-    "/assessments",
-    "/ui-telemetry",
-    "/demo",
-    "/genai",
-    "/users",
-    "/roles",
-    "/permissions",
-    "/online-scoring",
-    "/mcp-servers",
-    "/budgets",
+OTHER_AREAS = frozenset(
+    {
+        "traces",
+        "gateway",
+        "gateway-proxy",
+        "scorer",
+        "scorers",
+        "datasets",
+        "label-schemas",
+        "review-queues",
+        "issues",
+        "prompt-optimization",
+        "jobs",
+        "assessments",
+        "ui-telemetry",
+        "demo",
+        "genai",
+        "users",
+        "roles",
+        "permissions",
+        "online-scoring",
+        "mcp-servers",
+        "budgets",
+    }
 )
-"""Parts of paths below which there is nothing of the registry, of runs or of files."""
+"""The first part of a route's path, after the prefix of the API, where there is nothing of the registry, of runs or of files."""
 
-NATIVE_MODULES = frozenset(
-    f"mlflow.server.{name}"
-    for name in (
-        "otel_api",
-        "job_api",
-        "gateway_api",
-        "assistant.api",
-        "artifact_router",
-        "mcp_server_api",
-        "server_info_api",
-    )
+API = re.compile(r"/(?:ajax-)?api/[0-9.]+/mlflow/")
+
+NATIVE = frozenset(
+    {
+        "mlflow.server.artifact_router.upload_artifact",
+        "mlflow.server.otel_api.export_traces",
+        *(f"mlflow.server.job_api.{name}" for name in ("cancel_job", "search_jobs", "submit_job")),
+    }
 )
+NATIVE_AREAS = ("mlflow.server.gateway_api.", "mlflow.server.assistant.api.", "mlflow.server.mcp_server_api.")
+"""Modules whose routes have nothing of the registry, of runs or of files."""
 
 
 def messages() -> Mapping[str, type]:
@@ -235,13 +275,16 @@ def check_flask_routes(app: Flask) -> None:
 
 def check_native_routes(endpoints: Iterable[Callable[..., Any]]) -> None:
     """The same for what FastAPI serves beside Flask."""
-    strange = sorted({endpoint.__module__ for endpoint in endpoints} - NATIVE_MODULES)
+    named = {f"{endpoint.__module__}.{endpoint.__name__}" for endpoint in endpoints}
+    strange = sorted(name for name in named - NATIVE if not name.startswith(NATIVE_AREAS))
     if strange:
-        raise NotGuarded(_unknown(f"it serves routes of {', '.join(strange)}"))
+        raise NotGuarded(_unknown(f"it serves {', '.join(strange)}"))
 
 
 def _is_known(endpoint: str, path: str) -> bool:
-    return endpoint in GUARDED or endpoint in OPEN or any(area in path for area in OTHER_AREAS)
+    _, *after = API.split(path, maxsplit=1)
+    area, *below = after[0].split("/") if after else [""]
+    return endpoint in GUARDED or endpoint in OPEN or area in OTHER_AREAS or below[:1] == ["permissions"]
 
 
 def _unknown(why: str) -> str:
@@ -284,21 +327,21 @@ def decoded(path: str) -> str:
         return path
 
 
-def _ids_in(message: Any) -> Iterator[str]:
-    if message is None or not hasattr(message, "ListFields"):
-        return
-    for field, value in message.ListFields():
-        if field.name in IDS and isinstance(value, str):
-            yield value
-        elif field.message_type is not None:
-            for inner in value if hasattr(value, "__len__") and not hasattr(value, "ListFields") else [value]:
-                yield from _ids_in(inner)
+def _ids(seen: Seen, names: frozenset[str]) -> tuple[str, ...]:
+    """In the address, in its query, and in the message itself."""
+    said = {field.name: value for field, value in seen.said.ListFields()} if seen.said is not None else {}
+    found = (str(value) for fields in (seen.path, seen.query, said) for name, value in fields.items() if name in names)
+    return tuple(sorted(set(found)))
 
 
-def _only_ends(message: Any) -> bool:
-    """Whether a run's update says no more than that it is over."""
-    if message is None or message.DESCRIPTOR.name != "UpdateRun":
-        return False
-    named = {field.name for field, _ in message.ListFields()} - IDS - {"end_time"}
-    status = message.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_number[message.status].name
-    return named == {"status"} and status in ENDED
+def _version_in(seen: Seen) -> str:
+    """Empty for a message that names no version."""
+    return _number(seen.said.version, "version") if hasattr(seen.said, "version") else ""
+
+
+def _number(text: str, what: str) -> str:
+    """As MLflow reads it, which takes " 1" and "01" for 1. Raises NotReadable for what it refuses."""
+    try:
+        return str(int(text or 0))
+    except ValueError:
+        raise NotReadable(f'{what} "{shown(text, 100)}" is no number. Write one, such as 1') from None

@@ -2,86 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from typing import Any
 
-from countersign_guard.decide import Act, Write
+from countersign_guard.writes import Act, Write
+
+MOST_KEPT = 100_000
+
+
+class NotThere(Exception):
+    """What is asked for does not exist."""
+
+
+class NotUnderstood(Exception):
+    """MLflow's store refuses the question, as it will refuse the write."""
+
+
+class Unknown(Exception):
+    """MLflow's store does not answer, so nothing can be decided."""
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    """Raises NotThere, NotUnderstood or Unknown: only what MLflow says is not there, is not there."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise NotThere from error
+        if error.error_code == "INVALID_PARAMETER_VALUE":
+            raise NotUnderstood(error.message) from error
+        raise Unknown(str(error)) from error
 
 
 class Mlflow:
-    """What MLflow's own tables say now."""
+    """What MLflow's own tables say now. All answers raise NotUnderstood or Unknown."""
+
+    def __init__(self) -> None:
+        self._experiments: dict[str, str] = {}  # of runs and logged models; they never change
 
     def real_name(self, model: str) -> str:
-        from mlflow.exceptions import MlflowException
         from mlflow.server.handlers import _get_model_registry_store
 
         try:
-            return str(_get_model_registry_store().get_registered_model(model).name)
-        except MlflowException:
+            with _asked():
+                return str(_get_model_registry_store().get_registered_model(model).name)
+        except NotThere:
             return model
 
     def aliases(self, model: str) -> Mapping[str, str]:
-        from mlflow.exceptions import MlflowException
         from mlflow.server.handlers import _get_model_registry_store
 
         try:
-            return {
-                alias: str(number)
-                for alias, number in _get_model_registry_store().get_registered_model(model).aliases.items()
-            }
-        except MlflowException:
+            with _asked():
+                held = _get_model_registry_store().get_registered_model(model).aliases
+        except NotThere:
             return {}
+        return {alias: str(number) for alias, number in held.items()}
 
     def stage(self, model: str, number: str) -> str:
-        from mlflow.exceptions import MlflowException
         from mlflow.server.handlers import _get_model_registry_store
 
         try:
-            return _get_model_registry_store().get_model_version(model, number).current_stage or ""
-        except MlflowException:
+            with _asked():
+                return _get_model_registry_store().get_model_version(model, number).current_stage or ""
+        except NotThere:
             return ""
 
     def is_running(self, run: str) -> bool:
-        from mlflow.exceptions import MlflowException
         from mlflow.server.handlers import _get_tracking_store
 
         try:
-            return _get_tracking_store().get_run(run).info.status in {"RUNNING", "SCHEDULED"}
-        except MlflowException:
+            with _asked():
+                return _get_tracking_store().get_run(run).info.status in {"RUNNING", "SCHEDULED"}
+        except NotThere:
             return False
 
+    def is_there(self, one: str) -> bool:
+        try:
+            self._found(one)
+        except NotThere:
+            return False
+        return True
+
+    def folder_of(self, one: str) -> str:
+        try:
+            found = self._found(one)
+        except NotThere:
+            return ""
+        return str(getattr(found, "artifact_location", "") or getattr(found, "artifact_uri", ""))
+
+    def experiment_called(self, name: str) -> str:
+        """Its id; empty when there is none."""
+        from mlflow.server.handlers import _get_tracking_store
+
+        try:
+            with _asked():
+                found = _get_tracking_store().get_experiment_by_name(name)
+        except NotThere:
+            return ""
+        return str(found.experiment_id) if found is not None else ""
+
+    def run_of_job(self, job: str) -> str:
+        """The run that a job of MLflow's own names; empty when there is none."""
+        from mlflow.server.handlers import _get_job_store
+
+        try:
+            with _asked():
+                params = json.loads(_get_job_store().get_job(job).params)
+        except NotThere:
+            return ""
+        return str(params.get("run_id") or "") if isinstance(params, dict) else ""
+
+    def _found(self, one: str) -> Any:
+        """A run's info or a logged model. Raises NotThere."""
+        from mlflow.server.handlers import _get_tracking_store
+
+        store = _get_tracking_store()
+        with _asked():
+            return store.get_logged_model(one) if one.startswith("m-") else store.get_run(one).info
+
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
-        return any(_experiment_of(run) == experiment for run in runs)
+        return any(self._experiment_of(run) == experiment for run in runs)
+
+    def _experiment_of(self, run: str) -> str:
+        """Of a run or a logged model. Empty for one that is not there, which may still come."""
+        if run not in self._experiments:
+            try:
+                found = self._found(run)
+            except NotThere:
+                return ""
+            if len(self._experiments) >= MOST_KEPT:
+                self._experiments.clear()
+            self._experiments[run] = str(found.experiment_id)
+        return self._experiments[run]
 
 
 MLFLOW = Mlflow()
 
 
-@lru_cache(maxsize=100_000)
-def _experiment_of(run: str) -> str:
-    """Of a run or a logged model; it never changes. Empty for one that is not there."""
-    from mlflow.exceptions import MlflowException
-    from mlflow.server.handlers import _get_tracking_store
-
-    store = _get_tracking_store()
-    try:
-        if run.startswith("m-"):
-            return str(store.get_logged_model(run).experiment_id)
-        return str(store.get_run(run).info.experiment_id)
-    except MlflowException:
-        return ""
-
-
 def with_address(write: Write) -> Write:
-    """A webhook that is changed or deleted is named by its id alone."""
+    """A webhook that is changed or deleted is named by its id alone. Raises NotUnderstood or Unknown."""
     if write.act is not Act.WRITE_WEBHOOK or not write.number:
         return write
-    from mlflow.exceptions import MlflowException
     from mlflow.server.handlers import _get_model_registry_store
 
     try:
-        before = str(_get_model_registry_store().get_webhook(write.number).url)
-    except MlflowException:
+        with _asked():
+            return replace(write, url=str(_get_model_registry_store().get_webhook(write.number).url))
+    except NotThere:
         return write
-    return replace(write, url=before)

@@ -171,6 +171,19 @@ def test_the_data_sets_of_another_run_say_nothing_about_a_figure(registry, clien
     assert (mae.source, mae.measured_on) == ("logged model", None)
 
 
+def test_a_figure_of_another_run_takes_the_place_of_none_that_the_versions_own_run_has_logged(
+    registry, client, model_name
+):
+    version = logged_version(client, model_name, new_run(client, {}), {"mae": 44.0})
+    evaluating = client.create_run("0").info.run_id
+    for name in ("mae", "r2"):
+        client.log_metric(evaluating, name, 99.0, step=9, model_id=model_id_of(client, model_name))
+
+    evidence = registry.read_evidence(version, None, STORES)
+
+    assert figures(evidence) == {"mae": (44.0, "logged model"), "r2": (99.0, "logged model")}
+
+
 def test_the_data_sets_that_the_run_read_are_told_in_a_lasting_order(registry, client, model_name):
     run_id = new_run(client, {})
     log_data_sets(client, run_id, ("test", "d2", "evaluation"), ("rides", "d1", "training"))

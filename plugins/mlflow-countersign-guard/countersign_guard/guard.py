@@ -1,0 +1,81 @@
+"""The check before each write: 403 with the reason for whoever changes what is governed without the bot's secret."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Response, request
+
+from countersign_guard.decide import refusal
+from countersign_guard.keeping import Keeper
+from countersign_guard.names import shown
+from countersign_guard.routes import READS, NotReadable, messages, read_write
+from countersign_guard.stores import MLFLOW, NotUnderstood, Unknown, with_address
+from countersign_guard.writes import Write
+
+log = logging.getLogger("countersign_guard")
+HEADER = "X-Countersign-Guard"
+UNDECIDED = "MLflow's store does not answer, so Countersign's guard cannot decide whether this may change. Try again in a moment."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Why a write does not go on."""
+
+    status: int
+    code: str
+    sentence: str
+
+
+class Guard:
+    def __init__(self, keeper: Keeper, secret: str) -> None:
+        self.keeper = keeper
+        self.secret = secret.encode()
+        self.messages = messages()
+
+    def before_request(self) -> Response | None:
+        if request.method in READS or self.is_bot(request.headers.get(HEADER, "")):
+            return None
+        answer = self.refuses(lambda: read_write(request, workspace(), self.messages))
+        return _answer(answer) if answer is not None else None
+
+    def refuses(self, read: Callable[[], Write | None]) -> Answer | None:
+        """None when the write may go on. What cannot be decided does not."""
+        try:
+            write = read()
+            if write is None:
+                return None
+            sentence = refusal(with_address(write), self.keeper.governed, MLFLOW)
+        except (NotReadable, NotUnderstood) as refused:
+            return Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
+        except Unknown as trouble:
+            log.warning("countersign-guard: not decided, so refused: %s", shown(str(trouble)))
+            return Answer(503, "TEMPORARILY_UNAVAILABLE", UNDECIDED)
+        if not sentence:
+            return None
+        log.warning("countersign-guard: refused %s: %s", write.act.name, sentence)
+        return Answer(403, "PERMISSION_DENIED", sentence)
+
+    def is_bot(self, shown: str) -> bool:
+        return hmac.compare_digest(shown.encode(), self.secret)
+
+
+def workspace() -> str:
+    try:
+        from mlflow.utils.workspace_context import get_request_workspace
+    except ImportError:  # before MLflow 3.10
+        return "default"
+    return get_request_workspace() or "default"
+
+
+def _answer(answer: Answer) -> Response:
+    return Response(body_of(answer), answer.status, content_type="application/json")
+
+
+def body_of(answer: Answer) -> bytes:
+    """In the form of MLflow's own errors, so that its client and its pages show the sentence."""
+    return json.dumps({"error_code": answer.code, "message": answer.sentence}).encode()
