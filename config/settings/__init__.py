@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.errors import InvalidSettings
 from bot.mlflow_addresses import looks_elsewhere, workspace_elsewhere
 from config.settings import values
-from config.settings.registries import RegistrySecrets, read_secrets
+from config.settings.registries import RegistrySecrets, checked_guard_secret, read_secrets
 from config.settings.table import SETTINGS, Setting
 
 __all__ = [
@@ -145,7 +145,7 @@ class Settings(BaseModel):
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_public_url: WebAddress = Field("", alias="MLFLOW_PUBLIC_URL")
     job_registry: Annotated[str, AfterValidator(values.registry_name)] = Field("", alias="COUNTERSIGN_REGISTRY")
-    guard_secret: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(
+    guard_secret: Annotated[SecretStr, BeforeValidator(checked_guard_secret)] = Field(
         UNSET, alias="COUNTERSIGN_GUARD_SECRET"
     )
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from config.settings import values
 
 UNSET = SecretStr("")
+GUARD_SECRET_LENGTH = 32
 NAMED = re.compile(
     r"(MLFLOW_TRACKING_USERNAME|MLFLOW_TRACKING_PASSWORD|MLFLOW_TRACKING_TOKEN|MLFLOW_WEBHOOK_SECRET"
     r"|COUNTERSIGN_GUARD_SECRET)_([A-Z][A-Z0-9_]*)"
@@ -29,6 +30,13 @@ class RegistrySecrets:
     token: SecretStr = UNSET
     webhook_secrets: tuple[SecretStr, ...] = ()
     guard_secret: SecretStr = UNSET
+
+
+def checked_guard_secret(text: str) -> str:
+    """The guard of an MLflow server takes no shorter one either. Raises ValueError."""
+    if len(text) < GUARD_SECRET_LENGTH:
+        raise ValueError(f"has fewer than {GUARD_SECRET_LENGTH} characters. Make one with: openssl rand -hex 32")
+    return values.secret(text)
 
 
 def read_secrets(environ: Mapping[str, str]) -> tuple[dict[str, RegistrySecrets], list[str]]:
@@ -62,7 +70,7 @@ def _with(known: RegistrySecrets, kind: str, text: str) -> RegistrySecrets:
         case "MLFLOW_TRACKING_TOKEN":
             return replace(known, token=SecretStr(values.secret(text)))
         case "COUNTERSIGN_GUARD_SECRET":
-            return replace(known, guard_secret=SecretStr(values.api_token(text)))
+            return replace(known, guard_secret=SecretStr(checked_guard_secret(text)))
         case _:
             secrets = tuple(SecretStr(one) for one in values.several_secrets(text))
             return replace(known, webhook_secrets=secrets)

@@ -174,7 +174,7 @@ SETTINGS: tuple[Setting, ...] = (
         "what the bot shows to the guard of the MLflow server, when it has one",
         "none",
         "9d1e6f1f5a0c4f0bb0c4e8f1d2a7b3c6",
-        "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))', and give it to the MLflow server too.",
+        "Make one with: openssl rand -hex 32, and give it to the MLflow server too.",
     ),
     Setting(
         "MLFLOW_WEBHOOK_SECRET",

@@ -76,8 +76,7 @@ def _alias(case: Case) -> Iterator[str]:
     for rule in _rules(case, ALIAS):
         target = f"alias:{rule.name}"
         if plain(case.write.name) == plain(rule.name):
-            number = case.write.number or case.registry.aliases(case.write.model).get(rule.name, "NUMBER")
-            yield _governed(target, case.write.model, number)
+            yield _governed(target, case.write.model, case.write.number or "OTHER")
         elif case.write.act is Act.SET_ALIAS and not case.write.name.isascii():
             yield (
                 f'The alias "{case.write.name}" has letters that are not in ASCII. Among them are many that look like those of '
