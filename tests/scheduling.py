@@ -16,6 +16,7 @@ TOGETHER = {
     "tests/commands/test_register.py": "training-repository",
     "tests/compat/": "oldest-mlflow",
     "tests/e2e/registry/test_doubts.py": "second-registry",
+    "tests/guard/": "guarded-registry",
 }
 
 
