@@ -78,6 +78,7 @@ def tell_the_story(world: World, page: Page) -> None:
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
     page.screenshot(path=DOCS / "ticket.png", full_page=True)
 
+    pictures_of_pages(world, page, model, version)
     replay = ("policy", "replay", "--since", "1d")
     (world.home / GENTLER).write_text(
         POLICY.read_text().replace("min_relative_change: 0.01", "min_relative_change: 0.0")
@@ -96,6 +97,26 @@ def picture_of_card(world: World, page: Page, title: str, name: str, channel: st
         card.locator("figure img, table").first.wait_for()
     page.wait_for_timeout(1500)
     card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
+
+
+def pictures_of_pages(world: World, page: Page, model: str, version: int) -> None:
+    """What a reader sees after signing in: the start, a model on a phone, and a version in the dark."""
+    bot = world.environment["COUNTERSIGN_URL"]
+    page.set_viewport_size({"width": 1280, "height": 600})
+    page.goto(f"{bot}/")
+    page.get_by_role("link", name="Sign in with Slack").click()
+    page.get_by_label("You are").select_option("Ana Ruiz")
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_url(f"{bot}/")
+    page.screenshot(path=DOCS / "pages.png")
+    page.set_viewport_size({"width": 380, "height": 900})
+    page.goto(f"{bot}/models/{model}")
+    page.screenshot(path=DOCS / "pages-phone.png")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{bot}/models/{model}/{version}")
+    page.screenshot(path=DOCS / "pages-dark.png")
+    page.emulate_media(color_scheme="light")
 
 
 def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:

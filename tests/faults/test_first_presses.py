@@ -12,12 +12,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-import handlers
 from bot.domain.events import AccountBound, CardPosted, VoteCast
 from bot.domain.model import State
 from bot.errors import Temporary
 from bot.sandbox.slack import Message, SandboxPerson
 from bot.store.people import Person
+from handlers.effects import EFFECTS
 from handlers.request.accounts import person_behind
 from tests.fixtures.installation import CHANNEL, Installation
 from tests.fixtures.mortal import Killed, Once, with_fate
@@ -84,14 +84,14 @@ def posted_and_not_recorded(installation: Installation) -> Message:
 
     def run(name: str, subject: str) -> None:
         try:
-            handlers.EFFECTS[name](subject, mortal)
+            EFFECTS[name](subject, mortal)
         except Killed:
             raise Temporary("killed", retry_after=600.0) from None
 
     installation.ask(installation.register())
     with installation.s.store.transaction() as tx:
         tx.defer("sweep_models", "", "clock:sweep_models", once=True)
-    installation.s.store.jobs.drain({name: partial(run, name) for name in handlers.EFFECTS})
+    installation.s.store.jobs.drain({name: partial(run, name) for name in EFFECTS})
     mortal.store.engine.dispose()
     (card,) = installation.cards()
     assert installation.requests()[0].card is None
