@@ -37,8 +37,10 @@ def before_statement(
 
     def count(*_: object) -> None:
         nonlocal seen
-        seen += threading.get_ident() == here
-        if seen == place and not started:
+        if threading.get_ident() != here:
+            return
+        seen += 1
+        if seen == place:
             started.append(start())
             eventually(lambda: started[0].done() or waits_for_a_lock(installation))
 
