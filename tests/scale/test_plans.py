@@ -95,7 +95,8 @@ def test_the_filled_ledger_is_one_that_verifies_and_its_requests_are_what_their_
 
         page = ledger_page.ledger_page(None, house.s)
         shown = overview.request_page("00000007beefbeef", house.s)
+        told = history_of(NAME, None, house.s)
 
     assert (page.size, page.fault) == (history.entries, "")
     assert len(shown.entries) == 9  # the tenth is about the model
-    assert len(history_of(NAME, None, house.s)) > 0
+    assert len(told) > 0

@@ -433,6 +433,7 @@ def _lane_of_follow_up(follow_up: FollowUp, request: TransitionRequest, tx: Tran
     """It is put there in a transaction that is undone."""
     with tx.connection.begin_nested() as undone:
         tx.defer_for(follow_up, request)
+        tx.flush_jobs()
         lane = select_jobs(tx.connection, JobStatus.WAITING, 1)[0].lane
         undone.rollback()
     return lane
