@@ -172,6 +172,11 @@ class Countersign(Contender):
     def start_again(self) -> None:
         self._become(Fate())
 
+    def end(self) -> None:
+        """The services of its last life; the first ones are the installation's."""
+        if self._services is not self.installation.s:
+            self._services.store.engine.dispose()
+
     def dies_after_the_next_post(self) -> None:
         self._become(Once("after post"))
 
@@ -207,8 +212,7 @@ class Countersign(Contender):
 
     def _become(self, fate: Fate) -> None:
         url = self.installation.settings.database_url.get_secret_value()
-        if self._services is not self.installation.s:
-            self._services.store.engine.dispose()
+        self.end()
         fresh = services_with(self.installation.settings, url, self.installation.clock)
         self._services = with_fate(fresh, fate)
 
@@ -229,7 +233,9 @@ def _contender(name: str, mlflow_url: str, database_url: str, prefix: str, home:
         if name == Countersign.name:
             with running_installation(database_url, mlflow_url, proxy_url, own, home, {}) as installation:
                 installation.sweep()  # the baseline
-                yield Countersign(installation, moves)
+                contender = Countersign(installation, moves)
+                yield contender
+                contender.end()
             return
         slack, front = SlackSandbox(signing_secret=SLACK_SECRET, people=PEOPLE), Front()
         slack.app.answer_within = slack.backend.triggers.lives = 60.0
