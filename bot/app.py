@@ -130,7 +130,7 @@ def run_worker(s: Services) -> int:
 
 def run_socket(s: Services, settings: Settings) -> None:
     """Slack's Socket Mode, for bots without a public address. Blocks. Bolt's own `start` would print a line among our JSON lines."""
-    socket_handler(s, settings).connect()  # type: ignore[no-untyped-call]
+    socket_handler(s, settings).connect()  # type: ignore[no-untyped-call]  # Bolt's has no types
     log.info("socket_mode_connected")
     threading.Event().wait()
 

@@ -126,7 +126,7 @@ class JiraCalls:
             return client
         if self._basic is None:
             raise Permanent(f"{self.url} is a Jira Cloud. Set JIRA_EMAIL and JIRA_API_TOKEN and restart.")
-        client.close()  # type: ignore[no-untyped-call]
+        client.close()  # type: ignore[no-untyped-call]  # the library's has no types
         return self._open("3")
 
     def _open(self, version: str) -> JIRA:

@@ -148,7 +148,7 @@ def open_client(
 
 def plainly(client: MlflowClient) -> ModelRegistryClient:
     """Beneath the client's own methods, many of which first ask the server whether the model is a prompt: ours never are."""
-    return client._get_registry_client()  # type: ignore[no-untyped-call,no-any-return]
+    return client._get_registry_client()  # type: ignore[no-untyped-call,no-any-return]  # MLflow's has no types
 
 
 def get(address: str, path: str, what: str) -> requests.Response:

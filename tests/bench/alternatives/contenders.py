@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,26 +63,28 @@ class Moves:
         return self.application(environ, start_response)
 
 
-class Contender:
+class Contender(ABC):
     """What the script does to it. `slack` is its own workspace, `moves` what it did in MLflow."""
 
     name: str
     slack: SlackSandbox
     moves: Moves
 
+    @abstractmethod
     def deliver(self, body: bytes, headers: dict[str, str]) -> bool:
         """Whether it was answered with success; MLflow sends what was not once more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def catch_up(self) -> None:
         """Time passes: rounds of a loop, sweeps, jobs."""
 
+    @abstractmethod
     def dies_after_the_next_post(self) -> None:
-        raise NotImplementedError
+        """Its process ends when Slack has taken the next message, before it is written down."""
 
+    @abstractmethod
     def start_again(self) -> None:
         """Another process, which remembers what was written down."""
-        raise NotImplementedError
 
     def decide(self, person: str, card: Message, model: str, version: int) -> None:
         """This person says yes in the way that it offers."""
