@@ -1,0 +1,130 @@
+"""Where people are asked and answer, as a Protocol: accounts, clicks and messages. See also `bot.ports`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.card.card import Card
+from bot.domain.grounds import SignedRequest
+from bot.domain.references import Image, PostedCard
+from bot.ports.files import Attachment
+
+
+class AccountKind(StrEnum):
+    MEMBER = "member"
+    GUEST = "guest"
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+    FOREIGN = "foreign"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person's account with the notifier; `email` and `locale`, such as es-ES, are empty when the vendor does not give them."""
+
+    id: str
+    email: str
+    name: str
+    kind: AccountKind
+    locale: str = ""
+
+
+@dataclass(frozen=True)
+class Click:
+    """A pressed button or a sent form, as the vendor signed it. `value` is the request's id that the button carried; it is not trusted yet.
+
+    `shown` is the digest of what the card showed, empty for buttons that are no votes. `signed` is the request that it came in; only a
+    click with one becomes a vote that counts. `is_form`: a sent form, in which an empty `reason` is the person's answer.
+    """
+
+    team: str
+    app: str
+    channel: str
+    message: str
+    account: str
+    action: str
+    value: str
+    trigger: str
+    reason: str = ""
+    signed: SignedRequest | None = None
+    shown: str = ""
+    is_form: bool = False
+
+
+class Notifier(Protocol):
+    """Slack. `key` is our idempotency key: it is stored with the message, so that a lost answer can be looked up."""
+
+    post_settles: float
+    """Seconds after which a post whose answer was lost can be found, or will never appear."""
+    post_spacing: float
+    """Seconds between two messages in one channel that are never refused as too many; 0 where it does not matter."""
+
+    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+        """Posts to a channel (`#name` or id) or, given an account id, as a direct message.
+
+        Raises OutcomeUnknown, MessageGone, and ChartRefused for a card with a chart that the vendor refuses.
+        """
+
+    def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
+        """Finds the message by its key among those posted since then. Raises Temporary or, as `post`, MessageGone."""
+
+    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
+        """This message of a channel, if it is ours and has this key. Answers within 1.5 s or raises Temporary."""
+
+    def is_there(self, posted: PostedCard) -> bool:
+        """Whether the message, which is no reply, is still in its channel."""
+
+    def update(self, posted: PostedCard, card: Card) -> bool:
+        """Replaces the message; safe to repeat. Raises MessageGone. False when it went without a part of the card: send that again."""
+
+    def account(self, account_id: str) -> Account:
+        """Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
+
+    def find_account(self, email: str) -> Account | None: ...
+
+    def members_of(self, group: str) -> frozenset[str]:
+        """Account ids in the user group named by its handle. Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
+
+    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False) -> None:
+        """Opens a form that asks for a reason. It is submitted as a Click with the same action, value, channel and message.
+
+        `optional`: the person may leave it empty.
+        """
+
+    def read_mention(self, text: str) -> str | None:
+        """The account that a mention in a command names; None for any other text."""
+
+    def check_request(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Verifies the signature over these bytes, then their shape, before anything else reads them. Raises Rejected."""
+
+    def upload_image(self, content: bytes, name: str, alt: str) -> Image:
+        """Uploads a PNG that cards can show (`Card.image`); it is not visible before a card shows it. Safe to repeat.
+
+        A card whose image the vendor refuses is posted or updated without it, so a picture never blocks a card.
+        """
+
+    def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
+        """Adds the files that the message's thread lacks, and sees them there. Raises OutcomeUnknown, MessageGone."""
+
+    def as_notice(self, title: str, text: str) -> Mapping[str, object]:
+        """What takes the place of a form that was sent, when there is more to say than that it was taken."""
+
+    def reply_privately(self, reply_to: str, text: str) -> None:
+        """A text that only the person who clicked sees. One attempt within a second; raises Temporary."""
+
+    def as_reply(self, card: Card) -> Mapping[str, object]:
+        """The card as the answer to a command, visible only to the person who sent it."""
+
+    def read_click(self, body: Mapping[str, object]) -> Click:
+        """Parses a verified button press or form. Does not decide whether it is allowed. Raises Rejected."""
+
+    def as_received(self, raw: str, headers: Mapping[str, str], body: Mapping[str, object]) -> SignedRequest:
+        """The verified request as it is kept with a vote. `raw` is empty over a socket, where the vendor signs nothing: we seal `body`."""
+
+    def read_signed(self, kept: SignedRequest) -> Click:
+        """Verifies the signature of a kept request again, and parses it. Raises Rejected, with the reason, when it does not hold."""
