@@ -139,7 +139,7 @@ deploy-check: $(STAMP)
 	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	for version in 1.30 1.37; do \
-		$(K8S_RUN) --kubernetes-version $$version $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml)) || exit 1; done
+		$(K8S_RUN) --kubernetes-version $$version $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml deploy/kubernetes/*/*.yaml)) || exit 1; done
 	! command -v promtool >/dev/null || (cd deploy/monitoring && promtool check rules alerts.yaml && promtool test rules alerts_test.yaml)
 	! command -v systemd-analyze >/dev/null || (set -e; units=$$(mktemp -d); trap 'rm -rf "$$units"' EXIT; \
 		cp deploy/systemd/*.service "$$units"; sed -i 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$$units"/*.service; \

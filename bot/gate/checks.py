@@ -61,7 +61,7 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
     wanted = Wanted.parse(uri)
     wished = wanted.target(target)
     server = registry_of(environ)
-    _refuse_what_is_not_supported(environ)
+    check_can_ask(environ)
     asker = asker_of(environ)
     registry = Registry(server, asker.place)
     try:
@@ -73,8 +73,9 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
         return GateResult(False, (Reason(ReasonCode.CANNOT_TELL, str(trouble)),), str(wanted), wished, decided=False)
 
 
-def _refuse_what_is_not_supported(environ: Mapping[str, str]) -> None:
-    """What MLflow's client loads must come from the registry that is asked here."""
+def check_can_ask(environ: Mapping[str, str]) -> None:
+    """What MLflow's client loads must come from the registry that is asked here. Raises Refused."""
+    asker_of(environ)
     mistake = mistake_in(environ.get("MLFLOW_TRACKING_URI", "").strip())
     if mistake:
         raise Refused(f"MLFLOW_TRACKING_URI {mistake}")

@@ -67,6 +67,30 @@ class Registry:
         source = self._by_number(*origin) if origin else None
         return GateQuery(seen.id, target, original_of(seen, source))
 
+    def from_source(self, source: str) -> list[VersionSnapshot]:
+        """Versions that were registered from this address, newest first, 100 at most. Raises NoAnswer."""
+        self._check_that_there_are_workspaces()
+        if "'" in source:  # MLflow's filters have no way to write one
+            return []
+        parameters = {
+            "filter": f"source_path = '{source}'",
+            "max_results": "100",
+            "order_by": "creation_timestamp DESC",
+        }
+        answer = ask(self.server, f"{ROUTES}/model-versions/search", parameters)
+        if self._is_missing(answer, NOT_THERE):
+            return []
+        found = answer.body.get("model_versions", [])
+        if not isinstance(found, list):
+            raise self._unreadable()
+        return [self._version({"model_version": one}) for one in found]
+
+    def location_of(self, version: VersionId) -> str:
+        """Where the version's files are, without a slash at the end; empty when it is gone. Raises NoAnswer."""
+        named = {"name": version.model, "version": str(version.version)}
+        answer = ask(self.server, f"{ROUTES}/model-versions/get-download-uri", named)
+        return "" if self._is_missing(answer, NOT_THERE) else str(answer.body.get("artifact_uri") or "").rstrip("/")
+
     def _check_that_there_are_workspaces(self) -> None:
         """A server before 3.10 would answer about its only registry, whose models may have the same names."""
         if not self.server.workspace:

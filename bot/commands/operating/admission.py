@@ -1,0 +1,75 @@
+"""`countersign admission`: answers Kubernetes' admission webhooks. It needs a registry and a key or the bot, but no database."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from bot.admission.app import create_app
+from bot.admission.judging import Judge
+from bot.errors import Refused
+from bot.gate.checks import check_can_ask, proof_of
+from bot.gate.command import Age
+from bot.gate.keys import read_keys
+from config.admission import read_plan
+
+ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--plan", "plan_file", required=True, type=FILE, metavar="FILE", help="Which namespaces need which target."
+)
+@click.option("--tls-cert", required=True, type=FILE, metavar="FILE", help="PEM certificate for the service's name.")
+@click.option("--tls-key", required=True, type=FILE, metavar="FILE", help="Its private key.")
+@click.option("--client-ca", type=FILE, metavar="FILE", help="Answer only clients with a certificate of this CA.")
+@click.option("--listen", default="0.0.0.0:8443", show_default=True, metavar="HOST:PORT", help="Where to listen.")  # nosec B104
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="PEM file of a public key that the bot signs with; repeatable.",
+)
+@click.option("--bot", metavar="URL", help="Ask the bot there. Default: COUNTERSIGN_URL, where its token is set.")
+@click.option("--max-age", type=Age(), help="Without the bot: the oldest approval that counts, such as 30d.")
+def admission(
+    plan_file: Path,
+    tls_cert: Path,
+    tls_key: Path,
+    client_ca: Path | None,
+    listen: str,
+    keys: tuple[Path, ...],
+    bot: str | None,
+    max_age: timedelta | None,
+) -> None:
+    """Refuse pods and inference services whose model is not approved for their namespace.
+
+    Serves POST /validate and POST /annotate for Kubernetes, and GET /healthz. It reads the registry at MLFLOW_TRACKING_URI, as
+    `countersign gate check` does.
+    """
+    address = ADDRESS.fullmatch(listen)
+    if address is None or int(address["port"]) > 65535:
+        raise click.BadParameter(f"{listen} is no HOST:PORT", param_hint="--listen")
+    try:
+        from bot.admission.server import AdmissionServer, options_for
+    except ModuleNotFoundError:
+        raise click.ClickException("install the extra: pip install 'mlflow-countersign[admission]'") from None
+    try:
+        plan = read_plan(plan_file)
+        check_can_ask(os.environ)
+        proof = proof_of(os.environ, read_keys(keys), bot, max_age)
+    except Refused as refusal:
+        raise click.UsageError(f"{str(refusal)[:1].upper()}{str(refusal)[1:]}") from None
+    judge = Judge(plan, proof, os.environ)
+    options = options_for(listen, str(tls_cert), str(tls_key), str(client_ca) if client_ca else "")
+    click.echo(
+        f"Answering admission reviews at https://{listen}, for {len(plan.rules)} patterns of namespaces.", err=True
+    )
+    AdmissionServer(create_app(judge), options).run()
