@@ -19,7 +19,7 @@ from slack_sdk import WebClient
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot.assembly import build_services, check_link_key, database_url, quieten_vendors
+from bot.assembly import build_services, check_link_key, database_url, guard_secrets_of, quieten_vendors
 from bot.language.catalogues import read_catalogues
 from bot.logs import write_logs
 from bot.services import Services
@@ -30,6 +30,7 @@ from handlers.doors.api import api
 from handlers.doors.errors import UNSTORABLE, answer_refusals
 from handlers.doors.front_pages import front_pages
 from handlers.doors.gate import ci_gate
+from handlers.doors.guard import guard_doors
 from handlers.doors.pages import pages
 from handlers.doors.passkey_pages import passkey_pages
 from handlers.doors.readers import Readers
@@ -68,6 +69,7 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app.register_blueprint(jira_webhook(s))
     app.register_blueprint(api(s, settings.api_token.get_secret_value()))
     app.register_blueprint(ci_gate(s, settings.api_token.get_secret_value()))
+    app.register_blueprint(guard_doors(s, settings.api_token.get_secret_value(), guard_secrets_of(settings)))
     if settings.slack_signing_secrets:  # with Socket Mode there is none, and Slack then sends nothing over HTTP
         bolts = [bolt_app(s, settings, secret.get_secret_value()) for secret in settings.slack_signing_secrets]
         app.register_blueprint(slack_events(s, bolts))

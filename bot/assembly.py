@@ -164,6 +164,13 @@ def registries_of(settings: Settings, named: Callable[[], Sequence[Registry]]) -
     )
 
 
+def guard_secrets_of(settings: Settings) -> dict[str, str]:
+    """By the registry's name; only of those that have a guard."""
+    named = {name: one.guard_secret.get_secret_value() for name, one in settings.registries.items()}
+    everyone = {DEFAULT: settings.guard_secret.get_secret_value(), **named}
+    return {name: secret for name, secret in everyone.items() if secret}
+
+
 def credentials_of(one: RegistrySecrets) -> Credentials:
     return Credentials(one.username, one.password.get_secret_value(), one.token.get_secret_value())
 

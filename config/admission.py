@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, Strict, ValidationError
 
 from bot.admission.plan import Mode, NamespaceRule, Plan
 from bot.domain.model import Target
@@ -39,9 +39,9 @@ class PlanShape(Shape):
     """The whole file."""
 
     version: Literal[1]
-    registries: tuple[Text, ...] = ()
+    registries: Annotated[tuple[Text, ...], Strict(False)] = ()
     """Further addresses of the registry at MLFLOW_TRACKING_URI, as containers in the cluster write them."""
-    namespaces: Annotated[tuple[NamespaceShape, ...], Field(min_length=1)]
+    namespaces: Annotated[tuple[NamespaceShape, ...], Strict(False), Field(min_length=1)]
     """The first that matches counts; a namespace that none matches is not looked at."""
 
 

@@ -34,6 +34,7 @@ CALLERS = {
     "POST /api/rollbacks": "programs that roll a target back; bearer token ([body](policy.md#going-back))",
     "GET /gate/<model>/<version>": "CI and serving, with `?target=alias:champion`; bearer token ([answer](gate.md#examples))",
     "GET /guard/governed": "the guard of an MLflow server, with `?registry=`; bearer token ([guard](guard.md#where-the-list-comes-from))",
+    "POST /guard/writes": "the guard of an MLflow server reports who wrote what; bearer token, and signed ([guard](guard.md#who-wrote-it))",
     "GET /models/<name>/<int:version>": "readers of a signed link on a card or ticket: the provenance page of a version",
     "GET /workspaces/<registry>/<workspace>/models/<name>/<int:version>": "the same for a version of another workspace or registry",
     "GET /pages/version.css": "the style of that page and of those below",

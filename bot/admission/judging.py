@@ -119,7 +119,7 @@ class Judge:
             wanted = _wanted(text, target, Registry(registry_of(environ), asker_of(environ).place))
             result = check(str(wanted), str(target), self.proof, environ, datetime.now(UTC))
         except (Refused, NoAnswer) as trouble:
-            return Found(None, _sentence(f"{text[:200]}: {trouble}"))
+            return Found(None, f"{text[:200]}: {str(trouble).rstrip('.')}.")
         if not result.allowed:
             return Found(
                 result,

@@ -21,7 +21,7 @@ WORKSPACE_VARIABLE = "MLFLOW_WORKSPACE"
 MENTION = re.compile(
     r"(?:models|mlflow-artifacts|runs):/[^\s]*", re.IGNORECASE
 )  # anywhere: -mmodels:/x/1 is an option too
-AFTER = re.compile(r"[\"'`)\]},;.]*")  # what may close a sentence or a quotation around a name
+CLOSING = "\"'`)]},;."  # what closes a sentence or a quotation around a name
 DEEPEST = 60  # levels; Kubernetes' own objects have about 15
 LONGEST = 4_000  # characters of one mention
 
@@ -143,9 +143,5 @@ class _Walk:
 
 
 def _mentions(text: str) -> Iterator[str]:
-    """Each word that begins like a model's name. What follows a quotation mark within the word stays in it, and makes it unreadable:
-    to a shell, `models:/bike/7"1"` is version 71."""
-    for found in MENTION.finditer(text):
-        word = found[0][:LONGEST]
-        bare = word.rstrip("\"'`)]},;.")
-        yield bare if AFTER.fullmatch(word[len(bare) :]) else word
+    """Each word that has a model's name in it, up to its end: to a shell, `models:/bike/7"1"` is version 71, so it must not pass as 7."""
+    return (found[0][:LONGEST].rstrip(CLOSING) for found in MENTION.finditer(text))

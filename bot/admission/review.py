@@ -59,9 +59,9 @@ def read_review(body: bytes) -> Question:
     kind = request.get("kind")
     name = kind.get("kind") if isinstance(kind, dict) else None
     content, before = request.get("object"), request.get("oldObject")
-    asks = request.get("operation") in ("CREATE", "UPDATE") and isinstance(content, dict)
+    asks = request.get("operation") in ("CREATE", "UPDATE")
     try:
-        named = named_in(str(name or ""), content) if asks else Named(str(name or ""))
+        named = named_in(str(name or ""), content) if asks and isinstance(content, dict) else Named(str(name or ""))
         was = named_in(str(name or ""), before) if asks and isinstance(before, dict) else None
     except TooDeep:
         raise Rejected("bad_review", "the object is nested too deep", 400) from None

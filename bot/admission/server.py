@@ -11,7 +11,7 @@ THREADS = 16
 CONNECTION_SECONDS = 35  # more than the API server waits
 
 
-class AdmissionServer(BaseApplication):
+class AdmissionServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """One worker process; scale with replicas. `run` blocks until SIGTERM, and then answers what has arrived."""
 
     def __init__(self, app: Flask, options: Mapping[str, object]) -> None:

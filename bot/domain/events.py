@@ -67,16 +67,21 @@ class RequestOpened(RequestEvent):
     barred: tuple[str, ...] = ()
     adopted: bool = False
     deadlines: Deadlines | None = None  # of the request whose place it takes
+    vouched_by: str = ""  # what says that the requester is who asked; empty when they named themselves
 
 
 @dataclass(frozen=True)
 class AskJoined(RequestEvent):
-    """Somebody asked on the command line or API for what was asked already; the request is also theirs from now on."""
+    """Somebody asked on the command line or API for what was asked already; the request is also theirs from now on.
+
+    Also when it becomes known who asked in the registry, or moved the target by hand: `vouched_by` is what says so.
+    """
 
     person: str
     ask: Ask
     comment: str
     also: tuple[str, ...] = ()
+    vouched_by: str = ""
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,7 @@ class TransitionRequest:
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
     deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale. `named`: the ticket that
     somebody named, and what ours is to it. `renewed`: `superseded_by` asks the same, with a new comparison.
-    `origin`: who trained it, where it was decided on without evidence. `waiting_since`: when the vote that it renews had opened.
+    `origin`: who trained it, if decided without evidence. `waiting_since`: when the vote it renews opened. `vouched_by` names them.
     """
 
     id: str
@@ -322,6 +322,7 @@ class TransitionRequest:
     renewed: bool = field(default=False, metadata={OMIT_EMPTY: True})
     origin: Origin | None = field(default=None, metadata={OMIT_EMPTY: True})
     waiting_since: datetime | None = field(default=None, metadata={OMIT_EMPTY: True})
+    vouched_by: str = field(default="", metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

@@ -38,7 +38,7 @@ from bot.store.people import PeopleRows
 from bot.store.policies import PolicyRows
 from bot.store.registry import RegistryRows
 from bot.store.requests import RequestRows
-from bot.store.trust import TrustRows
+from bot.store.trust import TrustRows, WriteRows
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
@@ -110,6 +110,7 @@ class Transaction:
         self.outbox = OutboxRows(connection)
         self.pace = PaceRows(connection)
         self.trust = TrustRows(connection)
+        self.writes = WriteRows(connection)
         self._store = store
         self.opened: list[str] = []
         self._events: list[Event] = []

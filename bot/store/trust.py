@@ -1,14 +1,22 @@
-"""Rows for whether the registry is believed, and which of its models cannot be read."""
+"""Rows for whether the registry is believed, which of its models cannot be read, and who wrote in it."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.domain.ledger.chain import as_plain
+from bot.domain.model import VersionId
+from bot.domain.registry.writes import RegistryWrite
 from bot.store import tables
+
+WRITE = TypeAdapter(RegistryWrite)
+WRITES_KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -91,3 +99,39 @@ class TrustRows:
     def forget_unreadable(self, workspace: str, name: str) -> None:
         rows = tables.unreadable_models
         self.connection.execute(sa.delete(rows).where(rows.c.workspace == workspace, rows.c.name == name))
+
+
+class WriteRows:
+    """What guards report. The events of requests keep the names for good; these rows are for requests that are not open yet."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def put(self, write: RegistryWrite, now: datetime) -> bool:
+        """False when it was reported before."""
+        rows = tables.registry_writes
+        values = {
+            "id": write.id,
+            "received_at": now,
+            "workspace": write.workspace,
+            "model": write.model,
+            "version": write.version,
+            "body": json.dumps(as_plain(write)),
+        }
+        new = insert(rows).values(values).on_conflict_do_nothing().returning(rows.c.id)
+        return self._connection.execute(new).first() is not None
+
+    def about(self, version: VersionId) -> list[RegistryWrite]:
+        """Newest first."""
+        rows = tables.registry_writes
+        of_version = (rows.c.workspace, rows.c.model, rows.c.version)
+        query = sa.select(rows.c.body).where(
+            sa.tuple_(*of_version) == sa.tuple_(version.workspace, version.model, version.version)
+        )
+        found = [WRITE.validate_json(row.body) for row in self._connection.execute(query)]
+        return sorted(found, key=lambda write: write.at, reverse=True)
+
+    def prune(self, now: datetime) -> int:
+        """Returns how many were deleted."""
+        rows = tables.registry_writes
+        return self._connection.execute(sa.delete(rows).where(rows.c.received_at < now - WRITES_KEPT)).rowcount

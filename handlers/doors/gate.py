@@ -1,4 +1,4 @@
-"""Door: CI and serving ask whether a version may ship, and the guard of an MLflow server what is governed.
+"""Door: CI and serving ask whether a version may ship.
 
 Only reads; what counts is in `handlers.attestation.approval_status` and `bot.domain.attestation.gate`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from bot.domain.attestation.in_toto import identity_digest
@@ -17,7 +17,6 @@ from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
-from handlers.attestation.governed import SOON, governed_list
 from handlers.custody.belief import Doubted
 from handlers.custody.places import Named, place_of
 from handlers.doors.api import check_token
@@ -43,21 +42,6 @@ def ci_gate(s: Services, token: str) -> Blueprint:
             status = approval_status(question, tx, s.clock.now())
             verdict = tx.verdicts.of(seen.id.workspace, seen.id.model, str(target)).get(number)
         return _answer(seen, status, verdict.envelope if verdict else None)
-
-    @door.get("/guard/governed")
-    def governed() -> ResponseReturnValue:
-        """What the guard of a registry's server refuses: an envelope that the worker signed. Retry-After: a newer one is being made."""
-        check_token(token)
-        registry = request.args.get("registry", DEFAULT)
-        try:
-            with s.store.transaction() as tx:
-                there, is_current = governed_list(registry, tx, s)
-        except Refused as refusal:
-            raise Rejected("unknown_registry", str(refusal), 404) from None
-        if there is None:
-            raise Rejected("not_ready", "the list is being signed for the first time; ask again in some seconds", 503)
-        soon = {} if is_current else {"Retry-After": str(SOON)}
-        return Response(there.envelope, content_type="application/json", headers=soon)
 
     return door
 

@@ -10,6 +10,7 @@ from bot.domain.model import DEFAULT_WORKSPACE, OPEN, Ask, AskKind, Kind, State,
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.registry.writes import RegistryWrite, asks
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.opening import asked_again
@@ -106,11 +107,37 @@ def open_in_place_of(older: TransitionRequest, why: str, tx: Transaction, now: d
 def _opened(new: NewRequest, request_id: str, tx: Transaction, now: datetime) -> TransitionRequest:
     policy = tx.policy()
     rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
+    new = named_by_guard(new, tx)
     to = new.target.name if new.target.kind is TargetKind.MODEL else new.version.model
     decided = decided_at(Place(new.version.workspace, to, new.target), new.version.model, tx, (new.version,))
     new = with_memory(replace(new, failed_before=failure_of(new.version, decided)), rule, tx)
     tx.record([lifecycle.open_request(new, request_id, rule, policy.rule_hash(rule), now)])
     return tx.requests.get(request_id)
+
+
+def named_by_guard(new: NewRequest, tx: Transaction) -> NewRequest:
+    """Where nobody has named themselves, the guard of the registry's server may have reported who asked, or moved the target."""
+    if new.requester is not None or not (new.ask.is_automatic or new.kind is Kind.OBSERVED):
+        return new
+    writes = [one for one in tx.writes.about(new.version) if asks(one, new.version, new.target, new.ask, new.kind)]
+    if not writes:
+        return new
+    earlier = tx.requests.find(version=new.version, target=new.target)
+    since = max((one.opened_at for one in earlier if one.kind is new.kind), default=None)
+    people = [person_of_user(one.user, tx) for one in writes if since is None or one.at > since]
+    known = list(dict.fromkeys(person.id for person in people if person is not None))
+    if not known:
+        return new
+    return replace(new, requester=known[0], joined=(*new.joined, *known[1:]), vouched_by=writes[0].vouched_by)
+
+
+def person_of_user(user: str, tx: Transaction) -> Person | None:
+    """Whom the policy calls so in MLflow, or the person with this address; None for anyone else."""
+    entry = tx.policy().person_by_mlflow_user(user)
+    if entry is not None:
+        return person_with(entry.email, tx)
+    email = user.strip().lower()
+    return person_with(email, tx) if len(email) <= EMAIL_LIMIT and EMAIL.fullmatch(email) else None
 
 
 def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> Rule:
@@ -122,6 +149,18 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
     return rule
 
 
+def name_asker(write: RegistryWrite, tx: Transaction, now: datetime) -> None:
+    """Open requests that come of this write get to know who wrote it."""
+    person = person_of_user(write.user, tx) if write.user and write.version is not None else None
+    if person is None:
+        return
+    tx.requests.lock_model(write.workspace, write.model)
+    for live in tx.requests.find(workspace=write.workspace, model=write.model, states=LIVE, for_update=True):
+        if asks(write, live.version, live.target, live.ask, live.kind):
+            said = NewRequest(live.version, live.target, live.ask, requester=person.id, vouched_by=write.vouched_by)
+            _join(live, said, tx, now)
+
+
 def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     """Votes that are enough since decide at once, or when it was looked up whose account the address belongs to: it may be a voter's."""
     if new.requester is not None:
@@ -130,7 +169,17 @@ def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: dateti
         also = tuple(sorted(tx.people.ids_of(new.requester) - {new.requester}))
         is_known = bool(tx.people.accounts(person=new.requester))
         in_force = (rule, policy.rule_hash(rule)) if rule is not None and is_known else None
-        tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now, also=also, under_rule=in_force))
+        joined = lifecycle.join(
+            live,
+            new.requester,
+            new.ask,
+            new.comment,
+            now,
+            also=also,
+            under_rule=in_force,
+            vouched_by=new.vouched_by,
+        )
+        tx.record(joined)
     if live.card is not None:
         tx.defer_for(FollowUp("look_at_card", Lane.SLACK), live)  # perhaps they ask again because they miss it
     return tx.requests.get(live.id)

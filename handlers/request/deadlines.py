@@ -137,6 +137,7 @@ def prune(_: str, s: Services) -> None:
         tx.pace.prune()
         deleted["pending_enrolments"] = tx.passkeys.forget_enrolments(now)
         deleted["web_sessions"] = SessionRows(tx.connection).forget_ended(now)
+        deleted["registry_writes"] = tx.writes.prune(now)
         deleted["readings"] = tx.readings.forget_ended()
     if any(deleted.values()):
         log.info("old_rows_deleted", **deleted)

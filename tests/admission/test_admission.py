@@ -17,6 +17,7 @@ from bot.domain.model import Target
 from bot.gate.checks import proof_of
 from bot.gate.keys import read_keys
 from tests.admission.reviews import patched, pod, review
+from tests.fixtures.mlflow_seed import identity
 from tests.gate.approvals import Shelf, approval, tag_of
 
 CHAMPION = Target.parse("alias:champion")
@@ -138,7 +139,11 @@ def test_an_annotation_does_not_stand_in_for_an_unapproved_location(kubernetes: 
 
 def test_a_logged_model_is_found_by_its_id_and_its_place(kubernetes: Kubernetes, shelf: Shelf) -> None:
     made = shelf.client.create_logged_model("0")
-    version = shelf.version(source=f"models:/{made.model_id}")
+    shelf.version()  # makes the registered model
+    source = f"models:/{made.model_id}"
+    version = identity(
+        shelf.client.create_model_version(shelf.model, source, model_id=made.model_id, await_creation_for=0)
+    )
     asked = (f"models:/{made.model_id}", made.artifact_location)
     for uri in asked:
         assert "has no approval" in kubernetes.refusal(pod(uri)), uri

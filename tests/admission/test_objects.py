@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.admission.objects import MODEL, Named, TooDeep, named_in
+from bot.errors import Refused
+from bot.gate.uris import Wanted
 
 
 def pod(**container: object) -> dict[str, object]:
@@ -40,8 +42,10 @@ def test_a_model_is_found_in_an_argument(argument: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "argument", ['models:/bike/7"1"', "models:/bike/7'1'", "models:/bike/7;evil", "models:/bike/7,8"]
 )
-def test_what_a_shell_would_join_to_another_name_is_kept_whole(argument: str) -> None:
-    assert mentions(argument) == (argument,)
+def test_what_a_shell_would_join_to_another_name_is_no_name(argument: str) -> None:
+    (found,) = mentions(argument)
+    with pytest.raises(Refused):
+        Wanted.parse(found)
 
 
 @pytest.mark.parametrize("text", ["models: none", "my models", "https://example.com/models/7", "s3://models/7"])

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import audit, digest, gate, ingest, pace, promotion, records, registry, starts
+from tests.bench import audit, digest, gate, guard, ingest, pace, promotion, records, registry, starts
 from tests.bench.alternatives import script
 from tests.bench.bars import Figure
 from tests.bench.machine import description, load, slowdown
@@ -36,6 +36,7 @@ ROWS: dict[str, Row] = {
     "e": digest.digest,
     "f": audit.verification,
     "g": gate.gate,
+    "guard": guard.guarded_calls,
     "starts": starts.command_starts,
     "h": starts.processes,
     "i": ingest.replicas,

@@ -124,6 +124,8 @@ BARS = {
     "gate requests": Bar("g", "gate check: processor time against `requests.get`", 2.0),
     "gate mlflow": Bar("g", "gate check: processor time against `import mlflow`", 0.25),
     "gate modules": Bar("g", "gate check: modules of mlflow, flask, slack_sdk, slack_bolt and jira imported", 0, "modules"),
+    "guarded write": Bar("guard", "a write to MLflow's registry through the guard: against the same without it", 1.2, holds=NOT_YET),
+    "guarded read": Bar("guard", "a read through the guard: against the same without it", 1.02, holds=NOT_YET),
     "start help": Bar("starts", "`countersign --help`: processor time", 0.2, "s"),
     "start help ratio": Bar("starts", "`countersign --help`: processor time against `python -c pass`", 15),
     "start reading": Bar("starts", "`list`, `requests list`, `history` on an empty store: processor time", 0.5, "s", holds=NOT_YET),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import threading
 import time
@@ -29,6 +31,7 @@ from tests.fixtures.mlflow_seed import client_of
 
 TOKEN = "token-of-the-api-" + "x" * 20
 HEADER = "X-Countersign-Guard"
+SIGNATURE = "X-Countersign-Guard-Signature"
 BOTS_WEBHOOK = "http://127.0.0.1:9/webhooks/mlflow"
 
 
@@ -41,6 +44,8 @@ class StandIn:
     url: str = ""
     asked: int = 0
     retry_after: str = ""
+    reports: list[dict[str, object]] = field(default_factory=list)
+    takes_reports: bool = True
     issued: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(minutes=1))
 
     @property
@@ -78,6 +83,20 @@ def standing_in() -> Iterator[StandIn]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            """Takes each write once, as the bot does, and only what is signed."""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            signed = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+            allowed = self.headers["Authorization"] == f"Bearer {TOKEN}" and self.headers[SIGNATURE] == signed
+            status = (200 if bot.takes_reports else 503) if allowed else 401
+            if status == 200:
+                known = {one["id"] for one in bot.reports}
+                bot.reports.extend(one for one in json.loads(body)["writes"] if one["id"] not in known)
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
 
         def log_message(self, *_: object) -> None:
             """The test's output is for the test."""

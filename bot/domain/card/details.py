@@ -88,8 +88,10 @@ def facts_of(request: TransitionRequest, context: CardContext) -> list[Fact]:
 def asked_by(request: TransitionRequest, context: CardContext) -> str:
     """The person who asked; of an unknown one, how it was asked."""
     person = context.name(request.requester)
-    if request.kind is Kind.OBSERVED:
+    if request.kind is Kind.OBSERVED and not request.vouched_by:
         return _("unknown; {person} asks to keep it there", person=person) if request.requester else _("unknown")
+    if request.vouched_by:
+        return _("{person} ({voucher} vouches for the name)", person=person, voucher=_(request.vouched_by))
     if request.requester is not None:
         return person
     return _("unknown (in the registry)") if request.ask.kind in BY_SOMEONE_THERE else _unknown(request)
@@ -100,6 +102,10 @@ def asked(request: TransitionRequest, context: CardContext) -> str:
     if request.requester is None:
         return _unknown(request)
     person, how = context.name(request.requester), _(ASKED[request.ask.kind], name=request.ask.name)
+    if request.vouched_by:
+        return _(
+            "{person}, {how}; {voucher} vouches for the name", person=person, how=how, voucher=_(request.vouched_by)
+        )
     if request.kind is Kind.OBSERVED:
         return _("unknown ({how}); {person} asks to keep it there", how=how, person=person)
     return _("{person}, {how}", person=person, how=how)

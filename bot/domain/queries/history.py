@@ -95,12 +95,16 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
                 asked = _("away from {version}", version=str(event.away_from))
             failed = _("it was {failed}", failed=event.failed_before)
             warning = f" ({failed})" if event.failed_before else ""
-            return _(ASKED[event.kind]), _names((event.requester,), names), _because(asked, event.comment) + warning
+            return (
+                _(ASKED[event.kind]),
+                _names((event.requester,), names),
+                _because(asked, event.comment) + _vouching(event.vouched_by) + warning,
+            )
         case e.AskJoined():
             return (
                 _("joined"),
                 _names((event.person,), names),
-                _because(_(HOW[event.ask.kind], name=event.ask.name), event.comment),
+                _because(_(HOW[event.ask.kind], name=event.ask.name), event.comment) + _vouching(event.vouched_by),
             )
         case e.RequestApproved():
             decider, grounds = WITHOUT_PEOPLE.get(event.by, ("", ""))
@@ -114,6 +118,11 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
             return _("rejected"), who, event.reason
         case _:
             return None
+
+
+def _vouching(voucher: str) -> str:
+    said = _("{voucher} vouches for the name", voucher=_(voucher)) if voucher else ""
+    return f" ({said})" if said else ""
 
 
 def _ending(event: e.RequestEvent, names: Names) -> Words | None:

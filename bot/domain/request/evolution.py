@@ -160,6 +160,7 @@ def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:
         comment=request.comment or event.comment,
         ask=ask,
         joined=_with(request.joined, (event.person,)),
+        vouched_by=request.vouched_by if request.requester else event.vouched_by,
         barred=_with(request.barred, event.also),
     )
 
@@ -213,6 +214,7 @@ def initial(event: RequestOpened) -> TransitionRequest:
         joined=event.joined,
         barred=event.barred,
         adopted=event.adopted,
+        vouched_by=event.vouched_by,
         waiting_since=kept.since,
         reminders=kept.reminders,
         reminded_at=kept.reminded_at,

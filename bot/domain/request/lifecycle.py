@@ -191,6 +191,7 @@ def join(
     *,
     also: tuple[str, ...] = (),
     under_rule: tuple[Rule, str] | None = None,
+    vouched_by: str = "",
 ) -> list[Event]:
     """Somebody asks on the command line or API for what is asked already: it is their request too, so they may not vote on it.
 
@@ -199,7 +200,7 @@ def join(
     known = (request.requester, *request.joined, *request.latecomers)
     if request.state not in (*OPEN, State.APPROVED) or person in known:
         return []
-    joined = AskJoined(at, request.id, person, ask, comment, also)
+    joined = AskJoined(at, request.id, person, ask, comment, also, vouched_by)
     if under_rule is None:
         return [joined]
     return [joined, *decide_by_votes(evolve(request, joined), *under_rule, at)]

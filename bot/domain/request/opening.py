@@ -33,6 +33,7 @@ class NewRequest:
     barred: tuple[str, ...] = ()
     adopted: bool = False
     deadlines: Deadlines | None = None
+    vouched_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
         barred=new.barred,
         adopted=new.adopted or new.ask.kind is AskKind.ADOPTED,
         deadlines=new.deadlines,
+        vouched_by=new.vouched_by,
     )
 
 
@@ -88,6 +90,7 @@ def reopened(stale: TransitionRequest) -> NewRequest:
         joined=(*stale.joined, *stale.latecomers),
         barred=_in_order(stale.parties - {stale.requester, *stale.joined}),
         adopted=stale.is_adopted,
+        vouched_by=stale.vouched_by,
     )
 
 
@@ -123,6 +126,7 @@ def asked_again(ended: TransitionRequest, ask: Ask, at: datetime) -> NewRequest:
         joined=again.joined,
         barred=again.barred,
         deadlines=again.deadlines,
+        vouched_by=again.vouched_by,
     )
 
 

@@ -32,6 +32,20 @@ placements = sa.Table(
     sa.Column("is_judged", sa.Boolean, nullable=False, server_default=sa.true()),
 )
 
+# Who wrote what, as the guard of a registry's server reports it; `body` is a RegistryWrite as JSON.
+registry_writes = sa.Table(
+    "registry_writes",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("received_at", Moment, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("registry_writes_of_version", "workspace", "model", "version"),
+    sa.Index("registry_writes_received", "received_at"),
+)
+
 # Since when a place is watched, under which handling. It belongs to the name and stays when the model is renamed or gone: `absent_since`.
 watches = sa.Table(
     "watches",

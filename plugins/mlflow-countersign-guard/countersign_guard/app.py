@@ -22,6 +22,8 @@ from countersign_guard.governed import NotValid
 from countersign_guard.guard import Guard
 from countersign_guard.keeping import Keeper, Source, read_keys
 from countersign_guard.native import NativeGuard, native_endpoints
+from countersign_guard.outbox import Outbox
+from countersign_guard.reporting import Reporter, basic_auth_user, nobody
 from countersign_guard.routes import NotGuarded, check_flask_routes, check_native_routes
 
 FEWEST_LETTERS = 32  # of the secret
@@ -53,11 +55,19 @@ def create_app() -> Any:
     flask_app, serve = _mlflow_app()
     check_flask_routes(flask_app)
     keeper = Keeper(settings.source, settings.folder)
-    guard = Guard(keeper, settings.secret)
+    reporter = Reporter(
+        settings.source,
+        settings.secret,
+        Outbox(settings.folder / "writes.sqlite"),
+        basic_auth_user if _with_basic_auth() else nobody,
+    )
+    guard = Guard(keeper, settings.secret, reporter)
     flask_app.before_request(guard.before_request)
+    flask_app.after_request(guard.after_request)
     served = serve()
     if served is flask_app:
         keeper.start()
+        reporter.start()
         return flask_app
     endpoints = list(native_endpoints(served))
     check_native_routes(endpoints)
@@ -65,6 +75,7 @@ def create_app() -> Any:
     # The innermost one, so that it comes after basic auth and after the choice of the workspace.
     served.user_middleware.append(Middleware(NativeGuard, guard=guard, has_uploads=has_uploads))
     keeper.start()
+    reporter.start()
     return served
 
 

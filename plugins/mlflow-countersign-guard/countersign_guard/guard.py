@@ -8,11 +8,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Response, request
+from flask import Response, g, request
 
 from countersign_guard.decide import refusal
 from countersign_guard.keeping import Keeper
 from countersign_guard.names import shown
+from countersign_guard.reporting import Reporter
 from countersign_guard.routes import READS, NotReadable, messages, read_write
 from countersign_guard.stores import MLFLOW, NotUnderstood, Unknown, with_address
 from countersign_guard.writes import Write
@@ -32,29 +33,43 @@ class Answer:
 
 
 class Guard:
-    def __init__(self, keeper: Keeper, secret: str) -> None:
+    def __init__(self, keeper: Keeper, secret: str, reporter: Reporter) -> None:
         self.keeper = keeper
+        self.reporter = reporter
         self.secret = secret.encode()
         self.messages = messages()
 
     def before_request(self) -> Response | None:
         if request.method in READS or self.is_bot(request.headers.get(HEADER, "")):
             return None
-        answer = self.refuses(lambda: read_write(request, workspace(), self.messages))
-        return _answer(answer) if answer is not None else None
+        write, answer = self._judged(lambda: read_write(request, workspace(), self.messages))
+        if answer is not None:
+            return _answer(answer)
+        g.countersign_write = self.reporter.begin(write) if write is not None else ""
+        return None
+
+    def after_request(self, response: Response) -> Response:
+        if g.get("countersign_write"):
+            self.reporter.end(g.countersign_write, response)
+        return response
 
     def refuses(self, read: Callable[[], Write | None]) -> Answer | None:
         """None when the write may go on. What cannot be decided does not."""
+        return self._judged(read)[1]
+
+    def _judged(self, read: Callable[[], Write | None]) -> tuple[Write | None, Answer | None]:
         try:
             write = read()
-            if write is None:
-                return None
-            sentence = refusal(with_address(write), self.keeper.governed, MLFLOW)
+            return write, self._refusal(write) if write is not None else None
         except (NotReadable, NotUnderstood) as refused:
-            return Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
+            return None, Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
         except Unknown as trouble:
             log.warning("countersign-guard: not decided, so refused: %s", shown(str(trouble)))
-            return Answer(503, "TEMPORARILY_UNAVAILABLE", UNDECIDED)
+            return None, Answer(503, "TEMPORARILY_UNAVAILABLE", UNDECIDED)
+
+    def _refusal(self, write: Write) -> Answer | None:
+        """Raises NotUnderstood and Unknown."""
+        sentence = refusal(with_address(write), self.keeper.governed, MLFLOW)
         if not sentence:
             return None
         log.warning("countersign-guard: refused %s: %s", write.act.name, sentence)

@@ -47,6 +47,23 @@ CLOSED_WITHOUT_LIST = frozenset(
 )
 
 
+# Whose author the bot is told.
+REPORTED = frozenset(
+    {
+        Act.SET_ALIAS,
+        Act.DELETE_ALIAS,
+        Act.SET_STAGE,
+        Act.DELETE_MODEL,
+        Act.RENAME_MODEL,
+        Act.CREATE_MODEL,
+        Act.CREATE_VERSION,
+        Act.DELETE_VERSION,
+        Act.TAG_MODEL,
+        Act.TAG_VERSION,
+    }
+)
+
+
 @dataclass(frozen=True)
 class Write:
     """`ids` are of the runs and logged models that it changes; `path` is an artifact's, `url` a webhook's."""

@@ -1,0 +1,176 @@
+"""Who asked or moved a target in MLflow, as the guard of its server reports it: they are the requester, and may not decide."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+import requests
+
+from bot.domain.events import AskJoined, RequestOpened
+from bot.domain.model import Kind, TransitionRequest
+from handlers.doors.guard import MOST
+from tests.fixtures.installation import API_TOKEN, GUARD_SECRET, Installation
+
+
+def write(
+    installation: Installation, user: str, act: str, version: int, *names: str, **also: object
+) -> dict[str, object]:
+    return {
+        "id": uuid4().hex,
+        "at": datetime.now(UTC).isoformat(),
+        "user": user,
+        "vouched_by": "basic-auth" if user else "",
+        "act": act,
+        "workspace": "default",
+        "model": installation.model,
+        "version": version,
+        "names": list(names),
+        **also,
+    }
+
+
+def report(
+    installation: Installation, *writes: dict[str, object], secret: str = GUARD_SECRET, token: str = API_TOKEN
+) -> requests.Response:
+    body = json.dumps({"registry": "default", "writes": list(writes)}).encode()
+    signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    headers = {"Authorization": f"Bearer {token}", "X-Countersign-Guard-Signature": f"sha256={signature}"}
+    return requests.post(f"{installation.url}/guard/writes", data=body, headers=headers, timeout=30)
+
+
+def told(installation: Installation, *writes: dict[str, object]) -> None:
+    answer = report(installation, *writes)
+    assert answer.status_code == 200, answer.text
+    installation.settle()
+
+
+def name_of(installation: Installation, request: TransitionRequest) -> str:
+    with installation.s.store.transaction() as tx:
+        return tx.people.names([request.requester or ""]).get(request.requester or "", "")
+
+
+def test_a_report_that_comes_before_the_request_names_its_requester(installation: Installation) -> None:
+    version = installation.register()
+    told(installation, write(installation, "ana", "SET_ALIAS", version, "candidate"))
+
+    request = installation.asked(version)
+
+    assert name_of(installation, request) == "Ana Ruiz"
+    assert request.vouched_by == "MLflow's basic auth"
+    assert "requester is unknown" not in installation.card(request).all_text
+
+
+def test_a_report_that_comes_later_names_the_requester_of_the_open_request(installation: Installation) -> None:
+    request = installation.asked()
+    assert request.requester is None
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate"))
+
+    assert name_of(installation, installation.reread(request)) == "Ana Ruiz"
+    assert installation.happened(RequestOpened, AskJoined) == ["RequestOpened", "AskJoined"]
+    assert "MLflow's basic auth vouches for the name" in installation.card(request).all_text
+
+
+def test_who_moved_a_target_by_hand_is_known_and_may_not_ratify_it(installation: Installation) -> None:
+    first, second = installation.register(), installation.register()
+    installation.approve(installation.asked(first))
+    installation.move(second)
+    request = installation.request(second)
+    assert request.kind is Kind.OBSERVED
+
+    told(installation, write(installation, "ana", "SET_ALIAS", second, "champion"))
+    installation.approve(installation.reread(request), "ana")
+
+    assert installation.reread(request).state is request.state
+    assert name_of(installation, installation.reread(request)) == "Ana Ruiz"
+
+
+def test_a_vote_of_the_one_who_turns_out_to_have_asked_counts_no_more(installation: Installation) -> None:
+    installation.use_policy(unknown_requester="one_more")
+    request = installation.asked()
+    installation.approve(request, "ana")
+    waiting = installation.reread(request)
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate"))
+
+    assert not waiting.decided_at
+    assert not installation.reread(request).decided_at
+
+
+def test_the_same_report_again_changes_nothing(installation: Installation) -> None:
+    request = installation.asked()
+    one = write(installation, "ana", "SET_ALIAS", request.version.version, "candidate")
+
+    answers = [report(installation, one).json() for _ in range(3)]
+
+    assert [answer["new"] for answer in answers] == [1, 0, 0]
+    assert installation.happened(AskJoined) == ["AskJoined"]
+
+
+@pytest.mark.parametrize(
+    ("user", "act", "names"),
+    [
+        ("", "SET_ALIAS", ["candidate"]),
+        ("a-stranger", "SET_ALIAS", ["candidate"]),
+        ("ana", "SET_ALIAS", ["another"]),
+        ("ana", "TAG_VERSION", ["candidate"]),
+        ("ana", "DELETE_ALIAS", ["candidate"]),
+        ("ana", "AN_ACT_OF_A_NEWER_GUARD", ["candidate"]),
+    ],
+)
+def test_a_write_that_did_not_ask_names_no_one(
+    installation: Installation, user: str, act: str, names: list[str]
+) -> None:
+    request = installation.asked()
+
+    told(installation, write(installation, user, act, request.version.version, *names))
+
+    assert installation.reread(request).requester is None
+
+
+def test_a_write_about_an_earlier_version_of_that_number_names_no_one(installation: Installation) -> None:
+    request = installation.asked()
+    before = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate", at=before))
+
+    assert installation.reread(request).requester is None
+
+
+def test_a_name_that_nothing_vouches_for_is_not_believed(installation: Installation) -> None:
+    request = installation.asked()
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate", vouched_by="me"))
+
+    assert installation.reread(request).requester is None
+
+
+def test_only_who_has_the_token_and_the_guards_secret_may_report(installation: Installation) -> None:
+    request = installation.asked()
+    one = write(installation, "ana", "SET_ALIAS", request.version.version, "candidate")
+
+    refused = [report(installation, one, secret="x" * 40), report(installation, one, token="wrong")]
+
+    assert [answer.status_code for answer in refused] == [401, 401]
+    assert installation.reread(request).requester is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": ""}, {"version": 0}, {"version": 2**40}, {"at": "now"}, {"id": "x"}, {"names": ["x"] * 200}]
+)
+def test_a_report_that_cannot_be_read_is_refused_whole(installation: Installation, change: dict[str, object]) -> None:
+    answer = report(installation, {**write(installation, "ana", "SET_ALIAS", 1, "candidate"), **change})
+
+    assert answer.status_code == 400
+    assert "writes" in answer.json()["error"]
+
+
+def test_too_many_writes_in_one_report_are_refused(installation: Installation) -> None:
+    one = write(installation, "ana", "SET_ALIAS", 1, "candidate")
+
+    assert report(installation, *([one] * (MOST + 1))).status_code == 400
