@@ -73,9 +73,20 @@ def plan(tmp_path: Path) -> Path:
 def address(shelf: Shelf, key: str, plan: Path, tmp_path: Path) -> Iterator[str]:
     cert, private = certificate(tmp_path, "first")
     listen = f"127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "bot", "admission", f"--plan={plan}", f"--tls-cert={cert}", f"--tls-key={private}"]
+    command = [
+        sys.executable,
+        "-m",
+        "bot",
+        "admission",
+        "--plan",
+        str(plan),
+        "--tls-cert",
+        str(cert),
+        "--tls-key",
+        str(private),
+    ]
     environ = {**os.environ, "MLFLOW_TRACKING_URI": shelf.url}
-    process = subprocess.Popen([*command, f"--listen={listen}", f"--key={key}"], env=environ)
+    process = subprocess.Popen([*command, "--listen", str(listen), "--key", str(key)], env=environ)
     try:
         yield f"https://{listen}"
     finally:
@@ -125,15 +136,43 @@ def test_the_process_answers_over_tls_and_uses_a_renewed_certificate_at_once(
 def test_a_wrong_plan_is_refused_with_its_line(plan: Path, text: str, said: str, key: str) -> None:
     plan.write_text(text)
     cert, private = certificate(plan.parent, "any")
-    arguments = ["admission", f"--plan={plan}", f"--tls-cert={cert}", f"--tls-key={private}", f"--key={key}"]
+    arguments = [
+        "admission",
+        "--plan",
+        str(plan),
+        "--tls-cert",
+        str(cert),
+        "--tls-key",
+        str(private),
+        "--key",
+        str(key),
+    ]
     result = CliRunner().invoke(main, arguments, env={"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"})
     assert result.exit_code == 2
     assert said.lower() in result.output.lower()
 
 
+def test_a_certificate_that_cannot_be_read_is_refused_before_anything_listens(plan: Path, key: str) -> None:
+    missing = plan.parent / "no.crt"
+    arguments = [
+        "admission",
+        "--plan",
+        str(plan),
+        "--tls-cert",
+        str(missing),
+        "--tls-key",
+        str(missing),
+        "--key",
+        str(key),
+    ]
+    result = CliRunner().invoke(main, arguments, env={"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"})
+    assert result.exit_code == 2
+    assert "no.crt" in result.output
+
+
 def test_without_a_key_or_the_bot_it_does_not_start(plan: Path) -> None:
     cert, private = certificate(plan.parent, "any")
-    arguments = ["admission", f"--plan={plan}", f"--tls-cert={cert}", f"--tls-key={private}"]
+    arguments = ["admission", "--plan", str(plan), "--tls-cert", str(cert), "--tls-key", str(private)]
     environ = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "COUNTERSIGN_URL": None, "COUNTERSIGN_API_TOKEN": None}
     result = CliRunner().invoke(main, arguments, env=environ)
     assert result.exit_code == 2

@@ -23,7 +23,6 @@ OURS = re.compile(r"(?:^|\(|&& |\. |exec )countersign (?P<words>[^|)]*)")
 SETS_A_VARIABLE = re.compile(r"(export )?[A-Z_]+=\S+( [A-Z_]+=\S+)*|set -a && \. \./countersign\.env && set \+a")
 
 RUN_BY_HELPERS: dict[str, str] = {
-    "admission": "tests/admission/test_server.py",
     "audit export": "tests/e2e/ledger/test_witnesses.py",
     "audit prove": "tests/e2e/ledger/test_witnesses.py",
     "audit verify": "tests/e2e/ledger/test_witnesses.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bot.gate.keys import read_keys
 from config.admission import read_plan
 
 ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -63,6 +64,7 @@ def admission(
         raise click.ClickException("install the extra: pip install 'mlflow-countersign[admission]'") from None
     try:
         plan = read_plan(plan_file)
+        _check_certificate(tls_cert, tls_key, client_ca)
         check_can_ask(os.environ)
         proof = proof_of(os.environ, read_keys(keys), bot, max_age)
     except Refused as refusal:
@@ -73,3 +75,19 @@ def admission(
         f"Answering admission reviews at https://{listen}, for {len(plan.rules)} patterns of namespaces.", err=True
     )
     AdmissionServer(create_app(judge), options).run()
+
+
+def _check_certificate(certificate: Path, key: Path, client_ca: Path | None) -> None:
+    """Raises Refused now, instead of an error for each connection later."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as trouble:
+        why = trouble.strerror or type(trouble).__name__
+        raise Refused(f"--tls-cert {certificate} and --tls-key {key} cannot be used: {why}. Give a PEM pair.") from None
+    try:
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
+    except (OSError, ssl.SSLError) as trouble:
+        why = trouble.strerror or type(trouble).__name__
+        raise Refused(f"--client-ca {client_ca} cannot be used: {why}. Give certificates in PEM.") from None
