@@ -85,7 +85,11 @@ def _post(
 ) -> PostedCard:
     """The card is made while the message waits for its turn, so that messages leave as far apart as their turns are."""
     made = card if isinstance(card, Card) else card()
-    s.store.sleepers.sleep(max(0.0, (its_turn - s.clock.now()).total_seconds()))
+    s.store.sleepers.sleep((its_turn - s.clock.now()).total_seconds())
+    if s.notifier.post_spacing:
+        with s.store.transaction() as tx:
+            late = tx.pace.leave(channel, s.notifier.post_spacing)
+        s.store.sleepers.sleep(late)
     return s.notifier.post(channel, made, key, thread)
 
 
