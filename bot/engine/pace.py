@@ -26,6 +26,7 @@ paces = sa.Table(
     sa.Column("free_at", sa.Float, nullable=False),
     sa.Column("leads_to", sa.Text),  # a name, such as "#ml", leads to the channel's id
     sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),  # of the last message that had to wait
+    sa.Column("left_at", sa.Float, nullable=False, server_default="0"),  # when the last message was sent
 )
 waiting_posts = sa.Table(
     "waiting_posts",
@@ -77,14 +78,26 @@ class PaceRows:
         self._queue(row, turn, now + again)
         return PostTurn(again, is_granted=False)
 
+    def leave(self, place: str, spacing: float) -> float:
+        """A message whose turn has come is sent in so many seconds, which this returns: the one before it may have left late."""
+        rows = paces.c
+        now = _seconds(sa.func.clock_timestamp())
+        left = sa.update(paces).where(rows.place == self._leads_to(place))
+        left = left.values(left_at=sa.func.greatest(now, rows.left_at + spacing))
+        wait = self.connection.execute(left.returning(rows.left_at - now)).scalar()
+        return max(0.0, float(wait or 0.0))
+
     def name(self, name: str, place: str) -> None:
         """Both lead to one queue from now on: cards go to the channel's name in the policy, replies to its id."""
         if self._leads_to(name) == place:
             return
-        free_at = self.connection.execute(sa.select(paces.c.free_at).where(paces.c.place == name)).scalar() or 0.0
-        row = insert(paces).values(place=place, free_at=free_at)
-        later = sa.func.greatest(paces.c.free_at, row.excluded.free_at)
-        self.connection.execute(row.on_conflict_do_update(index_elements=["place"], set_={"free_at": later}))
+        known = self.connection.execute(
+            sa.select(paces.c.free_at, paces.c.left_at).where(paces.c.place == name)
+        ).first()
+        free_at, left_at = known or (0.0, 0.0)
+        row = insert(paces).values(place=place, free_at=free_at, left_at=left_at)
+        later = {one: sa.func.greatest(paces.c[one], row.excluded[one]) for one in ("free_at", "left_at")}
+        self.connection.execute(row.on_conflict_do_update(index_elements=["place"], set_=later))
         leads = insert(paces).values(place=name, free_at=0.0, leads_to=place)
         self.connection.execute(leads.on_conflict_do_update(index_elements=["place"], set_={"leads_to": place}))
 

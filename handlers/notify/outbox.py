@@ -65,12 +65,13 @@ def post_once(
     turn has come. Raises NotYet while other messages in the channel come first.
     """
     now = s.clock.now()
-    begun = _reserve_in_turn(key, channel, urgency, asker or "", now, s)
-    posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
-    if posted is None:
-        why = "a message may have been posted, but it is not to be seen yet"
-        create = partial(_post, channel, card, key, thread, s)
-        posted = _create(key, begun, create, s.notifier.post_settles, why, s)
+    with s.store.sleepers.place() as may_sleep:
+        begun, its_turn = _reserve_in_turn(key, channel, urgency, asker or "", now, s, may_sleep=may_sleep)
+        posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
+        if posted is None:
+            why = "a message may have been posted, but it is not to be seen yet"
+            create = partial(_post, channel, card, key, thread, its_turn, s)
+            posted = _create(key, begun, create, s.notifier.post_settles, why, s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, now)
         if posted.channel != channel and s.notifier.post_spacing:
@@ -79,28 +80,35 @@ def post_once(
     return posted
 
 
-def _post(channel: str, card: Card | Callable[[], Card], key: str, thread: str | None, s: Services) -> PostedCard:
-    return s.notifier.post(channel, card if isinstance(card, Card) else card(), key, thread)
+def _post(
+    channel: str, card: Card | Callable[[], Card], key: str, thread: str | None, its_turn: datetime, s: Services
+) -> PostedCard:
+    """The card is made while the message waits for its turn, so that messages leave as far apart as their turns are."""
+    made = card if isinstance(card, Card) else card()
+    s.store.sleepers.sleep((its_turn - s.clock.now()).total_seconds())
+    if s.notifier.post_spacing:
+        with s.store.transaction() as tx:
+            late = tx.pace.leave(channel, s.notifier.post_spacing)
+        s.store.sleepers.sleep(late)
+    return s.notifier.post(channel, made, key, thread)
 
 
 def _reserve_in_turn(
-    key: str, channel: str, urgency: Urgency, asker: str, now: datetime, s: Services
-) -> datetime | None:
-    """Reserves the key when it is this message's turn in the channel; returns since when it is reserved, if it was before."""
-    with s.store.sleepers.place() as may_sleep:
-        with s.store.transaction() as tx:
-            begun, turn = tx.outbox.begun(key), AT_ONCE
-            if begun is None and s.notifier.post_spacing:
-                patience = PATIENCE if may_sleep else 0.0
-                turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience, asker=asker)
-            if begun is None and turn.is_granted:
-                # Another job may have reserved it while this one waited for the turn's lock: then this one adopts its message.
-                begun = tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))
-        if not turn.is_granted:
-            raise NotYet(f"other messages come first in {channel}.", turn.seconds)
-        if begun is None:
-            s.store.sleepers.sleep(turn.seconds)
-    return begun
+    key: str, channel: str, urgency: Urgency, asker: str, now: datetime, s: Services, *, may_sleep: bool
+) -> tuple[datetime | None, datetime]:
+    """Reserves the key when it is this message's turn in the channel; returns since when it is reserved, if it was before, and its turn."""
+    with s.store.transaction() as tx:
+        begun, turn = tx.outbox.begun(key), AT_ONCE
+        if begun is None and s.notifier.post_spacing:
+            patience = PATIENCE if may_sleep else 0.0
+            turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience, asker=asker)
+        its_turn = s.clock.now() + timedelta(seconds=turn.seconds)
+        if begun is None and turn.is_granted:
+            # Another job may have reserved it while this one waited for the turn's lock: then this one adopts its message.
+            begun = tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))
+    if not turn.is_granted:
+        raise NotYet(f"other messages come first in {channel}.", turn.seconds)
+    return begun, its_turn
 
 
 def open_ticket_once(

@@ -34,6 +34,24 @@ def take(engine: sa.Engine) -> Take:
     return turn
 
 
+def test_a_message_keeps_its_distance_from_one_that_left_late(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    take("b")
+    let_pass(engine, SPACING)  # both turns have come, and "a" is only sent now
+    with engine.begin() as connection:
+        first, second, third = (PaceRows(connection).leave("#ml", SPACING) for _ in range(3))
+
+    assert first == 0.0
+    assert SPACING - 5 < second <= SPACING
+    assert second < third <= 2 * SPACING
+
+
+def test_a_message_in_a_quiet_channel_leaves_at_once(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    with engine.begin() as connection:
+        assert PaceRows(connection).leave("#ml", SPACING) == 0.0
+
+
 def let_pass(engine: sa.Engine, seconds: float) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("update paces set free_at = free_at - :s").bindparams(s=seconds))

@@ -78,7 +78,9 @@ class SlackNotifier:
         earlier_tokens: Sequence[str] = (),
     ) -> None:
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
-        self.post_spacing = 1.02  # seconds; about one message a second: https://docs.slack.dev/apis/web-api/rate-limits
+        self.post_spacing = (
+            1.015  # seconds; about one message a second: https://docs.slack.dev/apis/web-api/rate-limits
+        )
         self._signing_secrets = tuple(signing_secrets)  # without one, nothing over HTTP is believed
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
