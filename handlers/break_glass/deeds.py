@@ -21,7 +21,6 @@ from handlers.request.calling_off import judge_anew
 from handlers.request.casting import Reply
 from handlers.request.voters import POLICY_CHANGED, Voter
 
-
 RECORDED_BEFORE = N_("this form was sent before, and it was recorded then")
 
 

@@ -145,8 +145,10 @@ ALLOWED = {
     ("handlers/notify/registry_notes.py", "countersign registry accept --reason TEXT"),
     ("handlers/ledger/checkpoints.py", "its columns do not say what was signed"),  # for `audit verify`
     ("handlers/ledger/checkpoints.py", "no key of this ledger has signed it"),
-    ("handlers/doors/slack_commands.py", "Countersign"),
-    ("handlers/doors/slack_commands.py", "/countersign"),
+    ("handlers/doors/commands/deciding.py", "/countersign"),
+    ("handlers/doors/commands/records.py", "/countersign"),
+    ("handlers/doors/commands/table.py", "Countersign"),
+    ("handlers/doors/commands/table.py", "/countersign"),
     ("bot/domain/digest/findings.py", "countersign digest --week "),
     ("bot/domain/digest/mail.py", "<!doctype html>"),
     ("bot/domain/digest/mail.py", '"><head>'),

@@ -18,7 +18,7 @@ from bot.domain.policy.rules import BreakGlass, Rule
 from bot.errors import Refused
 from bot.language import _, recorded
 
-VIA = "break glass"
+VIA = "break_glass"
 REASONS_KEPT = 20
 OTHER_RULE = recorded("outcome", "the rule has changed since the glass was broken")
 

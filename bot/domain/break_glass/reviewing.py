@@ -12,7 +12,7 @@ from bot.language import _
 
 CONFIRM, TAKE_BACK = "glass_confirm", "glass_take_back"
 VERDICTS = {CONFIRM: Verdict.APPROVE, TAKE_BACK: Verdict.REJECT}
-VIA = "review of break glass"
+VIA = "break_glass_review"
 AGAIN_AFTER = timedelta(days=1)  # once it is overdue
 
 

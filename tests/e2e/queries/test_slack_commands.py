@@ -6,27 +6,30 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.model import Kind, State
+from bot.domain.model import Ask, AskKind, Kind, State, Target
 from handlers.doors.commands.table import HELP, WORDS
 from handlers.doors.slack_commands import answer
+from handlers.request.asking import request_transition
 from tests.fixtures.glass import say
 from tests.fixtures.installation import Installation
 
 
 def test_what_needs_the_person_comes_first_with_its_age_and_its_risk(installation: Installation) -> None:
-    other = installation.asked(installation.register(user="ana"))
+    other, wanted = f"{installation.model}-b", Target.parse("alias:champion")
+    number = installation.register(model=other, user="ana")
+    request_transition(other, number, wanted, "cy@example.com", "", Ask(AskKind.COMMAND), installation.s)
     mine = installation.asked(installation.register(user="bea"))
 
     said = say(installation, "ana", "pending")
     by_cy = say(installation, "cy", "pending")
 
-    assert said.index(f"v{mine.version.version} → champion") < said.index(f"v{other.version.version} → champion")
+    assert said.index(f"{mine.version} → champion") < said.index(f"{other} v{number} → champion")
     assert said.count("needs you") == 1
     assert "They need you: 1." in said
     assert "waits less than a minute" in said
     assert "No approved version to compare with" in said
     assert "needs you" not in by_cy
-    assert by_cy.index(f"v{other.version.version} →") < by_cy.index(f"v{mine.version.version} →")
+    assert by_cy.index(f"{other} v{number} →") < by_cy.index(f"{mine.version} →")
 
 
 def test_a_long_list_says_how_much_of_it_is_left_out(installation: Installation) -> None:
