@@ -22,7 +22,6 @@ from bot.supervisor import COUNTERSIGN
 from docs.film import film_of_a_promotion
 
 DOCS = Path(__file__).parent
-GLASS = "glass.yaml"  # the demo's policy, with break glass
 GENTLER = "not-worse-is-enough.yaml"  # the demo's policy, but for the 1 % by which a version must be better
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FOR_A_CARD: ViewportSize = {
@@ -86,7 +85,6 @@ def tell_the_story(world: World, page: Page) -> None:
     )
     keep_answers(world, "policy-replay.txt", replay, (*replay, "--file", GENTLER))
     keep_digest(world, page)
-    picture_of_glass(world, page, model, version)
 
 
 def picture_of_card(world: World, page: Page, title: str, name: str, channel: str = "") -> None:
@@ -99,29 +97,6 @@ def picture_of_card(world: World, page: Page, title: str, name: str, channel: st
         card.locator("figure img, table").first.wait_for()
     page.wait_for_timeout(1500)
     card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
-
-
-def picture_of_glass(world: World, page: Page, model: str, version: int) -> None:
-    """A person who is on call promotes an older version at once; the last picture, for it takes another policy."""
-    allowed = "    break_glass: {group: on-call, review: {group: ml-leads, within: 2d}}\n    rollback: at_once\n"
-    text = POLICY.read_text().replace("groups:\n", "groups:\n  on-call: {people: [cy@example.com]}\n", 1)
-    (world.home / GLASS).write_text(text.replace("    rollback: at_once\n", allowed))
-    environment = {**os.environ, **world.environment}
-    subprocess.run([*COUNTERSIGN, "policy", "activate", GLASS], cwd=world.home, env=environment, check=True)
-    why = "The champion returns nonsense since 02:10, and no approver answers."
-    page.set_viewport_size(FOR_A_CARD)
-    page.goto(f"{world.addresses['slack']}/?as=cy")
-    page.get_by_label("Message", exact=True).fill(f"/countersign break-glass {model} {version} champion {why}")
-    page.keyboard.press("Enter")
-    form = page.get_by_role("dialog")
-    form.get_by_role("textbox").wait_for()
-    form.screenshot(path=DOCS / "break-glass-form.png")
-    form.get_by_role("button", name="Break the glass").click()
-    world.wait_for(
-        "the card",
-        lambda: any("Promoted by breaking" in one.all_text for one in world.slack.messages("model-approvals")),
-    )
-    picture_of_card(world, page, "Promoted by breaking the glass", "break-glass.png")
 
 
 def pictures_of_pages(world: World, page: Page, model: str, version: int) -> None:
