@@ -8,6 +8,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
 - `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
+- `break_glass`: promoting at once, and its review by somebody else
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
 - `digest`: the weekly report for compliance
@@ -47,6 +48,9 @@ show_passkey = FollowUp("show_passkey", Lane.NOTES)
 post_digest = FollowUp("post_digest", Lane.DIGEST)
 file_digest = FollowUp("file_digest", Lane.DIGEST)
 mail_digest = FollowUp("mail_digest", Lane.DIGEST)
+sound_alarm = FollowUp("sound_alarm", Lane.NOTES)
+remind_of_review = FollowUp("remind_of_review", Lane.NOTES)
+take_back = FollowUp("take_back", Lane.EVIDENCE)
 show_sign_off = FollowUp("show_sign_off", Lane.DIGEST)
 
 ON: dict[type[Event], list[FollowUp]] = {
@@ -96,6 +100,10 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.PasskeyEnrolled: [show_passkey],
     e.PasskeyConfirmed: [show_passkey],
     e.PasskeyRevoked: [show_passkey],
+    e.GlassBroken: [sound_alarm, sync_card],
+    e.GlassHeld: [sync_card],
+    e.GlassReviewDue: [remind_of_review],
+    e.GlassReviewed: [take_back, sync_card, sync_ticket],
     e.DigestClosed: [post_digest, file_digest, mail_digest],
     e.DigestSignedOff: [show_sign_off],
 }
@@ -105,8 +113,13 @@ ON: dict[type[Event], list[FollowUp]] = {
 URGENCY: dict[str, Urgency] = {
     **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
     **dict.fromkeys(("sync_card", "sweep_versions", "sweep_models"), Urgency.CARD),
-    **dict.fromkeys(("look_at", "freeze_evidence", "ask_again", "renew_comparison", "renew_verdict"), Urgency.LOOK),
+    **dict.fromkeys(
+        ("look_at", "freeze_evidence", "ask_again", "take_back", "renew_comparison", "renew_verdict"), Urgency.LOOK
+    ),
     "sign_governed": Urgency.LOOK,
-    **dict.fromkeys(("sync_ticket", "tell", "announce", "answer_refused_votes", "remind"), Urgency.NOTE),
+    **dict.fromkeys(
+        ("sync_ticket", "tell", "announce", "sound_alarm", "answer_refused_votes", "remind", "remind_of_review"),
+        Urgency.NOTE,
+    ),
     **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey"), Urgency.NOTE),
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.services import Services
 from handlers.attestation import governed, signing, vsa
+from handlers.break_glass import alarm, reviews
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, details, plots
@@ -51,6 +52,10 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "show_details": details.show_details,
     "show_plot": plots.show_plot,
     "remind": deadlines.remind,
+    "sound_alarm": alarm.sound_alarm,
+    "nag_reviewers": alarm.nag_reviewers,
+    "remind_of_review": alarm.remind_of_review,
+    "take_back": reviews.take_back,
     "tell_delegate": absences.tell_delegate,
     "show_passkey": passkey_cards.show_passkey,
     "look_at_passkey": passkey_cards.look_at_passkey,

@@ -46,6 +46,7 @@ NEEDS_NO_FOLLOW_UP = {
     events.KeyRetired,
     events.VoteSigned,
     events.ModelSigned,
+    events.GlassPassed,
     events.DigestDelivered,
     events.DigestsLeftOut,
     events.SelfApprovalRefused,

@@ -58,7 +58,12 @@ ML_LEADS = (
 )  # Bea trains the models, so she may approve others' versions but not her own
 USUAL_PORTS = {"bot": 8080, "metrics": 9464, "slack": 8090, "jira": 8091, "mlflow": 5000}
 PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
-BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule itself"}
+BY = {
+    DecidedBy.PEOPLE: "people",
+    DecidedBy.FAST_TRACK: "the fast track",
+    DecidedBy.RULE: "the rule itself",
+    DecidedBy.BREAK_GLASS: "break glass",
+}
 Say = Callable[[str], None]
 
 

@@ -61,6 +61,8 @@ def _projects(world: World) -> Findings:
         yield fine(f"jira project {plan.project}", "found")
         yield _permissions(project, plan, world)
         yield from _issue_type(plan, project, world)
+        if plan.break_glass_type:
+            yield from _issue_type(replace(plan, type=plan.break_glass_type), project, world)
 
 
 def _permissions(project: ProjectSeen, plan: TicketPlan, world: World) -> Finding:

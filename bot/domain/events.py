@@ -12,6 +12,12 @@ from bot.domain.digest_events import DigestSignedOff as DigestSignedOff
 from bot.domain.digest_events import DigestsLeftOut as DigestsLeftOut
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
+from bot.domain.glass_events import GLASS_EVENTS as GLASS_EVENTS
+from bot.domain.glass_events import GlassBroken as GlassBroken
+from bot.domain.glass_events import GlassHeld as GlassHeld
+from bot.domain.glass_events import GlassPassed as GlassPassed
+from bot.domain.glass_events import GlassReviewDue as GlassReviewDue
+from bot.domain.glass_events import GlassReviewed as GlassReviewed
 from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Origin, StaleCause, Target, VersionId
 from bot.domain.passkey_events import PASSKEY_EVENTS as PASSKEY_EVENTS
 from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed

@@ -151,6 +151,15 @@ def newest(objections: Iterable[Objection]) -> Objection | None:
     return max(objections, key=lambda objection: (objection.at, objection.request_id), default=None)
 
 
+class DecidedBy(StrEnum):
+    """Who decided: people with their votes, the rule's thresholds, the rule by itself, or one person who broke the glass."""
+
+    PEOPLE = "people"
+    FAST_TRACK = "fast_track"
+    RULE = "rule"
+    BREAK_GLASS = "break_glass"
+
+
 class FastTrackMode(StrEnum):
     OFF = "off"
     SHADOW = "shadow"

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bot.domain.broken_glass import BrokenGlass
 from bot.domain.figures import OMIT_EMPTY as OMIT_EMPTY
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
@@ -18,6 +19,7 @@ from bot.domain.grounds import Assertion as Assertion
 from bot.domain.grounds import AuthorSource as AuthorSource
 from bot.domain.grounds import Check as Check
 from bot.domain.grounds import Cut as Cut
+from bot.domain.grounds import DecidedBy as DecidedBy
 from bot.domain.grounds import FastTrackMode as FastTrackMode
 from bot.domain.grounds import Judgement as Judgement
 from bot.domain.grounds import LineageCheck as LineageCheck
@@ -131,14 +133,7 @@ class AskKind(StrEnum):
     REOPENED = "reopened"
     ROLLBACK = "rollback"
     UNDO = "undo"
-
-
-class DecidedBy(StrEnum):
-    """Who decided: people with their votes, the rule's thresholds, or the rule by itself."""
-
-    PEOPLE = "people"
-    FAST_TRACK = "fast_track"
-    RULE = "rule"
+    BREAK_GLASS = "break_glass"
 
 
 @dataclass(frozen=True, order=True)
@@ -165,6 +160,7 @@ class Ask:
             AskKind.REOPENED: "automatically, because what was compared or checked had changed",
             AskKind.ROLLBACK: "to go back",
             AskKind.UNDO: "to undo what the fast track decided",
+            AskKind.BREAK_GLASS: "by breaking the glass",
         }[self.kind]
 
 
@@ -323,6 +319,7 @@ class TransitionRequest:
     origin: Origin | None = field(default=None, metadata={OMIT_EMPTY: True})
     waiting_since: datetime | None = field(default=None, metadata={OMIT_EMPTY: True})
     vouched_by: str = field(default="", metadata={OMIT_EMPTY: True})
+    glass: BrokenGlass | None = field(default=None, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

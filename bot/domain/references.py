@@ -93,7 +93,8 @@ class TicketPlan:
     """A rule's ticket settings. `approved` and `rejected` name a transition (id or name) or its target status.
 
     `relation` is what a new ticket becomes to one that is named in a comment: `relation_type` is the sub-task's issue type, or the link's.
-    `relation_projects`: those whose tickets may be linked to; without any, the ticket's own.
+    `relation_projects`: those whose tickets may be linked to; without any, the ticket's own. `break_glass_type`: the issue type after
+    break glass, where it is another one.
     """
 
     project: str
@@ -108,6 +109,7 @@ class TicketPlan:
     relation: Relation = Relation.NONE
     relation_type: str = ""
     relation_projects: tuple[str, ...] = ()
+    break_glass_type: str = ""
 
     def on_approval(self) -> TicketMove:
         return TicketMove(self.approved, self.approved_path, self.approved_resolution, self.fields, self.rejected)

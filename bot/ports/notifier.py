@@ -90,10 +90,10 @@ class Notifier(Protocol):
     def members_of(self, group: str) -> frozenset[str]:
         """Account ids in the user group named by its handle. Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
 
-    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False) -> None:
+    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False, initial: str = "") -> None:
         """Opens a form that asks for a reason. It is submitted as a Click with the same action, value, channel and message.
 
-        `optional`: the person may leave it empty.
+        `optional`: the person may leave it empty. `initial`: what they have written already.
         """
 
     def read_mention(self, text: str) -> str | None:

@@ -23,6 +23,8 @@ TO_CHECK = N_(
 GRAVE = (
     FindingKind.LEDGER_BROKEN,
     FindingKind.VOTE_REFUSED,
+    FindingKind.GLASS_NOT_REVIEWED,
+    FindingKind.GLASS_BROKEN,
     FindingKind.MOVED_WITHOUT_APPROVAL,
     FindingKind.HELD_WITHOUT_APPROVAL,
     FindingKind.UNKNOWN_REQUESTER,

@@ -21,16 +21,21 @@ from bot.domain.events import (
     AwayDeclared,
     AwayEnded,
     DigestSignedOff,
+    Event,
     EvidenceFrozen,
     FastTrackSwitched,
+    GlassBroken,
+    GlassReviewed,
     OldRecordsListed,
     PasskeyConfirmed,
     PasskeyRevoked,
     PolicyActivated,
+    RequestEvent,
     VerdictSigned,
     VoteCast,
 )
 from bot.domain.ledger.chain import as_plain
+from bot.domain.model import Vote
 from bot.domain.policy.changes import digest_of as digest_of_policy
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidPolicy, NotVerified
@@ -213,9 +218,10 @@ def _absences(connection: sa.Connection) -> Iterator[str]:
 
 def _signed_requests(connection: sa.Connection) -> Iterator[str]:
     said: dict[str, tuple[str, object]] = {}
-    for event in events_of(connection, VoteCast):
-        if isinstance(event, VoteCast) and event.vote.signed_request:
-            said[event.vote.signed_request] = (event.request_id, as_plain(event.vote))
+    for event in events_of(connection, VoteCast, GlassBroken, GlassReviewed):
+        vote = _sent_in(event)
+        if isinstance(event, RequestEvent) and vote is not None and vote.signed_request:
+            said[vote.signed_request] = (event.request_id, as_plain(vote))
     with connection.execute(sa.select(tables.signed_requests).execution_options(yield_per=A_FETCH)) as rows:
         for row in rows:
             kept = kept_of(row)
@@ -224,6 +230,19 @@ def _signed_requests(connection: sa.Connection) -> Iterator[str]:
     yield from (
         f"the signed request {digest[:19]} of request {about} was deleted" for digest, (about, _) in said.items()
     )
+
+
+def _sent_in(event: Event) -> Vote | None:
+    """What a person sent: a vote, or that they broke the glass, or what they say about that."""
+    match event:
+        case VoteCast():
+            return event.vote
+        case GlassBroken():
+            return event.deed
+        case GlassReviewed():
+            return event.said
+        case _:
+            return None
 
 
 def _passkey_requests(connection: sa.Connection) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from bot import tracing
 from bot.domain.attestation.governed import GovernedRequest
+from bot.domain.break_glass.reviewing import review_by
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.errors import NotFound, Refused
@@ -215,6 +216,12 @@ class RequestRows:
         overdue = sa.and_(rows.state.in_(OPEN), rows.expires_at <= now, rows.workspace.not_in(spared))
         return list(self.connection.execute(sa.select(rows.id).where(overdue).order_by(rows.id)).scalars())
 
+    def to_review(self) -> list[TransitionRequest]:
+        """Those by which somebody broke the glass and that nobody else has reviewed, the earliest due first."""
+        rows = tables.requests.c
+        query = sa.select(rows.body).where(rows.review_by.is_not(None)).order_by(rows.review_by, rows.id)
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
     def with_ticket(self, ticket_id: str) -> str | None:
         query = sa.select(tables.requests.c.id).where(tables.requests.c.ticket_id == ticket_id)
         return self.connection.execute(query).scalar()
@@ -267,7 +274,17 @@ def _conditions(which: Wanted) -> list[sa.ColumnElement[bool]]:
 def people_in(request: TransitionRequest) -> frozenset[str]:
     """The ids of all whom a search for a person finds it by: who asked, joined, trained, voted, or called it off."""
     voted = (person for vote in request.votes for person in (vote.person, *vote.standing_in_for))
-    named = (request.requester, request.author, request.commit_author, *request.joined, *voted, request.ended_by)
+    glass = request.glass
+    broke = (glass.person, glass.review.person if glass.review else "") if glass else ()
+    named = (
+        request.requester,
+        request.author,
+        request.commit_author,
+        *request.joined,
+        *voted,
+        request.ended_by,
+        *broke,
+    )
     return frozenset(filter(None, named))
 
 
@@ -297,6 +314,7 @@ def _columns(request: TransitionRequest) -> dict[str, object]:
         "opened_at": request.opened_at,
         "expires_at": request.expires_at,
         "ticket_id": request.ticket.id if request.ticket else None,
+        "review_by": review_by(request),
         **search_columns(request),
         "body": json.dumps(as_plain(request)),  # a NaN metric survives as text
         **content_columns(request.evidence),

@@ -43,6 +43,7 @@ LEFT_OUT = frozenset(
     {
         *("observed", "notify", "ticket", "expire_after", "remind_after", "rollback", "fast_track", "freezes"),
         "approval_valid_for",
+        "break_glass",
         "revert",
     }
 )

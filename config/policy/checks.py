@@ -34,6 +34,7 @@ def broken_laws(parts: Parts) -> Iterator[Finding]:
         yield from _escalates_to_somebody_else(index, rule, parts)
         yield from quorums_can_be_met(index, rule, parts)
         yield from freezes_exist(index, rule, parts)
+        yield from _glass_can_be_reviewed(index, rule, parts)
         yield from _fast_track_decides_something(index, rule)
         yield from _lineage_can_be_complete(index, rule)
     yield from _rules_can_be_reached(parts)
@@ -115,6 +116,25 @@ def _escalates_to_somebody_else(index: int, rule: RuleShape, parts: Parts) -> It
             path,
             f'rule "{rule.models}" escalates to the group "{group}", which is asked from the beginning. '
             "Name another group, or remove escalate.",
+        )
+
+
+def _glass_can_be_reviewed(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding]:
+    """Both groups exist, and whoever breaks the glass leaves somebody who may review it."""
+    glass = rule.break_glass
+    if glass is None:
+        return
+    for name, where in ((glass.group, ("group",)), (glass.review.group, ("review", "group"))):
+        if name not in parts.group_names:
+            hint = guess(name, parts.group_names) or " Add it to groups."
+            path: Path = ("rules", index, "break_glass", *where)
+            yield path, f'rule "{rule.models}" names the group "{name}" in break_glass, which does not exist.{hint}'
+    reviewers, breakers = parts.members(glass.review.group), parts.members(glass.group)
+    if reviewers and breakers and len(reviewers) == 1 and reviewers <= breakers:
+        yield (
+            ("rules", index, "break_glass", "review", "group"),
+            f'rule "{rule.models}" lets {next(iter(reviewers))} break the glass, who is also the only one to review it. '
+            "Add a person to the group of the review.",
         )
 
 

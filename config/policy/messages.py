@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from config.did_you_mean import guess
+from config.policy.break_glass_shapes import BreakGlassShape, ReviewShape
 from config.policy.calendar_shapes import CalendarShape, FreezeShape, WindowShape
 from config.policy.digest_shapes import DigestNotifyShape, DigestShape, DigestTicketShape
 from config.policy.fast_track_shapes import FastTrackShape, MetricShape
@@ -48,6 +49,8 @@ SHAPES: dict[str, type[BaseModel]] = {
     "approve": ApproveShape,
     "all_of": RequirementShape,
     "escalate": EscalateShape,
+    "break_glass": BreakGlassShape,
+    "review": ReviewShape,
     "fast_track": FastTrackShape,
     "lineage": LineageShape,
     "digest": DigestShape,

@@ -29,6 +29,7 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.workspaces import DEFAULT, pattern_of
+from config.policy.break_glass_shapes import BreakGlassShape
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.digest_shapes import DigestShape
 from config.policy.fast_track_shapes import FastTrackShape
@@ -225,6 +226,8 @@ class RuleShape(Shape):
     """What is demanded of where a version comes from; without it, the checks are shown and block nothing."""
     approval_valid_for: Duration | None = None
     """How old an approval may get before the digest asks for a new one; without it, any age."""
+    break_glass: BreakGlassShape | None = None
+    """Who may promote at once in an emergency; without it, nobody."""
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -260,6 +263,7 @@ class RuleShape(Shape):
             lineage=None if self.lineage is None else self.lineage.as_demand(),
             approval_valid_for=self.approval_valid_for,
             copies=self.revert.copies,
+            break_glass=None if self.break_glass is None else self.break_glass.as_break_glass(),
         )
 
 

@@ -92,6 +92,8 @@ class TicketShape(Shape):
     """The key of the Jira project."""
     type: Text
     """The issue type, for example Task."""
+    break_glass_type: Text | None = None
+    """The issue type of a ticket about a broken glass, for example Incident; without it, the same type."""
     approved: Text
     """The transition after an approval: its id, its name, or the status it leads to."""
     rejected: Text
@@ -121,6 +123,7 @@ class TicketShape(Shape):
             self.resolution.rejected or "",
             *self._relation(),
             self.named.projects if self.named else (),
+            self.break_glass_type or "",
         )
 
     def _relation(self) -> tuple[Relation, str]:

@@ -74,9 +74,11 @@ def _shared(first: RuleShape, second: RuleShape) -> str | None:
 def _groups_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:
     asked = {requirement.group for rule in policy.rules for requirement in rule.approve.all_of}
     standing_in = {rule.escalate.group for rule in policy.rules if rule.escalate is not None}
+    glasses = [rule.break_glass for rule in policy.rules if rule.break_glass is not None]
+    in_emergency = {name for glass in glasses for name in (glass.group, glass.review.group)}
     signing = {policy.digest.sign_off} if policy.digest is not None else set()
     for name in policy.groups:
-        if name not in asked | standing_in | signing | set(policy.readers or ()):
+        if name not in asked | standing_in | in_emergency | signing | set(policy.readers or ()):
             sentence = f'group "{name}" decides nothing, because no rule names it. Name it in a rule, or remove it.'
             yield ("groups", name), sentence
 

@@ -23,6 +23,7 @@ from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import decided_rule, is_same_rule
+from handlers.attestation.glass_proofs import why_not_broken
 from handlers.attestation.on_record import check_on_record
 from handlers.attestation.vote_proofs import why_unproven
 from handlers.custody.facts import decided_for
@@ -95,6 +96,8 @@ def why_not_proven(request: TransitionRequest, tx: Transaction, s: Services) -> 
     rule = decided_rule(request, tx, s)
     why = UNKNOWN_RULE if rule is None else why_not_decided(request, rule)
     is_rollback_by_rule = request.decided_by is DecidedBy.RULE and request.state is State.APPROVED
+    if not why and request.decided_by is DecidedBy.BREAK_GLASS:
+        return why_not_broken(request, tx, s)
     return why or (_why_no_way_back(request, tx, s) if is_rollback_by_rule else "")
 
 

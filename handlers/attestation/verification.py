@@ -126,9 +126,14 @@ def _fault_of_decision(said: Mapping[str, object], request: TransitionRequest) -
     approvers = said.get("approvers")
     signed = {_word_of(one, one) for one in approvers} if isinstance(approvers, list) else set()
     called_off = (request.ended_by, request.outcome, request.ended_at.isoformat() if request.ended_at else "")
-    if not signed <= {*(_word_as_recorded(vote) for vote in request.votes), called_off}:
+    if not signed <= {*(_word_as_recorded(vote) for vote in request.votes), called_off, _word_of_glass(request)}:
         return "what was signed names other votes than the record has now"
     return ""
+
+
+def _word_of_glass(request: TransitionRequest) -> tuple[str, str, str]:
+    glass = request.glass
+    return (glass.person, glass.reason, glass.at.isoformat()) if glass else ("", "", "")
 
 
 def _recorded_decisions(request: TransitionRequest) -> list[tuple[str, str, str, str]]:

@@ -63,7 +63,7 @@ def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, 
         return str(refusal)
     if kept.signed.signed_by != vote.signed_by or not _says_the_same(click, request, kept.vote):
         return OTHER_CLICK
-    return "" if _belongs_to(vote, tx) else NOT_THEIRS
+    return "" if belongs_to(vote, tx) else NOT_THEIRS
 
 
 def with_card_pressed(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> TransitionRequest:
@@ -103,7 +103,7 @@ def _says_the_same(click: Click, request: TransitionRequest, vote: Vote) -> bool
     )
 
 
-def _belongs_to(vote: Vote, tx: Transaction) -> bool:
+def belongs_to(vote: Vote, tx: Transaction) -> bool:
     """By the ledger. A binding from before bindings were entries must be listed."""
     changes = tx.signed_requests.changes_of(vote.account)
     if is_account_of_voter(vote, changes, is_listed=False):

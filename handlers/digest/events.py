@@ -9,6 +9,7 @@ from bot.domain import events as e
 from bot.domain.card.sentences import WAS_APPROVED
 from bot.domain.digest import findings
 from bot.domain.digest.figures import LISTED, EarlierApproval, Finding, Listed, PolicyChange, Transition
+from bot.domain.digest.glass_findings import glass_broken, review_overdue
 from bot.domain.digest.periods import Period
 from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
 from bot.domain.digest.sentences import NOBODY, decider, local_moment
@@ -23,6 +24,7 @@ from bot.language import _
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from bot.store.ledger import read_event
 from bot.store.people import PeopleRows
+from bot.store.requests import RequestRows
 from handlers.digest.holders import put_back_by_hand, read_request
 from handlers.digest.inventory import as_of, author_of, behind, claimed_author, deciders, last_approval, roles_of
 
@@ -102,11 +104,27 @@ def findings_of_the_week(
     unproven = e.VoteRefused.__name__
     votes = figures.told(period, [unproven], LISTED) if kinds.of(unproven) else []
     yield Listed(tuple(_vote_refused(told, names, period) for told in votes), kinds.of(unproven))
+    yield _glass_broken(period, figures, kinds, names)
+    yield _reviews_overdue(period, figures, names)
     yield _by_strangers(period, figures, kinds, policy)
     yield _rollbacks(period, figures, kinds, names)
     left_out = figures.left_out(period)
     told = [findings.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
     yield Listed(tuple(told[:LISTED]), len(told))
+
+
+def _glass_broken(period: Period, figures: DigestFigures, kinds: KindCounts, names: Names) -> Listed[Finding]:
+    broken = e.GlassBroken.__name__
+    told = figures.told(period, [broken], LISTED) if kinds.of(broken) else []
+    found = (glass_broken(_request_of(one), one.at, names, period) for one in told)
+    return Listed(tuple(one for one in found if one is not None), kinds.of(broken))
+
+
+def _reviews_overdue(period: Period, figures: DigestFigures, names: Names) -> Listed[Finding]:
+    """Of any week, until somebody has done them."""
+    waiting = RequestRows(figures.connection).to_review()
+    found = [one for one in (review_overdue(request, names, period) for request in waiting) if one is not None]
+    return Listed(tuple(found[:LISTED]), len(found))
 
 
 def _by_strangers(period: Period, figures: DigestFigures, kinds: KindCounts, policy: Policy | None) -> Listed[Finding]:

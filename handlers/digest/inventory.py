@@ -102,6 +102,8 @@ def deciders(request: TransitionRequest, policy: Policy | None) -> tuple[str, tu
     """What decided a request, and the people who did, by their ids."""
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return NOBODY, ()
+    if request.decided_by is DecidedBy.BREAK_GLASS and request.glass is not None:
+        return PEOPLE, (request.glass.person,)
     if request.decided_by in WITHOUT_PEOPLE and request.decided_by is not None:
         return WITHOUT_PEOPLE[request.decided_by], ()
     wanted = Verdict.REJECT if request.state is State.REJECTED else Verdict.APPROVE
@@ -113,6 +115,8 @@ def roles_of(request: TransitionRequest, people: Sequence[str], policy: Policy |
     """The group that each of these people's votes counts for; those that they voted for, where the rule has changed since."""
     in_force = rule_of_decision(request, policy)
     groups = {vote.person: _role(vote, worth_of(vote, request, *in_force)) for vote in request.votes}
+    if request.decided_by is DecidedBy.BREAK_GLASS and request.glass is not None:
+        groups[request.glass.person] = _("{group}, broke the glass", group=request.glass.group)
     return tuple(groups.get(person, "") for person in people)
 
 

@@ -13,12 +13,16 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics, tracing
+from bot.domain.break_glass.offer import ACTION, OPENS_FORM
+from bot.domain.break_glass.reviewing import CONFIRM as GLASS_CONFIRM
+from bot.domain.break_glass.reviewing import TAKE_BACK as GLASS_BACK
 from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.domain.digest.sign_off import SIGN_OFF
 from bot.errors import OutsideError, Refused, Rejected
 from bot.language import _, reread
 from bot.ports import Click
 from bot.services import Services
+from handlers.break_glass import deeds, offering, reviews
 from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
@@ -39,6 +43,10 @@ STORIES = {
     CONFIRM: passkeys.press,
     REFUSE: passkeys.press,
     SIGN_OFF: sign_off.press,
+    OPENS_FORM: offering.press,
+    ACTION: deeds.send,
+    GLASS_CONFIRM: reviews.press,
+    GLASS_BACK: reviews.press,
 }  # every other button is a vote
 TRACED = {*STORIES, *VERDICTS}  # another text comes from outside
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."

@@ -105,7 +105,9 @@ def _ids_in(claims: Iterable[str | None]) -> set[str]:
 def _objectors(request: TransitionRequest) -> set[str]:
     """Ids of people who said no to the same content before, or called this approval off, or whose vote was refused."""
     refused = (vote.person for vote in request.refused_votes)
-    return {request.ended_by, *refused, *(objection.person for objection in request.objections)} - {""}
+    glass = request.glass
+    broke = {glass.person, glass.review.person if glass.review else ""} if glass else set[str]()
+    return {request.ended_by, *refused, *broke, *(objection.person for objection in request.objections)} - {""}
 
 
 def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:

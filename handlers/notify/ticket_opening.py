@@ -42,13 +42,19 @@ def open_ticket(request: TransitionRequest, context: CardContext, s: Services, r
 def _open(
     request: TransitionRequest, named: NamedTicket | None, context: CardContext, s: Services, record: Record
 ) -> None:
-    plan, parent = plan_of(request, context), ""
+    plan, parent = _plan_for(request, context), ""
     if named is not None and named.relation is Relation.SUBTASK:
         plan, parent = replace(plan, type=plan.relation_type), named.key
     with for_everyone(s):
         card = ticket_card(replace(request, named=named), context)
         noted = partial(_noted, record=record, named=named)
         open_ticket_once(f"countersign-{request.id}", plan, card, s, record=noted, parent=parent)
+
+
+def _plan_for(request: TransitionRequest, context: CardContext) -> TicketPlan:
+    """After break glass the ticket may be of another type."""
+    plan = plan_of(request, context)
+    return replace(plan, type=plan.break_glass_type) if request.glass and plan.break_glass_type else plan
 
 
 def _noted(tx: Transaction, ticket: Ticket, *, record: Record, named: NamedTicket | None) -> None:

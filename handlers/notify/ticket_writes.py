@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from bot.domain.break_glass.reviewing import wants_review
+from bot.domain.card.break_glass.sentences import review_text
 from bot.domain.card.outcomes import called_off, held_text, unreadable_text
 from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket_comments import decision_text, evidence_text, outcome_text, rolled_back_text
@@ -41,7 +43,7 @@ def writes_for(
     writes = [*_links(request, ticket, other, s)] if not request.ticket_status else []
     writes += _on_evidence(request, ticket, s, lacks_evidence=lacks_evidence)
     if not request.state.is_open:
-        writes += _comments(request, context, ticket, s)
+        writes += [*_comments(request, context, ticket, s), *_review(request, context, ticket, s)]
         if _is_finished(request) and not request.ticket_status:
             writes.append(_closing(request, context, ticket, s))
         if request.state is State.APPLIED and other is not None:
@@ -89,6 +91,12 @@ def _comments(request: TransitionRequest, context: CardContext, ticket: TicketRe
         yield _comment(ticket, f"outcome:{request.id}", outcome_text(request), s)
     if request.state is State.CALLED_OFF:
         yield _comment(ticket, f"outcome:{request.id}", called_off(request, context), s)
+
+
+def _review(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Iterator[Write]:
+    """Who has looked at a broken glass, once somebody has."""
+    if request.glass is not None and request.glass.review is not None:
+        yield _comment(ticket, f"glass-review:{request.id}", review_text(request, context), s)
 
 
 def unreadable_key(request: TransitionRequest) -> str:
@@ -164,6 +172,6 @@ def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> Write:
 
 def _is_finished(request: TransitionRequest) -> bool:
     """Nothing more will happen to it: the target has moved, or never will."""
-    if request.state is State.APPROVED:
+    if request.state is State.APPROVED or wants_review(request):
         return False
     return not (request.state is State.REJECTED and request.kind is Kind.OBSERVED) or request.settled_at is not None

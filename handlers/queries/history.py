@@ -21,6 +21,8 @@ from bot.store.transaction import Transaction
 KINDS: tuple[type[Event], ...] = (
     e.RequestOpened,
     e.AskJoined,
+    e.GlassBroken,
+    e.GlassReviewed,
     e.VoteRefused,
     e.RequestApproved,
     e.RequestRejected,

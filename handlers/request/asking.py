@@ -82,7 +82,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
     if live and not end_dropped(live[0], tx, now):
         return _join(live[0], new, tx, now)
-    request = _opened(new, tx.requests.new_id(), tx, now)
+    request = opened(new, tx.requests.new_id(), tx, now)
     others = tx.requests.find(
         workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
     )
@@ -100,11 +100,11 @@ def open_in_place_of(older: TransitionRequest, why: str, tx: Transaction, now: d
     ended = lifecycle.renew(older, fresh_id, why, now)
     if ended:
         tx.record(ended)
-        _opened(lifecycle.continued(older, now), fresh_id, tx, now)
+        opened(lifecycle.continued(older, now), fresh_id, tx, now)
         tx.registry.hand_over_asks(older.id, fresh_id)
 
 
-def _opened(new: NewRequest, request_id: str, tx: Transaction, now: datetime) -> TransitionRequest:
+def opened(new: NewRequest, request_id: str, tx: Transaction, now: datetime) -> TransitionRequest:
     policy = tx.policy()
     rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
     new = named_by_guard(new, tx)

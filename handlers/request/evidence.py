@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.domain.break_glass.breaking import decide_by_glass
 from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.evidence.lineage import KeptLock
 from bot.domain.grounds import HOW, No
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, Origin, State, TransitionRequest, VersionId
+from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.queries.description import Pipeline
 from bot.domain.registry.comparisons import lawful_there
@@ -181,6 +183,8 @@ def _decide_without_people(
     if request.kind is Kind.ROLLBACK:
         at_once = needs_no_vote(request, rule, was_approved=not request.people_decide)
         return lifecycle.approve_by_rule(request, rule_hash, now) if at_once else []
+    if request.glass is not None and not request.glass.held_by:
+        return decide_by_glass(request, rule, rule_hash, freeze_on(request, tx.policy(), now), now)
     if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
         return []
     is_on = tx.switches.fast_track_is_on(lock=True)  # switching it off waits for us, or we see that it is off

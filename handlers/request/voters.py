@@ -6,7 +6,7 @@ What a vote then does is in `approvals`; who has named which delegate is in `abs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.domain.model import TransitionRequest
@@ -37,6 +37,7 @@ POLICY_CHANGED = N_(
     "the policy has changed just now, and with it perhaps who may decide. Nothing was recorded: press again"
 )
 SOME_RULE = N_("only people who approve under some rule may do this: members of {groups}. Ask one of them")
+RULE_ALONE = N_("only members of {groups} may do this. Ask one of them")
 PASSKEY_RULE = N_(
     "only people who approve under a rule that wants passkeys may do this: members of {groups}. Ask one of them"
 )
@@ -101,12 +102,29 @@ def any_approver(account_id: str, s: Services) -> Person:
     return _approver_under(policy, policy.rules, SOME_RULE, account_id, s)
 
 
+def approver_under(rule: Rule, account_id: str, s: Services) -> Person:
+    """A member of one of the groups that the rule asks, who may take its target back. Raises Refused, VoterUnknown."""
+    return _approver_under(s.store.policy(), (replace(rule, escalate=None),), RULE_ALONE, account_id, s)
+
+
 def passkey_confirmer(account_id: str, s: Services) -> Person:
     """A member of a group of a rule that wants passkeys. While none does, any approver: the first passkeys come before the rule."""
     policy = s.store.policy()
     if not policy.rules_with_passkeys:
         return any_approver(account_id, s)
     return _approver_under(policy, policy.rules_with_passkeys, PASSKEY_RULE, account_id, s)
+
+
+def member_of(account_id: str, group: Group, refusal: str, s: Services) -> Voter:
+    """The person who clicked, in this group at this moment; raises Refused with `refusal` when they are not in it, and VoterUnknown."""
+    questions = _Questions(s)
+    account = _member(account_id, questions)
+    person = person_behind(account, s)
+    if not questions.belongs(_Member(account.id, person.email), group):
+        raise Refused(refusal)
+    with s.store.transaction() as tx:
+        ids = tx.people.ids_of(person.id) | _ids_at(account.email, tx)
+    return Voter(person, (group.name,), also=tuple(sorted(ids - {person.id})))
 
 
 def is_member(person: Person, group: Group, s: Services) -> bool:

@@ -144,13 +144,14 @@ def notice(title: str, text: str) -> Block:
     return {"type": "modal", "title": _plain(title, MODAL_TITLE_LIMIT), "close": close, "blocks": lines_of(text)}
 
 
-def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False) -> Block:
+def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False, initial: str = "") -> Block:
     """The modal that asks for a reason. It carries the click's origin, because Slack's submission does not."""
-    place = {"channel": click.channel, "message": click.message}
+    place = {"channel": click.channel, "message": click.message} if click.message else {}
     shown = {"shown": click.shown} if click.shown else {}
     may_be_empty = {OPTIONAL: True} if optional else {}
     origin = {"action": click.action, "value": click.value, **place, **shown, **may_be_empty}
     reason = {"type": "plain_text_input", "action_id": REASON_BLOCK, "multiline": True, "min_length": 1}
+    begun = {"initial_value": initial[:REASON_LIMIT]} if initial else {}
     return {
         "type": "modal",
         "callback_id": REASON_FORM,
@@ -163,7 +164,7 @@ def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False
                 "type": "input",
                 "block_id": REASON_BLOCK,
                 "label": _plain(prompt, 2_000),
-                "element": {**reason, "max_length": REASON_LIMIT},
+                "element": {**reason, "max_length": REASON_LIMIT, **begun},
                 **may_be_empty,
             }
         ],

@@ -80,8 +80,8 @@ def _sent_form(body: Body) -> Click:
     return Click(
         team=_team(body),
         app=_word(body, "api_app_id"),
-        channel=_word(origin, "channel"),
-        message=_word(origin, "message"),
+        channel=_word(origin, "channel") if origin.get("message") else "",
+        message=_word(origin, "message") if origin.get("message") else "",  # a command opened the form
         account=_word(body, "user", "id"),
         action=_word(origin, "action"),
         value=_word(origin, "value"),

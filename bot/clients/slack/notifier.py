@@ -164,8 +164,8 @@ class SlackNotifier:
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
         self._files.share(posted, files, key)
 
-    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False) -> None:
-        view = slack_blocks.reason_form(click, title, prompt, optional=optional)
+    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False, initial: str = "") -> None:
+        view = slack_blocks.reason_form(click, title, prompt, optional=optional, initial=initial)
         self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
 
     def as_notice(self, title: str, text: str) -> Mapping[str, object]:

@@ -151,6 +151,10 @@ def _times(held: Held) -> Iterator[str]:
         yield f"  freeze      none is on now; the rule has {', '.join(rule.freezes)}"
     if rule.remind_after:
         yield f"  reminders   after each {duration_text(rule.remind_after, AS_OPTION)} of working time"
+    if rule.break_glass:
+        glass = rule.break_glass
+        within = duration_text(glass.review_within, AS_OPTION)
+        yield f"  break glass one of {glass.group}, reviewed by {glass.reviewers} within {within}"
     if rule.escalate:
         yield f"  escalation  after {duration_text(rule.escalate.after, AS_OPTION)} of working time, to {rule.escalate.group}"
     yield f"  expiry      {f'after {duration_text(rule.expire_after, AS_OPTION)}' if rule.expire_after else 'never'}"
@@ -207,6 +211,7 @@ def _held_as_plain(held: Held) -> dict[str, object]:
         if rule.escalate
         else None,
         "expire_after": duration_text(rule.expire_after, AS_OPTION) if rule.expire_after else None,
+        "break_glass": asdict(rule.break_glass) if rule.break_glass else None,
         "fast_track": {
             "mode": rule.fast_track.mode if rule.fast_track else None,
             "checks": [asdict(check) for check in held.judgement.checks] if held.judgement else [],

@@ -14,6 +14,8 @@ def approved_by(request: TransitionRequest, names: Mapping[str, str], policy: Po
     """Whose votes count, or what decided without a vote."""
     if request.decided_by is DecidedBy.FAST_TRACK:
         return "fast track"
+    if request.decided_by is DecidedBy.BREAK_GLASS and request.glass is not None:
+        return f"{names.get(request.glass.person, request.glass.person)} (broke the glass)"
     if request.decided_by is DecidedBy.RULE and not request.votes:
         return "rule"
     in_force = rule_of_decision(request, policy)

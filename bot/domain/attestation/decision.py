@@ -14,6 +14,7 @@ from typing import cast
 
 import rfc8785
 
+from bot.domain.attestation.glass_statement import glass_of, glass_part, who_broke_it
 from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE, subjects_of
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.domain.model import (
@@ -99,13 +100,14 @@ def of_decision(request: TransitionRequest, rule: Rule, names: Names, emails: Na
             "about": DECISION,
             "verdict": str(verdict_of(request)),
             "decidedBy": str(decided_by),
-            "approvers": _approvers(request, rule, people) if decided_by is DecidedBy.PEOPLE else [],
+            "approvers": _deciders(request, rule, people, decided_by),
             "reason": request.outcome if request.state is State.REJECTED else "",
             "at": request.decided_at.isoformat() if request.decided_at else "",
             "message": _message(request.card if decided_by is DecidedBy.PEOPLE else None),
             "rule": {"label": rule.label, "hash": request.rule_hash},
             "checks": [check.sentence for check in judged],
             **_passkeys_required(request, rule),
+            **glass_part(request),
         },
         people,
     )
@@ -220,6 +222,13 @@ def _approvers(request: TransitionRequest, rule: Rule, people: People) -> Plain:
         }
         for vote, group in seated
     ]
+
+
+def _deciders(request: TransitionRequest, rule: Rule, people: People, decided_by: DecidedBy) -> Plain:
+    """Empty where no person decided."""
+    if (glass := glass_of(request)) is not None:
+        return who_broke_it(glass, request, _known(glass.person, people))
+    return _approvers(request, rule, people) if decided_by is DecidedBy.PEOPLE else []
 
 
 def _say_of(vote: Vote, request: TransitionRequest, rule: Rule) -> str:

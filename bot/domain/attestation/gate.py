@@ -288,7 +288,8 @@ def _by(predicate: Mapping[str, object], about: str) -> str:
     found = predicate.get("approvers")
     if not isinstance(found, list) or not found:
         raise InvalidStatement("names nobody who decided it")
-    return ", ".join(_with_reason(approver) for approver in found)
+    names = ", ".join(_with_reason(approver) for approver in found)
+    return f"{names}, who broke the glass" if decided_by == DecidedBy.BREAK_GLASS else names
 
 
 def _with_reason(approver: object) -> str:

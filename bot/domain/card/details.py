@@ -32,6 +32,7 @@ ASKED = {
     AskKind.REOPENED: N_("automatically, because what was compared or checked had changed"),
     AskKind.ROLLBACK: N_("to go back"),
     AskKind.UNDO: N_("to undo what the fast track decided"),
+    AskKind.BREAK_GLASS: N_("by breaking the glass"),
 }
 BY_SOMEONE_THERE = {  # where the registry does not say who asked
     AskKind.ALIAS: N_("alias {name} was set in the registry"),

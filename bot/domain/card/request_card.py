@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bot.domain.break_glass.offer import OPENS_FORM
+from bot.domain.card.break_glass.sentences import glass_paragraphs, review_buttons
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import trained_by
 from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of, named_text
@@ -211,6 +213,7 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
     votes = [vote_words(vote, request, context) for vote in request.votes]
     votes += [refused_vote_text(refused, context) for refused in request.refused_votes]
     return [
+        *glass_paragraphs(request, context),
         *_risks(request, context),
         *_why_people(request),
         *(judgement_of(request, context) if request.decided_by is DecidedBy.FAST_TRACK else []),
@@ -257,11 +260,24 @@ def _what_becomes_of_it(request: TransitionRequest, context: CardContext) -> str
 def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
     if context.rule is None:
         return ()
+    reviews = review_buttons(request)
     if request.state is State.APPLIED:
-        return _way_back(request, context)
+        return reviews or _way_back(request, context)
+    if request.state is not State.PENDING and request.state is not State.APPROVED:
+        return reviews
     if request.state is State.APPROVED:
-        return (Button("call_off", _("Call off"), request.id, Tone.DANGER),)  # a form asks why, and confirms as well
-    return _votes(request, context) if request.state is State.PENDING else ()
+        return (
+            *reviews,
+            Button("call_off", _("Call off"), request.id, Tone.DANGER),
+        )  # a form asks why, and confirms as well
+    return (*_votes(request, context), *_glass(request, context))
+
+
+def _glass(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
+    """Opens a form that says what will happen and asks why."""
+    if context.rule is None or context.rule.break_glass is None or request.kind is Kind.OBSERVED:
+        return ()
+    return (Button(OPENS_FORM, _("Break the glass"), request.id),)
 
 
 def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:

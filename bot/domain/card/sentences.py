@@ -86,6 +86,9 @@ def status_sentence(request: TransitionRequest, context: CardContext) -> str:
         return called_off(request, context)
     if request.state is State.COLLECTING and request.unreadable:
         return unreadable_text(request, request.unreadable[-1])
+    if request.state is State.COLLECTING and request.glass is not None:
+        reads = _("{target} moves as soon as the evidence is frozen.", target=target_label(request))
+        return sentences(reads, context.progress)
     if request.state is State.COLLECTING:
         return sentences(_("The evidence is being collected; the vote opens after that."), context.progress)
     outcome = outcome_of(request)

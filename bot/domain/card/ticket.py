@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.domain.card.break_glass.sentences import broken_text
 from bot.domain.card.card import Card
 from bot.domain.card.details import facts_of
 from bot.domain.card.fast_track_sentences import judgement_text
@@ -21,16 +22,22 @@ from bot.language import Value, _, from_record, ngettext, sentences
 def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
     """The outcome goes into the ticket's comments and status."""
     version, target = version_name(request.version), target_label(request)
-    is_rollback = request.kind is Kind.ROLLBACK
     return Card(
-        title=_("Rollback: {version} → {target}", version=version, target=target)
-        if is_rollback
-        else f"{version} → {target}",
+        title=_title(request, version, target),
         summary=sentences(question(request), _("Decided on its card; recorded here.")),
         facts=tuple(facts_of(request, context)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_grounds(request, context)),
         footer=_("Countersign request {id} · opened {opened}", id=request.short_id, opened=request.opened_at),
+    )
+
+
+def _title(request: TransitionRequest, version: str, target: str) -> str:
+    if request.glass is not None:
+        return _("Break glass: {version} → {target}", version=version, target=target)
+    is_rollback = request.kind is Kind.ROLLBACK
+    return (
+        _("Rollback: {version} → {target}", version=version, target=target) if is_rollback else f"{version} → {target}"
     )
 
 
@@ -51,7 +58,8 @@ def question(request: TransitionRequest) -> str:
 
 def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
     """What a vote is based on, without the fast track's record, which changes from day to day."""
-    paragraphs = warnings(request, replace(context, unread=""), ever=True)
+    paragraphs = [broken_text(request.glass, request, context)] if request.glass else []
+    paragraphs += warnings(request, replace(context, unread=""), ever=True)
     if request.people_decide and not request.failed_before:
         paragraphs.append(_("Votes are needed: {why}.", why=from_record(in_one_line(request.people_decide))))
     reason = comment_of(request) or (in_one_line(request.evidence.description) if request.evidence else "")

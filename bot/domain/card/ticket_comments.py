@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.domain.card.break_glass.sentences import glass_paragraphs
 from bot.domain.card.fast_track_sentences import checks_text
 from bot.domain.card.outcomes import applied, called_off, lapsed, outcome_of, rejected
 from bot.domain.card.sentences import WAS_APPROVED, CardContext
@@ -20,6 +21,7 @@ DECIDED = {
     Kind.ROLLBACK: N_("Rollback approved: {version} for {target}"),
 }
 LET_THROUGH = N_("Approved by the fast track: {version} for {target}")
+BROKEN = N_("Promoted by breaking the glass: {version} for {target}")
 ENDED = {
     State.REJECTED: N_("Rejected: {version} for {target}"),
     State.EXPIRED: N_("Expired: {version} for {target}"),
@@ -73,7 +75,9 @@ def _decision(request: TransitionRequest) -> str:
 def _decided(request: TransitionRequest) -> str:
     is_fast = request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION
     if request.state in WAS_APPROVED:
-        return LET_THROUGH if is_fast else DECIDED[request.kind]
+        return (
+            BROKEN if request.decided_by is DecidedBy.BREAK_GLASS else LET_THROUGH if is_fast else DECIDED[request.kind]
+        )
     if request.renewed:
         return RENEWED
     if request.state is State.CALLED_OFF and is_fast:
@@ -90,6 +94,8 @@ def _without_votes(request: TransitionRequest, context: CardContext) -> list[str
     if request.decided_by is DecidedBy.FAST_TRACK:
         figures = checks_text(request.judgement.checks) if request.judgement else ""
         return [_by_fast_track(request, context, when), *([f"{figures}."] if figures else [])]
+    if request.decided_by is DecidedBy.BREAK_GLASS:
+        return glass_paragraphs(request, context)
     if request.decided_by is DecidedBy.RULE:
         said = _(
             "Decided on {when} by the rule itself: approved for this target before, so no new vote was needed.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.domain.break_glass.reviewing import wants_review
+from bot.domain.card.break_glass.sentences import TITLES as GLASS_TITLES
 from bot.domain.card.card import Mark
 from bot.domain.card.context import CardContext
 from bot.domain.card.needs import is_blocked, may_be_approved
@@ -68,6 +70,7 @@ ROLLED_BACK_TITLES = {
     N_("Ratified"): N_("Ratified, and rolled back since"),
     N_("Restored by a rollback"): N_("Restored by a rollback, and rolled back since"),
     N_("Approved by the fast track"): N_("Approved by the fast track, and rolled back since"),
+    N_("Promoted by breaking the glass"): N_("Promoted by breaking the glass, and rolled back since"),
 }
 PUT_BACK = "Put back"
 NAME_SHOWN = 60  # characters of a model's name, and of a target's, in a title
@@ -115,7 +118,7 @@ def mark_of(request: TransitionRequest, context: CardContext) -> Mark:
     unread = request.state is State.COLLECTING and bool(request.unreadable)
     unasked = request.state is State.PENDING and request.kind is Kind.OBSERVED
     barred = request.state is State.PENDING and not may_be_approved(request, context)
-    if context.rolled_back or unread or unasked or barred:
+    if context.rolled_back or unread or unasked or barred or wants_review(request):
         return Mark.CARE
     return MARKS.get(request.state, Mark.OVER)
 
@@ -135,6 +138,8 @@ def _title_of(request: TransitionRequest) -> str:
         return N_("Evidence cannot be read")
     if request.renewed:
         return N_("Renewed on another card")
+    if request.glass is not None and request.state in GLASS_TITLES:
+        return GLASS_TITLES[request.state]
     titles = KIND_TITLES[request.kind]
     if request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION:
         titles = titles | FAST_TRACK_TITLES

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.domain.digest.sign_off import SignOff
 from bot.domain.model import FastTrackMode
-from bot.domain.policy.rules import Approve, Observed, Policy, RollbackBy, Rule, UnknownRequester
+from bot.domain.policy.rules import Approve, BreakGlass, Observed, Policy, RollbackBy, Rule, UnknownRequester
 from bot.domain.request.fast_track import demand_text
 from bot.domain.text import exact_duration
 from bot.language import N_, _, listed
@@ -144,8 +144,20 @@ def rule_text(rule: Rule) -> str:
         expires,
         valid,
         freezes,
+        _glass(rule.break_glass),
     )
     return " ".join(filter(None, parts))
+
+
+def _glass(may: BreakGlass | None) -> str:
+    if may is None:
+        return ""
+    return _(
+        "In an emergency one member of {group} promotes at once, and {reviewers} review it within {time}.",
+        group=may.group,
+        reviewers=may.reviewers,
+        time=exact_duration(may.review_within),
+    )
 
 
 def _approvers(approve: Approve) -> str:

@@ -36,6 +36,8 @@ class FindingKind(StrEnum):
 
     LEDGER_BROKEN = "ledger_broken"
     VOTE_REFUSED = "vote_refused"
+    GLASS_NOT_REVIEWED = "glass_not_reviewed"
+    GLASS_BROKEN = "glass_broken"
     MOVED_WITHOUT_APPROVAL = "moved_without_approval"
     HELD_WITHOUT_APPROVAL = "held_without_approval"
     UNKNOWN_REQUESTER = "unknown_requester"

@@ -43,6 +43,8 @@ STATES = {
 CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.LEDGER_BROKEN: N_("The ledger does not verify"),
     FindingKind.VOTE_REFUSED: N_("Unproven vote"),
+    FindingKind.GLASS_NOT_REVIEWED: N_("Broken glass not reviewed"),
+    FindingKind.GLASS_BROKEN: N_("Glass broken"),
     FindingKind.MOVED_WITHOUT_APPROVAL: N_("Moved without an approval"),
     FindingKind.HELD_WITHOUT_APPROVAL: N_("Held without an approval"),
     FindingKind.UNKNOWN_REQUESTER: N_("Unknown requester"),

@@ -13,6 +13,7 @@ from datetime import timedelta
 from difflib import SequenceMatcher
 
 from bot.domain.model import Ask
+from bot.domain.policy.break_glass import BreakGlass
 from bot.domain.policy.calendars import Dated, Freeze, Weekly, Window, WorkingHours
 from bot.domain.policy.registry_changes import registry_changes
 from bot.domain.policy.rules import (
@@ -209,12 +210,17 @@ def _rule_fields(rule: Rule) -> Fields:
         "remind_after": _lasting(rule.remind_after),
         "escalate": f"after {_lasting(rule.escalate.after)} to {rule.escalate.group}" if rule.escalate else NONE,
         "expire_after": _lasting(rule.expire_after),
+        "break_glass": _glass(rule.break_glass),
         "freezes": _listed(rule.freezes),
         "rollback": rule.rollback,
         "approval_valid_for": _lasting(rule.approval_valid_for),
         **(_fast_track_fields(rule.fast_track) if rule.fast_track else {}),
         **(_lineage_fields(rule.lineage) if rule.lineage else {}),
     }
+
+
+def _glass(may: BreakGlass | None) -> str:
+    return f"{may.group}, reviewed by {may.reviewers} within {_lasting(may.review_within)}" if may else NONE
 
 
 def _fast_track_fields(track: FastTrack) -> Fields:
@@ -277,6 +283,8 @@ def _ticket_details(plan: TicketPlan) -> Iterator[str]:
             yield f"{decision} as {resolution}"
     if plan.fields:
         yield _ticket_fields(plan.fields)
+    if plan.break_glass_type:
+        yield f"break glass type {plan.break_glass_type}"
     if plan.relation:
         of_these = f" in {', '.join(plan.relation_projects)}" if plan.relation_projects else ""
         yield f"named as {plan.relation} {plan.relation_type}{of_these}"

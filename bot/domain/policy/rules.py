@@ -11,6 +11,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, TargetKind
+from bot.domain.policy.break_glass import BreakGlass as BreakGlass
 from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.policy.digest_plan import DigestPlan as DigestPlan
 from bot.domain.references import TicketPlan
@@ -21,7 +22,7 @@ ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
 # Keys that the parts of a rule got later: unset, the rule keeps its hash.
 SAID_WHEN_SET = (
     *("passkey", "fields", "approved_path", "rejected_path", "approved_resolution", "rejected_resolution"),
-    *("relation", "relation_type", "relation_projects"),
+    *("relation", "relation_type", "relation_projects", "break_glass_type"),
 )
 NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
@@ -198,6 +199,7 @@ class Rule:
     lineage: LineageDemand | None = None
     approval_valid_for: timedelta | None = None
     copies: Copies = Copies.TAG
+    break_glass: BreakGlass | None = None
 
     @property
     def label(self) -> str:

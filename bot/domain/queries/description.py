@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.card.break_glass.sentences import glass_paragraphs
+from bot.domain.card.context import CardContext
 from bot.domain.card.details import ASKED
 from bot.domain.card.metric_history import MetricHistory
 from bot.domain.card.sentences import WAS_APPROVED, title_of
@@ -128,7 +130,7 @@ class Checkpoint:
 class Told:
     """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since.
 
-    `ended_at`: when its approval was called off.
+    `ended_at`: when its approval was called off. `glass`: who broke the glass, why, in spite of what, and the review; empty otherwise.
     """
 
     id: str
@@ -154,6 +156,7 @@ class Told:
     checkpoint: Checkpoint | None
     now: str
     ended_at: datetime | None = None
+    glass: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -264,6 +267,7 @@ def told(
         checkpoint=checkpoint,
         now=now,
         ended_at=request.ended_at,
+        glass=tuple(glass_paragraphs(request, CardContext(names, None))),
     )
 
 
@@ -271,6 +275,8 @@ def decided_by(request: TransitionRequest, names: Names, under: tuple[Rule | Non
     """Whose votes decided, or what decided without votes; empty while undecided."""
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return ""
+    if request.decided_by is DecidedBy.BREAK_GLASS and request.glass is not None:
+        return _("{person}, who broke the glass", person=person_name(request.glass.person, names))
     if request.decided_by in WITHOUT_VOTES and request.decided_by is not None:
         return _(WITHOUT_VOTES[request.decided_by])
     wanted = Verdict.APPROVE if request.state in WAS_APPROVED else Verdict.REJECT

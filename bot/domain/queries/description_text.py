@@ -215,6 +215,7 @@ def _requests(found: Description) -> Lines:
         yield from _if_any("why", request.comment)
         yield _line("decision", decision_text(request))
         yield from _if_any("outcome", request.outcome)
+        yield from (_line("break glass", said) for said in request.glass)
         yield from (_line("vote", ballot_text(ballot)) for ballot in request.votes)
         yield from (_line("fast track", f"{'✓' if passed else '✗'} {said}") for passed, said in request.thresholds)
         yield from _if_any("now", request.now)

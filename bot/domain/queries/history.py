@@ -11,7 +11,7 @@ from datetime import datetime
 
 from bot.domain import events as e
 from bot.domain.card.details import ASKED as HOW
-from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, VersionId
+from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, Verdict, VersionId
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request.evolution import BY_RULE
 from bot.domain.text import person_name
@@ -22,6 +22,7 @@ APPROVED = {Kind.PROMOTION: N_("approved"), Kind.OBSERVED: N_("ratified"), Kind.
 WITHOUT_PEOPLE = {
     DecidedBy.FAST_TRACK: (N_("the fast track"), N_("its figures reach the rule's thresholds")),
     DecidedBy.RULE: (N_("the rule"), N_("it was approved for this target before")),
+    DecidedBy.BREAK_GLASS: (N_("nobody: the glass was broken"), N_("without the votes of the rule")),
 }
 
 Names = Mapping[str, str]
@@ -113,6 +114,12 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
                 _(decider) if decider else _deciders(event, request, names),
                 _(grounds) if grounds else _reasons(event, request),
             )
+        case e.GlassBroken():
+            return _("glass broken"), _names((event.deed.person,), names), event.deed.reason
+        case e.GlassReviewed():
+            confirmed = event.said.verdict is Verdict.APPROVE
+            what = _("break glass confirmed") if confirmed else _("break glass to be taken back")
+            return what, _names((event.said.person,), names), event.said.reason
         case e.RequestRejected():
             who = _("the rule") if event.person == BY_RULE else _names((event.person,), names)
             return _("rejected"), who, event.reason

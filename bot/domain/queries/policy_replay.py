@@ -116,7 +116,12 @@ def happened(request: TransitionRequest) -> str:
     return f"{outcome} by {BY[who]}"
 
 
-BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
+BY = {
+    DecidedBy.PEOPLE: "people",
+    DecidedBy.FAST_TRACK: "the fast track",
+    DecidedBy.RULE: "the rule",
+    DecidedBy.BREAK_GLASS: "break glass",
+}
 
 
 def _was_approved(request: TransitionRequest) -> bool:
@@ -134,6 +139,8 @@ def _judged(request: TransitionRequest, rule: Rule) -> Judgement | None:
 def _compared(
     request: TransitionRequest, rule: Rule, judgement: Judgement | None, was_approved_before: bool
 ) -> tuple[Comparison, str]:
+    if decided_by(request) is DecidedBy.BREAK_GLASS:
+        return (Comparison.SAME, "") if rule.break_glass else (Comparison.HELD, "the rule has no break_glass")
     asked_nobody = decided_by(request) in (DecidedBy.FAST_TRACK, DecidedBy.RULE)
     if request.kind is Kind.OBSERVED and not request.is_adopted and rule.observed is not Observed.ASK:
         is_same = asked_nobody and rule.observed is Observed.REVERT

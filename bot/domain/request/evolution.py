@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.domain.broken_glass import BrokenGlass, GlassReview
 from bot.domain.deadlines import Deadlines
 from bot.domain.events import (
     ApprovalCalledOff,
@@ -17,6 +18,11 @@ from bot.domain.events import (
     EvidenceUnreadable,
     FastTrackJudged,
     FreezeEnded,
+    GlassBroken,
+    GlassHeld,
+    GlassPassed,
+    GlassReviewDue,
+    GlassReviewed,
     OriginRead,
     PlotUploaded,
     ReminderDue,
@@ -37,7 +43,7 @@ from bot.domain.events import (
     VoteRefused,
     VotesRebound,
 )
-from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, RefusedVote, State, TransitionRequest, Vote
+from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict, Vote
 
 BY_RULE = "policy"  # used instead of a person's id where the rule itself decided
 
@@ -136,9 +142,43 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return replace(request, card=event.card, earlier_cards=(*request.earlier_cards, *before))
     if isinstance(event, TicketOpened):
         return replace(request, ticket=event.ticket, named=event.named)
+    if request.glass is not None or isinstance(event, GlassBroken):
+        request = replace(request, glass=_glass_after(request.glass, event))
     if isinstance(event, TicketClosed):
         return replace(request, ticket_status=event.status)
     return request
+
+
+def _glass_after(glass: BrokenGlass | None, event: RequestEvent) -> BrokenGlass | None:
+    if isinstance(event, GlassBroken):
+        deed = event.deed
+        return BrokenGlass(
+            person=deed.person,
+            reason=deed.reason,
+            at=deed.at,
+            group=event.group,
+            reviewers=event.reviewers,
+            review_by=event.review_by,
+            rule_hash=deed.rule_hash,
+            also=deed.also,
+            team=deed.team,
+            account=deed.account,
+            signed_request=deed.signed_request,
+            signed_by=deed.signed_by,
+            despite=event.despite,
+        )
+    if glass is None:
+        return None
+    if isinstance(event, GlassHeld):
+        return replace(glass, held_by=event.reason)
+    if isinstance(event, GlassPassed):
+        return replace(glass, passed=event.what)
+    if isinstance(event, GlassReviewDue):
+        return replace(glass, reminders=event.number, reminded_at=event.at)
+    if isinstance(event, GlassReviewed):
+        said = event.said
+        return replace(glass, review=GlassReview(said.person, said.at, said.verdict is Verdict.APPROVE, said.reason))
+    return glass
 
 
 def _without_vote(request: TransitionRequest, event: VoteRefused) -> TransitionRequest:

@@ -275,6 +275,8 @@ def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) 
         return []
     if older.id == newer.id or older.version.version >= newer.version.version:
         return []
+    if older.glass is not None and not older.glass.held_by:
+        return []  # a person has decided it already, and it only waits for its evidence
     reason = recorded(
         "outcome",
         "{version} asks for {target} too and is newer",

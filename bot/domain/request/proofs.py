@@ -20,6 +20,7 @@ CLOCKS_DIFFER_BY = timedelta(minutes=5)  # of the machines that bind accounts an
 NOT_ENOUGH = "the votes on record do not meet the rule"
 NOT_JUDGED = "no judgement of the fast track on record approves it"
 NOT_BY_RULE = recorded("outcome", "the rule does not approve this by itself")
+NO_GLASS = "nothing on record says who broke the glass, or the rule has no break_glass"
 NO_REJECTION = "no vote on record rejects it"
 
 
@@ -66,11 +67,25 @@ def why_not_decided(request: TransitionRequest, rule: Rule) -> str:
     match request.decided_by:
         case DecidedBy.FAST_TRACK:
             return "" if _passes_again(request, rule) else NOT_JUDGED
+        case DecidedBy.BREAK_GLASS:
+            return "" if _is_broken_under(request, rule) else NO_GLASS
         case DecidedBy.RULE:
             by_itself = request.kind is Kind.ROLLBACK and not (request.failed_before or request.people_decide)
             return "" if by_itself else NOT_BY_RULE
         case _:
             return "" if tally(under(request, request.rule_hash), rule).is_complete else NOT_ENOUGH
+
+
+def _is_broken_under(request: TransitionRequest, rule: Rule) -> bool:
+    """Whether one deed is on record, under this rule, that was not held. Whether the person sent it is found out beside this."""
+    glass, may = request.glass, rule.break_glass
+    if glass is None or may is None or request.kind is not Kind.PROMOTION:
+        return False
+    return bool(glass.reason.strip()) and (glass.group, glass.rule_hash, glass.held_by) == (
+        may.group,
+        request.rule_hash,
+        "",
+    )
 
 
 def _passes_again(request: TransitionRequest, rule: Rule) -> bool:

@@ -56,6 +56,7 @@ requests = sa.Table(
     # What the pages search by: who asked, trained, voted or ended it.
     sa.Column("decided_at", Moment),
     sa.Column("ticket_key", sa.Text),
+    sa.Column("review_by", Moment),  # of a broken glass, until somebody else has looked at it
     sa.Column("people", ARRAY(sa.Text), nullable=False, server_default="{}"),
     # A webhook and a poll of the same change make one request, in either order of commit.
     sa.Index(
@@ -79,6 +80,7 @@ requests = sa.Table(
     sa.Index("requests_by_version", "version_created", "version"),
     sa.Index("requests_by_number", "workspace", "model", "version"),
     sa.Index("requests_by_ticket_key", "ticket_key"),
+    sa.Index("requests_to_review", "review_by", postgresql_where=sa.text("review_by is not null")),
     sa.Index("requests_by_people", "people", postgresql_using="gin"),
 )
 

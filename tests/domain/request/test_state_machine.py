@@ -19,6 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.domain import events as e
+from bot.domain.break_glass.breaking import VIA, break_glass, decide_by_glass
+from bot.domain.break_glass.offer import despite_of
+from bot.domain.break_glass.reviewing import VERDICTS as REVIEW_BUTTONS
+from bot.domain.break_glass.reviewing import remind as remind_of_review
+from bot.domain.break_glass.reviewing import review, wants_review
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import Event, RequestEvent, RequestOpened
@@ -26,6 +31,7 @@ from bot.domain.ledger.chain import as_plain
 from bot.domain.model import (
     Ask,
     AskKind,
+    DecidedBy,
     Evidence,
     FastTrackMode,
     Judgement,
@@ -38,7 +44,7 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
-from bot.domain.policy.rules import Escalate, ReasonDemand, Rule, UnknownRequester
+from bot.domain.policy.rules import BreakGlass, Escalate, ReasonDemand, Rule, UnknownRequester
 from bot.domain.request import evolution, lifecycle
 from bot.errors import Refused
 from bot.store.requests import REQUEST
@@ -83,12 +89,37 @@ MAYBE_A_VERSION = st.sampled_from([None, a_version(5)])
 SELDOM = st.sampled_from([False, False, False, False, True])
 RULES = st.sampled_from(
     [
-        a_rule(quorums, reason=reason, unknown_requester=unknown, expire_after=expire_after, escalate=escalate)
+        a_rule(
+            quorums,
+            reason=reason,
+            unknown_requester=unknown,
+            expire_after=expire_after,
+            escalate=escalate,
+            break_glass=glass,
+        )
         for quorums in ({"leads": 1}, {"leads": 1, "risk": 1}, {"leads": 2}, {"risk": 2, "leads": 1})
         for reason in ReasonDemand
         for unknown in UnknownRequester
         for expire_after in (None, timedelta(days=3))
         for escalate in (None, Escalate(timedelta(hours=8), "heads"))
+        for glass in (None, BreakGlass("on-call", "leads", timedelta(days=2)))
+    ]
+)
+DEEDS = st.sampled_from(
+    [
+        Vote(person, Verdict.APPROVE, reason, NOON, groups, VIA)
+        for person in PEOPLE
+        for reason in ("", "it is down", "it is down")
+        for groups in (("on-call",), ("on-call",), ("leads",))
+    ]
+)
+REVIEWS = st.sampled_from(
+    [
+        Vote(person, verdict, reason, NOON, groups, VIA)
+        for person in PEOPLE
+        for verdict in Verdict
+        for reason in ("", "said why")
+        for groups in (("leads",), ("leads",), ("on-call",))
     ]
 )
 MEMBERSHIPS = (
@@ -179,6 +210,69 @@ class LifeOfARequest(RuleBasedStateMachine):
         events = lifecycle.freeze_evidence(self.request, evidence, authors, self.rule_hash, self.now)
 
         assert bool(events) is was_collecting
+        self.happened(events)
+        self.the_glass_decides()
+
+    @precondition(lambda self: self.request.state in OPEN)
+    @rule(deed=DEEDS, was_shown=st.booleans())
+    def somebody_breaks_the_glass(self, deed: Vote, was_shown: bool) -> None:
+        request, may = self.request, self.rule.break_glass
+        despite = despite_of(request.objections, request.failed_before) if was_shown else ""
+        deed = replace(deed, at=self.now, rule_hash=self.rule_hash)
+        is_lawful = (
+            may is not None
+            and request.kind is Kind.PROMOTION
+            and request.glass is None
+            and deed.reason != ""
+            and may.group in deed.groups
+        )
+        try:
+            events = break_glass(request, deed, self.rule, despite, self.now)
+        except Refused:
+            events = []
+        assert bool(events) is is_lawful
+        self.happened(events)
+        self.the_glass_decides()
+
+    def the_glass_decides(self) -> None:
+        """As when the evidence is frozen, or when somebody breaks the glass after that."""
+        before, glass = self.request, self.request.glass
+        self.happened(decide_by_glass(before, self.rule, self.rule_hash, None, self.now))
+        if glass is None or glass.held_by or before.state is not State.PENDING:
+            assert self.request == before
+            return
+        is_known = not before.failed_before or glass.despite != ""
+        is_same_rule = glass.rule_hash == self.rule_hash and self.rule.break_glass is not None
+        assert (self.request.state is State.APPROVED) is (is_known and is_same_rule)
+        assert (self.request.glass is not None and self.request.glass.held_by != "") is not (is_known and is_same_rule)
+
+    @rule(said=REVIEWS)
+    def somebody_reviews_it(self, said: Vote) -> None:
+        request, glass = self.request, self.request.glass
+        is_over = request.state in (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
+        is_lawful = (
+            glass is not None
+            and not (glass.held_by or glass.review or is_over)
+            and said.person != glass.person
+            and said.person not in self.who_asked_or_trained()
+            and glass.reviewers in said.groups
+            and (said.verdict is Verdict.APPROVE or said.reason != "")
+        )
+        try:
+            events = review(request, replace(said, at=self.now), self.now)
+        except Refused:
+            events = []
+        assert bool(events) is is_lawful
+        self.happened(events)
+
+    @rule()
+    def the_review_is_asked_for(self) -> None:
+        glass = self.request.glass
+        events = remind_of_review(self.request, self.now)
+        if events:
+            assert glass is not None
+            assert glass.review is None
+            assert self.now >= glass.at + timedelta(days=1)
         self.happened(events)
 
     @precondition(lambda self: self.request.state is not State.PENDING or self.request.judgement is None)
@@ -402,6 +496,21 @@ class LifeOfARequest(RuleBasedStateMachine):
         assert (self.request.decided_at is None) is (self.request.state in OPEN)
         assert all(self.request.decided_at == decision.at for decision in decisions)
 
+    @invariant()
+    def what_the_glass_decided_somebody_broke_it_for(self) -> None:
+        deeds = [event for event in self.events if isinstance(event, e.GlassBroken)]
+        decided = [event for event in self.events if isinstance(event, e.RequestApproved)]
+
+        assert len(deeds) <= 1
+        if any(event.by is DecidedBy.BREAK_GLASS for event in decided):
+            (broken,) = deeds
+            assert broken.group in broken.deed.groups
+            assert broken.deed.reason
+            assert not any(isinstance(event, e.GlassHeld) for event in self.events)
+        for event in self.events:
+            if isinstance(event, e.GlassReviewed):
+                assert event.said.person != deeds[0].deed.person
+
     # What holds after every change
 
     def its_events_tell_the_whole_of_it(self) -> None:
@@ -420,8 +529,10 @@ class LifeOfARequest(RuleBasedStateMachine):
         assert {"approve", "reject"} <= {
             button.action for button in card.buttons
         } or self.request.state is not State.PENDING
-        assert not card.buttons or self.request.state in (State.PENDING, State.APPROVED)
-        assert [button.action for button in card.buttons] == ["call_off"] or self.request.state is not State.APPROVED
+        actions = {button.action for button in card.buttons} - set(REVIEW_BUTTONS)
+        assert not actions or self.request.state in (State.PENDING, State.APPROVED)
+        assert actions == {"call_off"} or self.request.state is not State.APPROVED
+        assert actions == {button.action for button in card.buttons} or wants_review(self.request)
 
 
 def assert_survives_its_row(request: TransitionRequest) -> None:

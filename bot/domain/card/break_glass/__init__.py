@@ -1,0 +1,1 @@
+"""What cards, messages and tickets say about a broken glass and its review."""
