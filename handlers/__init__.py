@@ -7,6 +7,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `custody`: the facts about a target, and whether the registry is believed
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
 - `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
+- `conversation`: questions and answers, handing a request over, comments on record
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
@@ -38,6 +39,8 @@ announce = FollowUp("announce", Lane.NOTES)
 show_details = FollowUp("show_details", Lane.SLACK)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
+show_questions = FollowUp("show_questions", Lane.SLACK)
+hand_over = FollowUp("hand_over", Lane.SLACK)
 ask_again = FollowUp("ask_again", Lane.EVIDENCE)
 read_origin = FollowUp("read_origin", Lane.EVIDENCE)
 answer_refused_votes = FollowUp("answer_refused_votes", Lane.SLACK)
@@ -67,6 +70,10 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.ApprovalStale: [renew_verdict, sync_card, sync_ticket, tell, ask_again],
     e.ApprovalCalledOff: [sign, renew_verdict, sync_card, sync_ticket, tell, ask_again],
     e.StandInsVoided: [sync_card],
+    e.QuestionAsked: [sync_card, sync_ticket, show_questions],
+    e.QuestionAnswered: [sync_card, sync_ticket, show_questions],
+    e.RequestReassigned: [sync_card, sync_ticket, hand_over],
+    e.CommentRecorded: [sync_ticket],
     e.ReminderDue: [remind],
     e.RequestEscalated: [sync_card, remind],
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
@@ -108,5 +115,5 @@ URGENCY: dict[str, Urgency] = {
     **dict.fromkeys(("look_at", "freeze_evidence", "ask_again", "renew_comparison", "renew_verdict"), Urgency.LOOK),
     "sign_governed": Urgency.LOOK,
     **dict.fromkeys(("sync_ticket", "tell", "announce", "answer_refused_votes", "remind"), Urgency.NOTE),
-    **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey"), Urgency.NOTE),
+    **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey", "show_questions", "hand_over"), Urgency.NOTE),
 }

@@ -25,6 +25,7 @@ from bot.domain.model import (
     VersionId,
 )
 from bot.domain.policy.rules import Rule
+from bot.domain.queries.conversation import Said, conversation_of
 from bot.domain.request.approvals import Approval
 from bot.domain.request.counting import counted_votes, worth_of, worth_text
 from bot.domain.request.evolution import BY_RULE
@@ -128,7 +129,7 @@ class Checkpoint:
 class Told:
     """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since.
 
-    `ended_at`: when its approval was called off.
+    `ended_at`: when its approval was called off. `said`: questions, answers, hand-overs and comments on record.
     """
 
     id: str
@@ -154,6 +155,7 @@ class Told:
     checkpoint: Checkpoint | None
     now: str
     ended_at: datetime | None = None
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,7 @@ def told(
         checkpoint=checkpoint,
         now=now,
         ended_at=request.ended_at,
+        said=conversation_of(request, names),
     )
 
 
