@@ -40,7 +40,7 @@ def said_text(said: Said) -> str:
 def _questions(said: Conversation, names: Mapping[str, str]) -> Iterator[Said]:
     for one in said.questions:
         url = one.posted.url if one.posted else ""
-        yield Said(one.at, person_name(one.person, names), _("asked"), one.text, url)
+        yield Said(one.at, person_name(one.person, names), _("asked a question"), one.text, url)
         if one.answered_at is not None:
             yield Said(one.answered_at, person_name(one.answered_by, names), _("answered"), one.answer, url)
 
