@@ -31,6 +31,8 @@ class QuestionPosted(RequestEvent):
 
 @dataclass(frozen=True)
 class QuestionAnswered(RequestEvent):
+    """With the last answer, the clock of the request goes on."""
+
     number: int
     person: str
     text: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from bot.domain.card.conversation.replies import answer_card, question_card
@@ -15,6 +16,7 @@ from bot.domain.references import PostedCard
 from bot.domain.text import target_label, version_name
 from bot.errors import MessageGone, Refused
 from bot.language import _, sentences
+from bot.language.catalogues import in_language
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -23,10 +25,11 @@ from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import begin_update, post_once
 from handlers.notify.readers import for_account, for_everyone
 from handlers.notify.render_context import context_for, mention_of
-from handlers.request.absences import check_is_here
 from handlers.request.approvals import pressed_card
 from handlers.request.casting import Reply
 from handlers.request.voters import person_of, voter_for
+
+SHOWN_WITHIN = timedelta(days=30)  # later, a key that was pruned could make a second message of an old answer
 
 
 def ask(click: Click, s: Services) -> Reply:
@@ -53,7 +56,6 @@ def answer(click: Click, s: Services) -> Reply:
     with s.store.transaction() as tx, late_presses_answered(tx):
         request = tx.requests.get(click.value, for_update=True)
         _check_message(click, request.conversation.question(number))
-        check_is_here(person.id, tx, now)
         speaker = Speaker(person.id, also=tuple(sorted(tx.people.ids_of(person.id) - {person.id})))
         question = questions.check_may_answer(request, number, speaker, now)
         if click.is_form:
@@ -77,16 +79,13 @@ def show_questions(request_id: str, s: Services) -> None:
 
 
 def _show_question(request_id: str, number: int, s: Services) -> None:
+    key = f"question-shown:{request_id}:{number}"
     with s.store.transaction() as tx:
         request, context, question = _read(request_id, number, tx, s)
-        with for_everyone(s):
-            mentions = tuple(mention_of(person, tx) for person in questions.called_to_answer(request))
+        mentions = tuple(mention_of(person, tx) for person in questions.called_to_answer(request))
+        with in_language(tx.policy().language):
             card = question_card(request, question, context, mentions)
-            update = (
-                begin_update(f"question-shown:{request_id}:{number}", question.posted, card, tx, s)
-                if question.posted
-                else None
-            )
+        update = begin_update(key, question.posted, card, tx, s) if question.posted else None
     if update is not None:
         try:
             with for_everyone(s):
@@ -107,7 +106,8 @@ def _show_answer(request_id: str, number: int, s: Services) -> None:
     key = f"answer:{request_id}:{number}"
     with s.store.transaction() as tx:
         request, context, question = _read(request_id, number, tx, s)
-        if tx.outbox.is_sent(key):
+        is_old = question.answered_at is None or s.clock.now() - question.answered_at > SHOWN_WITHIN
+        if is_old or tx.outbox.is_sent(key):
             return
         mentions = (mention_of(question.person, tx),)
     place = card_in_place(request_id, s)
