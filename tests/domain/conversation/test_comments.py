@@ -38,7 +38,7 @@ def test_edited_and_marked_again_both_texts_are_on_record() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("  ", "has no text"), ("x" * 4001, "more than 4000 characters")], ids=["empty", "endless"]
+    ("text", "said"), [("  ", "has no text"), ("x" * 4001, "more than 4,000 characters")], ids=["empty", "endless"]
 )
 def test_what_cannot_be_kept_whole_is_not_kept_in_part(text: str, said: str) -> None:
     with pytest.raises(Refused, match=said):

@@ -54,7 +54,7 @@ def test_nothing_is_asked_before_or_after_the_vote(state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [(" \n", "there is nothing in it"), ("x" * 1001, "more than 1000 characters")]
+    ("text", "said"), [(" \n", "there is nothing in it"), ("x" * 1001, "more than 1,000 characters")]
 )
 def test_an_empty_or_endless_question_is_refused(text: str, said: str) -> None:
     with pytest.raises(Refused, match=said):

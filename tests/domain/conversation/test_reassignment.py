@@ -103,5 +103,5 @@ def test_others_may_still_vote_and_it_is_with_nobody_once_they_have_voted_themse
 
 def test_a_note_may_be_empty_but_not_endless() -> None:
     assert isinstance(reassignment.reassign(a_request(), LEAD, EVE, "", (RULE, RULE_HASH), LATER)[0], RequestReassigned)
-    with pytest.raises(Refused, match="more than 1000 characters"):
+    with pytest.raises(Refused, match="more than 1,000 characters"):
         handed(a_request(), note="x" * 1001)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain import events
+from bot.domain.conversation_state import Conversation, Question
 from bot.domain.events import (
     ApprovalStale,
     AttestationSigned,
@@ -44,7 +45,10 @@ def test_the_builders_know_every_event_of_a_request() -> None:
 @pytest.mark.parametrize("state", State)
 def test_evolve_knows_every_event_in_every_state(state: State, event: RequestEvent) -> None:
     votes = (a_vote("dan", "heads"),)
-    before = a_request(state, outcome="before", frozen_by="inventory", frozen_until=LATER, votes=votes)
+    asked = Conversation(questions=(Question(1, "cy", "why?", LATER),))
+    before = a_request(
+        state, outcome="before", frozen_by="inventory", frozen_until=LATER, votes=votes, conversation=asked
+    )
 
     request = evolve(before, event)
 
