@@ -28,6 +28,7 @@ FOR_A_CARD: ViewportSize = {
     "width": 1064,
     "height": 1700,
 }  # as wide as a message in Slack can be, and as high as a whole card
+FOR_A_THREAD: ViewportSize = {"width": 1500, "height": 900}
 FOR_A_TICKET: ViewportSize = {"width": 1280, "height": 860}
 PATIENCE = 120_000.0  # milliseconds, on a busy machine
 HARDLY_BETTER = (*BETTER, "train.max_leaf_nodes=24")
@@ -68,6 +69,7 @@ def tell_the_story(world: World, page: Page) -> None:
     model, version = train(world, say, *BAD)
     world.wait_for("the card", lambda: find_card(world, model, version))
     picture_of_card(world, page, "Approval needed", "card.png")
+    picture_of_question(world, page, model, version)
     people_reject(world, model, version, say)
     keep_answers(world, "policy-explain.txt", ("policy", "explain", f"models:/{model}/{version}"))
 
@@ -96,7 +98,23 @@ def picture_of_card(world: World, page: Page, title: str, name: str, channel: st
     if not channel:  # the digest's card has no picture
         card.locator("figure img, table").first.wait_for()
     page.wait_for_timeout(1500)
-    card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
+    card.screenshot(path=DOCS / name, style=".reply, .shortcut, .message.private { display: none }")
+
+
+def picture_of_question(world: World, page: Page, model: str, version: int) -> None:
+    """A card with an open question, and its thread beside it."""
+    page.set_viewport_size(FOR_A_THREAD)
+    page.goto(f"{world.addresses['slack']}/?as=ana")
+    card = page.get_by_test_id("message").filter(has_text=f"Approval needed: {model} v{version}").first
+    card.get_by_role("button", name="Ask").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("Were the winter weeks left out on purpose?")
+    page.get_by_role("dialog").get_by_role("button", name="Ask").click()
+    card.get_by_text("Ana Ruiz asks:").wait_for()
+    card.locator(".replies").click()
+    page.get_by_test_id("thread").get_by_role("button", name="Answer").wait_for()
+    page.wait_for_timeout(1500)
+    page.screenshot(path=DOCS / "ask.png", style=".reply, .shortcut, .message.private { display: none }")
+    page.set_viewport_size(FOR_A_CARD)
 
 
 def pictures_of_pages(world: World, page: Page, model: str, version: int) -> None:

@@ -7,6 +7,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `custody`: the facts about a target, and whether the registry is believed
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
 - `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
+- `conversation`: questions and answers, handing a request over, comments on record
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
 - `break_glass`: promoting at once, and its review by somebody else
 - `ledger`: checkpoints and the audit
@@ -39,6 +40,8 @@ announce = FollowUp("announce", Lane.NOTES)
 show_details = FollowUp("show_details", Lane.SLACK)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
+show_questions = FollowUp("show_questions", Lane.SLACK)
+hand_over = FollowUp("hand_over", Lane.SLACK)
 ask_again = FollowUp("ask_again", Lane.EVIDENCE)
 read_origin = FollowUp("read_origin", Lane.EVIDENCE)
 answer_refused_votes = FollowUp("answer_refused_votes", Lane.SLACK)
@@ -71,6 +74,10 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.ApprovalStale: [renew_verdict, sync_card, sync_ticket, tell, ask_again],
     e.ApprovalCalledOff: [sign, renew_verdict, sync_card, sync_ticket, tell, ask_again],
     e.StandInsVoided: [sync_card],
+    e.QuestionAsked: [sync_card, sync_ticket, show_questions],
+    e.QuestionAnswered: [sync_card, sync_ticket, show_questions],
+    e.RequestReassigned: [sync_card, sync_ticket, hand_over],
+    e.CommentRecorded: [sync_ticket],
     e.ReminderDue: [remind],
     e.RequestEscalated: [sync_card, remind],
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
@@ -121,5 +128,5 @@ URGENCY: dict[str, Urgency] = {
         ("sync_ticket", "tell", "announce", "sound_alarm", "answer_refused_votes", "remind", "remind_of_review"),
         Urgency.NOTE,
     ),
-    **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey"), Urgency.NOTE),
+    **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey", "show_questions", "hand_over"), Urgency.NOTE),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from bot.services import Services
 from handlers.attestation import governed, signing, vsa
 from handlers.break_glass import alarm, reviews
+from handlers.conversation import questions, reassigning
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, details, plots
@@ -56,6 +57,8 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "nag_reviewers": alarm.nag_reviewers,
     "remind_of_review": alarm.remind_of_review,
     "take_back": reviews.take_back,
+    "show_questions": questions.show_questions,
+    "hand_over": reassigning.hand_over,
     "tell_delegate": absences.tell_delegate,
     "show_passkey": passkey_cards.show_passkey,
     "look_at_passkey": passkey_cards.look_at_passkey,

@@ -39,6 +39,7 @@ MEETS_ANY_EXCEPTION = {"bot/engine/attempts.py", "bot/web/pools.py"}
 # What these say is known to whoever recorded it, or told by what comes after; nothing has to be brought about.
 NEEDS_NO_FOLLOW_UP = {
     events.TicketClosed,
+    events.QuestionPosted,
     watch_events.WatchBegun,
     events.FastTrackJudged,
     events.FastTrackCompared,

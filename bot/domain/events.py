@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.conversation_events import CONVERSATION_EVENTS as CONVERSATION_EVENTS
+from bot.domain.conversation_events import CommentRecorded as CommentRecorded
+from bot.domain.conversation_events import QuestionAnswered as QuestionAnswered
+from bot.domain.conversation_events import QuestionAsked as QuestionAsked
+from bot.domain.conversation_events import QuestionPosted as QuestionPosted
+from bot.domain.conversation_events import RequestReassigned as RequestReassigned
 from bot.domain.deadlines import Deadlines
 from bot.domain.digest_events import DigestClosed as DigestClosed
 from bot.domain.digest_events import DigestDelivered as DigestDelivered

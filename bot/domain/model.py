@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Self
 
 from bot.domain.broken_glass import BrokenGlass
+from bot.domain.conversation_state import Conversation
 from bot.domain.figures import OMIT_EMPTY as OMIT_EMPTY
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
@@ -29,10 +30,9 @@ from bot.domain.grounds import SignedBy as SignedBy
 from bot.domain.grounds import StaleCause as StaleCause
 from bot.domain.names import shown
 from bot.domain.references import Image, NamedTicket, PostedCard, TicketRef
-from bot.domain.workspaces import DEFAULT, in_workspace
+from bot.domain.workspaces import DEFAULT_WORKSPACE as DEFAULT_WORKSPACE
+from bot.domain.workspaces import in_workspace
 from bot.errors import Refused
-
-DEFAULT_WORKSPACE = DEFAULT
 
 
 class TargetKind(StrEnum):
@@ -256,9 +256,9 @@ class TransitionRequest:
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
-    deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale. `named`: the ticket that
-    somebody named, and what ours is to it. `renewed`: `superseded_by` asks the same, with a new comparison.
-    `origin`: who trained it, if decided without evidence. `waiting_since`: when the vote it renews opened. `vouched_by` names them.
+    deleted at the notifier; votes may have been cast on them. `stale_cause` is unknown unless it is stale. `named`: the ticket that
+    somebody named, and what ours is to it. `renewed`: `superseded_by` asks the same, with a new comparison. `origin`: who trained it, if
+    decided without evidence. `waiting_since`: when the vote it renews opened. `vouched_by` names them. `conversation`: what was said.
     """
 
     id: str
@@ -320,6 +320,7 @@ class TransitionRequest:
     waiting_since: datetime | None = field(default=None, metadata={OMIT_EMPTY: True})
     vouched_by: str = field(default="", metadata={OMIT_EMPTY: True})
     glass: BrokenGlass | None = field(default=None, metadata={OMIT_EMPTY: True})
+    conversation: Conversation = field(default=Conversation(), metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

@@ -16,6 +16,7 @@ from bot.errors import Refused
 
 DEFAULT = "default"
 """The name of MLflow's default workspace, and of the registry that the settings name."""
+DEFAULT_WORKSPACE = DEFAULT
 
 REGISTRY_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 WORKSPACE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # mlflow/store/workspace/abstract_store.py

@@ -22,7 +22,9 @@ from bot.ports.files import Attachment as Attachment
 from bot.ports.notifier import Account as Account
 from bot.ports.notifier import AccountKind as AccountKind
 from bot.ports.notifier import Click as Click
+from bot.ports.notifier import Marked as Marked
 from bot.ports.notifier import Notifier as Notifier
+from bot.ports.notifier import WrittenReply as WrittenReply
 from bot.ports.tickets import Ticket as Ticket
 from bot.ports.tickets import TicketHint as TicketHint
 from bot.ports.tickets import TicketSystem as TicketSystem

@@ -39,7 +39,8 @@ class Click:
     """A pressed button or a sent form, as the vendor signed it. `value` is the request's id that the button carried; it is not trusted yet.
 
     `shown` is the digest of what the card showed, empty for buttons that are no votes. `signed` is the request that it came in; only a
-    click with one becomes a vote that counts. `is_form`: a sent form, in which an empty `reason` is the person's answer.
+    click with one becomes a vote that counts. `is_form`: a sent form, in which an empty `reason` is the person's answer; `chosen` is the
+    account that was picked in it.
     """
 
     team: str
@@ -54,6 +55,32 @@ class Click:
     signed: SignedRequest | None = None
     shown: str = ""
     is_form: bool = False
+    chosen: str = ""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A message on which somebody used our shortcut. `reply_to` takes the answer that only that person sees."""
+
+    team: str
+    app: str
+    account: str
+    channel: str
+    message: str
+    thread: str
+    reply_to: str
+
+
+@dataclass(frozen=True)
+class WrittenReply:
+    """`thread_key` is our key of the message that it is a reply to, empty when that is none of ours. `is_by_bot`: no person wrote it."""
+
+    thread_key: str
+    author: str
+    text: str
+    written_at: datetime
+    url: str
+    is_by_bot: bool = False
 
 
 class Notifier(Protocol):
@@ -64,8 +91,10 @@ class Notifier(Protocol):
     post_spacing: float
     """Seconds between two messages in one channel that are never refused as too many; 0 where it does not matter."""
 
-    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
-        """Posts to a channel (`#name` or id) or, given an account id, as a direct message.
+    def post(
+        self, channel: str, card: Card, key: str, thread: str | None = None, *, broadcast: bool = False
+    ) -> PostedCard:
+        """Posts to a channel (`#name` or id) or, given an account id, as a direct message. `broadcast` shows a reply in its channel too.
 
         Raises OutcomeUnknown, MessageGone, and ChartRefused for a card with a chart that the vendor refuses.
         """
@@ -94,6 +123,18 @@ class Notifier(Protocol):
         """Opens a form that asks for a reason. It is submitted as a Click with the same action, value, channel and message.
 
         `optional`: the person may leave it empty. `initial`: what they have written already.
+        """
+
+    def ask_person(self, click: Click, title: str, prompt: str) -> None:
+        """Opens a form that asks for a person and, optionally, a note. As `ask_reason`; `chosen` is the account."""
+
+    def read_shortcut(self, body: Mapping[str, object]) -> Marked:
+        """Parses a verified shortcut on a message. Only who pressed it and where is taken from it. Raises Rejected."""
+
+    def read_reply(self, marked: Marked) -> WrittenReply:
+        """The marked message as the vendor has it now, with the key of the message that its thread is under.
+
+        Answers within 1.5 s or raises Temporary. Raises Refused when it is no reply in a thread, or is gone.
         """
 
     def read_mention(self, text: str) -> str | None:

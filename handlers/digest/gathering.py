@@ -33,7 +33,7 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.policy.rules import ARTIFACTS_FROM_MLFLOW, Policy
 from bot.engine.rows import JobStatus, count_jobs, select_jobs
 from bot.errors import ChainBroken
-from bot.language import _, listed, now_reading
+from bot.language import _, listed, ngettext, now_reading
 from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
 from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
@@ -185,7 +185,9 @@ def _missing(request: TransitionRequest, ends: datetime, policy: Policy | None) 
     votes_missing = [
         _("{count} of {group}", count=missing.count(group), group=group) for group in dict.fromkeys(missing)
     ]
-    return listed(votes_missing) if votes_missing else _("one vote more")
+    asked = sum(question.is_open_at(ends) for question in request.conversation.questions)
+    answers = [ngettext("{count} answer to a question", "{count} answers to questions", asked)] if asked else []
+    return listed([*(votes_missing or [_("one vote more")]), *answers])
 
 
 def _parked(connection: sa.Connection) -> Listed[Finding]:

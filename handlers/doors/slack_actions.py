@@ -23,6 +23,7 @@ from bot.language import _, reread
 from bot.ports import Click
 from bot.services import Services
 from handlers.break_glass import deeds, offering, reviews
+from handlers.conversation import questions, reassigning
 from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
-FORM = "countersign.reason"
+FORMS = ("countersign.reason", "countersign.person")
 STORIES = {
     "roll_back": roll_back.press,
     "call_off": call_off.press,
@@ -47,6 +48,9 @@ STORIES = {
     ACTION: deeds.send,
     GLASS_CONFIRM: reviews.press,
     GLASS_BACK: reviews.press,
+    "ask": questions.ask,
+    "answer": questions.answer,
+    "reassign": reassigning.reassign,
 }  # every other button is a vote
 TRACED = {*STORIES, *VERDICTS}  # another text comes from outside
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."
@@ -103,11 +107,11 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         try:
             reply = _answer(req, s)
         except DATABASE_DOWN:  # not acknowledged, so that Slack shows that it failed, and this says what to do
-            _whisper(respond.response_url or "", PRESS_LATER, s)
+            whisper(respond.response_url or "", PRESS_LATER, s)
             raise
         ack()
         if reply.text:
-            _whisper(respond.response_url or "", reply.text, s)
+            whisper(respond.response_url or "", reply.text, s)
 
     def sent(ack: Ack, req: BoltRequest) -> None:
         reply = _answer(req, s)
@@ -119,7 +123,8 @@ def listen_to_actions(bolt: App, s: Services) -> None:
             ack()  # the form closes, and the card says the rest
 
     bolt.action(ANY_BUTTON)(pressed)
-    bolt.view(FORM)(sent)
+    for form in FORMS:
+        bolt.view(form)(sent)
 
 
 def _answer(received: BoltRequest, s: Services) -> Reply:
@@ -165,7 +170,7 @@ def _click_in(received: BoltRequest, s: Services) -> Click:
     return replace(click, signed=s.notifier.as_received(received.raw_body, headers, received.body))
 
 
-def _whisper(reply_to: str, text: str, s: Services) -> None:
+def whisper(reply_to: str, text: str, s: Services) -> None:
     """The vote counts whether or not this arrives, so a failure is logged and not raised."""
     try:
         s.notifier.reply_privately(reply_to, text)

@@ -45,6 +45,8 @@ def sync_card(request_id: str, s: Services) -> None:
         request, context = _read(request_id, tx, s)
         if request.card is None and request.state in ENDED_UNDECIDED:
             return  # it ended before its card was posted, so there is nothing to say
+        if any(question.posted for question in request.conversation.unanswered) and not request.state.is_open:
+            tx.defer_for(FollowUp("show_questions", Lane.SLACK), request)  # they lose their button
         calls = request.card is None and not has_called(request_id, tx)
         with in_language(tx.policy().language):
             card = request_card(request, context, version_page(request, s), calls=calls)

@@ -55,11 +55,14 @@ def post_once(
     s: Services,
     *,
     thread: str | None = None,
+    broadcast: bool = False,
     urgency: Urgency = Urgency.NOTE,
     asker: str | None = None,
     record: Callable[[Transaction, PostedCard], None] = lambda _tx, _posted: None,
 ) -> PostedCard:
     """Posts, in a thread when one is named, or adopts what an earlier try posted. In a channel, the people who asked take turns.
+
+    `broadcast` shows a reply in its channel as well.
 
     `record` runs in the transaction that notes the end, so that both are committed or neither. A `card` that costs calls is made when its
     turn has come. Raises NotYet while other messages in the channel come first.
@@ -70,7 +73,7 @@ def post_once(
         posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
         if posted is None:
             why = "a message may have been posted, but it is not to be seen yet"
-            create = partial(_post, channel, card, key, thread, its_turn, s)
+            create = partial(_post, channel, card, key, thread, its_turn, s, broadcast=broadcast)
             posted = _create(key, begun, create, s.notifier.post_settles, why, s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, now)
@@ -81,7 +84,14 @@ def post_once(
 
 
 def _post(
-    channel: str, card: Card | Callable[[], Card], key: str, thread: str | None, its_turn: datetime, s: Services
+    channel: str,
+    card: Card | Callable[[], Card],
+    key: str,
+    thread: str | None,
+    its_turn: datetime,
+    s: Services,
+    *,
+    broadcast: bool,
 ) -> PostedCard:
     """The card is made while the message waits for its turn, so that messages leave as far apart as their turns are."""
     made = card if isinstance(card, Card) else card()
@@ -90,7 +100,7 @@ def _post(
         with s.store.transaction() as tx:
             late = tx.pace.leave(channel, s.notifier.post_spacing)
         s.store.sleepers.sleep(late)
-    return s.notifier.post(channel, made, key, thread)
+    return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
 
 
 def _reserve_in_turn(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.card.card import Called, Mention
 from bot.domain.card.changes import size_of
 from bot.domain.card.context import CardContext
+from bot.domain.conversation.reassignment import in_charge
 from bot.domain.model import ENDED_UNDECIDED, PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
@@ -31,7 +33,9 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
     applied = decided_for(request, tx) if request.state is State.APPLIED else ()
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
     return CardContext(
-        names=tx.people.names(voters | request.parties | _claimed(request) | _objectors(request)),
+        names=tx.people.names(
+            voters | request.parties | _claimed(request) | _objectors(request) | request.conversation.people
+        ),
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
         holds=holds,
@@ -47,7 +51,18 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         stranger=_stranger(request, policy, tx),
         unread=unread_of(request, tx),
         addresses=frozenset(tx.people.emails(request.parties).values()),
+        in_charge=_in_charge(request, tx),
     )
+
+
+def _in_charge(request: TransitionRequest, tx: Transaction) -> Mention | None:
+    handover = in_charge(request)
+    return mention_of(handover.to, tx) if handover else None
+
+
+def mention_of(person_id: str, tx: Transaction) -> Mention:
+    person = tx.people.get(person_id)
+    return Mention(Called.PERSON, person.email, person.name)
 
 
 def unread_key(request: TransitionRequest) -> str:

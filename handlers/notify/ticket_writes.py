@@ -7,6 +7,7 @@ from functools import partial
 
 from bot.domain.break_glass.reviewing import wants_review
 from bot.domain.card.break_glass.sentences import review_text
+from bot.domain.card.conversation.sentences import answer_text, comment_text, handover_text, question_text
 from bot.domain.card.outcomes import called_off, held_text, unreadable_text
 from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket_comments import decision_text, evidence_text, outcome_text, rolled_back_text
@@ -42,6 +43,7 @@ def writes_for(
         return []
     writes = [*_links(request, ticket, other, s)] if not request.ticket_status else []
     writes += _on_evidence(request, ticket, s, lacks_evidence=lacks_evidence)
+    writes += _conversation(request, context, ticket, s)
     if not request.state.is_open:
         writes += [*_comments(request, context, ticket, s), *_review(request, context, ticket, s)]
         if _is_finished(request) and not request.ticket_status:
@@ -113,6 +115,19 @@ def _on_evidence(
         yield _comment(ticket, f"{unreadable_key(request)}:{number}", said, s)
     if request.state is not State.COLLECTING and request.evidence is not None and lacks_evidence:
         yield _comment(ticket, f"evidence:{request.id}", evidence_text(request), s)
+
+
+def _conversation(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Iterator[Write]:
+    """Each question, answer, hand-over and comment on record, once."""
+    said = request.conversation
+    for question in said.questions:
+        yield _comment(ticket, f"question:{request.id}:{question.number}", question_text(question, context), s)
+        if question.answered_at is not None:
+            yield _comment(ticket, f"answer:{request.id}:{question.number}", answer_text(question, context), s)
+    for number, handover in enumerate(said.handovers):
+        yield _comment(ticket, f"handed-over:{request.id}:{number}", handover_text(handover, context), s)
+    for number, comment in enumerate(said.comments):
+        yield _comment(ticket, f"recorded:{request.id}:{number}", comment_text(comment, context), s)
 
 
 def _on_failed(request: TransitionRequest, ticket: TicketRef, failed: TicketRef, s: Services) -> Iterator[Write]:

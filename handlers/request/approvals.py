@@ -48,12 +48,7 @@ from handlers.request.voters import Voter, voter_for
 def press(click: Click, s: Services) -> Reply:
     """A button on a card: a vote, or first the question why."""
     verdict = verdict_of(click)
-    try:
-        request, rule = _pressed(click, s)
-    except CardNotRecorded:
-        if not adopt_card(click.value, click.channel, click.message, s):
-            raise
-        request, rule = _pressed(click, s)
+    request, rule = pressed_card(click, s)
     voter = voter_for(click.account, rule, request, s)
 
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
@@ -62,6 +57,16 @@ def press(click: Click, s: Services) -> Reply:
             s.notifier.ask_reason(click, *_question(request, verdict, _context(request, s)))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
+
+
+def pressed_card(click: Click, s: Services) -> tuple[TransitionRequest, Rule]:
+    """What a button on a card is about, though the card may not be on record yet. Raises Refused."""
+    try:
+        return _pressed(click, s)
+    except CardNotRecorded:
+        if not adopt_card(click.value, click.channel, click.message, s):
+            raise
+    return _pressed(click, s)
 
 
 def _pressed(click: Click, s: Services) -> tuple[TransitionRequest, Rule]:

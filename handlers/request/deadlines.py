@@ -103,16 +103,17 @@ def _hold_or_thaw(request: TransitionRequest, policy: Policy, now: datetime) -> 
 
 def _is_due(request: TransitionRequest, rule: Rule, policy: Policy, now: datetime) -> bool:
     since = request.reminded_at or waits_since(request)
-    if rule.remind_after is None or since is None:
+    if rule.remind_after is None or since is None or request.conversation.is_stopped(now):
         return False
-    return policy.calendar.elapsed(since, now) >= rule.remind_after
+    return request.conversation.waited(since, now, policy.calendar.elapsed) >= rule.remind_after
 
 
 def _is_to_escalate(request: TransitionRequest, rule: Rule, policy: Policy, now: datetime) -> bool:
     since = waits_since(request)
-    if rule.escalate is None or since is None or request.escalated_at is not None:
+    is_over = request.escalated_at is not None or request.conversation.is_stopped(now)
+    if rule.escalate is None or since is None or is_over:
         return False
-    return policy.calendar.elapsed(since, now) >= rule.escalate.after
+    return request.conversation.waited(since, now, policy.calendar.elapsed) >= rule.escalate.after
 
 
 def expire_requests(_: str, s: Services) -> None:

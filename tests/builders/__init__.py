@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain import events as e
+from bot.domain.conversation_state import Comment
 from bot.domain.model import (
     DECISION,
     VOTE,
@@ -208,6 +209,11 @@ def a_judgement(*failed: str, mode: FastTrackMode = FastTrackMode.SHADOW, held_b
     return Judgement(mode, tuple(checks), held_back)
 
 
+def a_comment(text: str = "checked on the winter rides", **changes: Any) -> Comment:
+    usual = Comment("1700000000.000200", "dan", "cy", text, NOON, CARD.url, LATER)
+    return replace(usual, **changes)
+
+
 def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
     """One of each that can happen to a request after it was opened."""
     return [
@@ -252,6 +258,11 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.GlassPassed(LATER, request_id, ("the freeze year-end",)),
         e.GlassReviewDue(LATER, request_id, 1, False),
         e.GlassReviewed(LATER, request_id, a_vote("dan", via="review of break glass")),
+        e.QuestionAsked(LATER, request_id, 1, "cy", "why is winter missing?", LATER + timedelta(days=3)),
+        e.QuestionPosted(LATER, request_id, 1, CARD),
+        e.QuestionAnswered(LATER + timedelta(hours=1), request_id, 1, "ana", "it was too short"),
+        e.RequestReassigned(LATER, request_id, "cy", "eve", "you know the rides"),
+        e.CommentRecorded(LATER, request_id, a_comment()),
         e.CardPosted(LATER, request_id, CARD),
         e.TicketOpened(LATER, request_id, TICKET, NamedTicket("ML-4521", Relation.LINK, in_request=True)),
         e.TicketClosed(LATER, request_id, TICKET, "Done"),

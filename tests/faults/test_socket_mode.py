@@ -74,6 +74,29 @@ def test_a_rejection_by_socket_asks_why_and_a_late_clicker_is_told(
     ]
 
 
+def test_a_question_an_answer_and_a_comment_come_by_socket_too(
+    installation: Installation, connect: Callable[[Services], None]
+) -> None:
+    connect(installation.s)
+    request = installation.asked()
+    installation.click("ana", request, "ask")
+    installation.slack.submit_view("ana", {"reason": "Why are the winter weeks missing?"})
+    installation.settle()
+    question = next(one for one in installation.thread(request) if "answer" in one.buttons)
+    installation.slack.click("bea", CHANNEL, question.ts, "answer")
+    installation.slack.submit_view("bea", {"reason": "They were too short."})
+    reply = installation.slack.say("cy", CHANNEL, "Checked on them", thread_ts=installation.card(request).ts)
+    installation.slack.use_shortcut("ana", CHANNEL, reply.ts, "countersign.record")
+    installation.settle()
+
+    said = installation.reread(request).conversation
+    assert [(one.text, one.answer) for one in said.questions] == [
+        ("Why are the winter weeks missing?", "They were too short.")
+    ]
+    assert [one.text for one in said.comments] == ["Checked on them"]
+    assert "Added to the record" in installation.told_privately("ana")
+
+
 def test_a_click_by_socket_is_not_acknowledged_when_it_was_not_recorded(
     installation: Installation, connect: Callable[[Services], None]
 ) -> None:

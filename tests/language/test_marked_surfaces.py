@@ -124,7 +124,10 @@ ALLOWED = {
     ("bot/domain/card/risk.py", ", so a person decides"),
     ("bot/domain/card/risk.py", ": a person decides"),
     ("bot/domain/card/metrics_table.py", "logged model"),  # as evidence has it
-    *(("bot/domain/card/request_card.py", action) for action in ("call_off", "roll_back", "reject", "approve")),
+    *(
+        ("bot/domain/card/request_card.py", action)
+        for action in ("call_off", "roll_back", "reject", "approve", "ask", "reassign")
+    ),
     ("bot/domain/card/titles.py", "Put back"),  # a key; its text is marked with a context
     ("bot/domain/evidence/caps.py", "data sets"),  # as `WHAT` marks them
     ("bot/domain/evidence/caps.py", "values of "),

@@ -39,7 +39,9 @@ class Notifier:
         self.asked: list[str] = []
         self.clicks: list[Click] = []
 
-    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+    def post(
+        self, channel: str, card: Card, key: str, thread: str | None = None, *, broadcast: bool = False
+    ) -> PostedCard:
         message = Message(channel, f"{self._now().timestamp():.0f}.{len(self.messages):06}", key, thread, card)
         self.messages.append(message)
         return self._posted(message)

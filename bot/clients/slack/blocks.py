@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
+from bot.clients.slack.buttons import button_blocks, plain
 from bot.clients.slack.charts import chart_blocks
 from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed
-from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Lead, Link, Mark, Mention, Table, Tone, Weight
+from bot.domain.card.card import Called, Card, Fact, Lead, Link, Mark, Mention, Table, Weight
 from bot.domain.references import Image
 from bot.language import N_, _, ngettext
 from bot.ports import Click
@@ -35,8 +36,6 @@ VALUE_LIMIT = 500
 CONTEXT_LIMIT = 500
 LEAD_LIMIT = 500
 ALT_LIMIT = 2_000  # https://docs.slack.dev/reference/block-kit/blocks/image-block
-BUTTONS_LIMIT = 25
-BUTTON_TEXT_LIMIT = 75
 TABLE_ROWS_LIMIT = 100  # with the row of headings: https://docs.slack.dev/reference/block-kit/blocks/table-block
 TABLE_COLUMNS_LIMIT = 20
 TABLE_CHARACTERS_LIMIT = 10_000
@@ -76,7 +75,7 @@ def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
     """
     header, lead = _header(card), _lead(card.lead)
     mentions, image = _mentions(card, found), _image(card.image)
-    end = [*_links(card.links), *_footer(card.footer), *_buttons(card.buttons)]
+    end = [*_links(card.links), *_footer(card.footer), *button_blocks(card.buttons)]
     chart = chart_blocks(card.chart)
     room = MESSAGE_LIMIT - HEADER_LIMIT - text_length([*lead, *mentions, *image, *chart, *end])
     facts = _facts(card.facts, room // 3)
@@ -97,13 +96,13 @@ def plain_blocks_of(card: Card) -> list[Block]:
         (links, PLAIN_TEXT_LIMIT),
     ]
     shown = [_section(text, limit) for text, limit in texts if text]
-    return [_header(card), *shown, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *_buttons(card.buttons)]
+    return [_header(card), *shown, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *button_blocks(card.buttons)]
 
 
 def _header(card: Card) -> Block:
     return {
         "type": "header",
-        "text": _plain(f"{COLOURS[card.mark]} {card.title}" if card.mark else card.title, HEADER_LIMIT),
+        "text": plain(f"{COLOURS[card.mark]} {card.title}" if card.mark else card.title, HEADER_LIMIT),
     }
 
 
@@ -140,8 +139,8 @@ def lines_of(text: str) -> list[Block]:
 
 def notice(title: str, text: str) -> Block:
     """A modal with nothing to fill in."""
-    close = _plain(_("Close"), MODAL_TITLE_LIMIT)
-    return {"type": "modal", "title": _plain(title, MODAL_TITLE_LIMIT), "close": close, "blocks": lines_of(text)}
+    close = plain(_("Close"), MODAL_TITLE_LIMIT)
+    return {"type": "modal", "title": plain(title, MODAL_TITLE_LIMIT), "close": close, "blocks": lines_of(text)}
 
 
 def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False, initial: str = "") -> Block:
@@ -156,23 +155,19 @@ def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False
         "type": "modal",
         "callback_id": REASON_FORM,
         "private_metadata": json.dumps(origin),
-        "title": _plain(title, MODAL_TITLE_LIMIT),
-        "submit": _plain(title, MODAL_TITLE_LIMIT),
-        "close": _plain(_("Cancel"), MODAL_TITLE_LIMIT),
+        "title": plain(title, MODAL_TITLE_LIMIT),
+        "submit": plain(title, MODAL_TITLE_LIMIT),
+        "close": plain(_("Cancel"), MODAL_TITLE_LIMIT),
         "blocks": [
             {
                 "type": "input",
                 "block_id": REASON_BLOCK,
-                "label": _plain(prompt, 2_000),
+                "label": plain(prompt, 2_000),
                 "element": {**reason, "max_length": REASON_LIMIT, **begun},
                 **may_be_empty,
             }
         ],
     }
-
-
-def _plain(text: str, limit: int) -> Block:
-    return {"type": "plain_text", "text": one_line(text, limit), "emoji": False}
 
 
 def _section(text: str, limit: int) -> Block:
@@ -300,33 +295,7 @@ def _paragraph(text: str, limit: int) -> Block:
 
 
 def _footer(footer: str) -> list[Block]:
-    return [{"type": "context", "elements": [_plain(footer, CONTEXT_LIMIT)]}] if footer else []
-
-
-def _buttons(buttons: Sequence[Button]) -> list[Block]:
-    elements = [_button(button) for button in buttons[:BUTTONS_LIMIT]]
-    return [{"type": "actions", "elements": elements}] if elements else []
-
-
-def _button(button: Button) -> Block:
-    element: Block = {
-        "type": "button",
-        "action_id": button.action,
-        "text": _plain(button.label, BUTTON_TEXT_LIMIT),
-        "value": button.value,
-    }
-    style: Block = {} if button.tone is Tone.PLAIN else {"style": str(button.tone)}
-    confirm: Block = {"confirm": {**_confirm(button.confirm), **style}} if button.confirm else {}
-    return {**element, **style, **confirm}
-
-
-def _confirm(confirm: Confirm) -> Block:
-    return {
-        "title": _plain(confirm.title, 100),
-        "text": _plain(confirm.text, 300),
-        "confirm": _plain(confirm.yes, 30),
-        "deny": _plain(confirm.no, 30),
-    }
+    return [{"type": "context", "elements": [plain(footer, CONTEXT_LIMIT)]}] if footer else []
 
 
 FALLBACK_LIMIT = 700  # chat.update takes 4,000 characters, and escaping turns one into up to five

@@ -35,6 +35,7 @@ WINDOW = 300  # seconds
 NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "block_actions": {"actions": ("action_id",)},
     "view_submission": {"view": ("type", "callback_id")},
+    "message_action": {"": ("callback_id", "message_ts"), "message": ("ts",), "channel": ("id",), "user": ("id",)},
     "url_verification": {"": ("challenge",)},
 }
 """What Countersign listens to, and the texts that Bolt needs in it."""

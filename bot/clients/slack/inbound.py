@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from bot.clients.slack.blocks import OPTIONAL, REASON_BLOCK, REASON_FORM, REASON_LIMIT
+from bot.clients.slack.buttons import BEFORE_VALUE, MENU
+from bot.clients.slack.forms import PERSON_BLOCK, PERSON_FORM
 from bot.domain.request.shown import read_value
 from bot.errors import Rejected
 from bot.ports import Click
@@ -44,7 +46,7 @@ def read_click(body: Body) -> Click:
         return _pressed_button(body)
     if kind == "view_submission":
         return _sent_form(body)
-    raise _malformed("type")
+    raise malformed("type")
 
 
 def read_mention(text: str) -> str | None:
@@ -56,91 +58,104 @@ def read_mention(text: str) -> str | None:
 def _pressed_button(body: Body) -> Click:
     actions = body.get("actions")
     if not isinstance(actions, list) or len(actions) != 1 or not _is_object(actions[0]):
-        raise _malformed("actions")
-    container = _part(body, "container")
-    value, shown = read_value(_word(actions[0], "value"))
+        raise malformed("actions")
+    container = part_of(body, "container")
+    action, carried = _pressed(actions[0])
+    value, shown = read_value(carried)
     return Click(
-        team=_team(body),
-        app=_word(body, "api_app_id"),
-        channel=_word(container, "channel_id"),
-        message=_word(container, "message_ts"),
-        account=_word(body, "user", "id"),
-        action=_word(actions[0], "action_id"),
+        team=team_of(body),
+        app=word_of(body, "api_app_id"),
+        channel=word_of(container, "channel_id"),
+        message=word_of(container, "message_ts"),
+        account=word_of(body, "user", "id"),
+        action=action,
         value=value,
-        trigger=_word(body, "trigger_id"),
+        trigger=word_of(body, "trigger_id"),
         shown=shown,
     )
 
 
+def _pressed(element: Body) -> tuple[str, str]:
+    """The action and the value of a button, or of what was chosen in the menu behind the buttons."""
+    if element.get("type") != "overflow" or element.get("action_id") != MENU:
+        return word_of(element, "action_id"), word_of(element, "value")
+    action, _, value = word_of(element, "selected_option", "value").partition(BEFORE_VALUE)
+    if not action or not value:
+        raise malformed("actions.selected_option.value")
+    return action, value
+
+
 def _sent_form(body: Body) -> Click:
-    view = _part(body, "view")
-    if view.get("callback_id") != REASON_FORM:
-        raise _malformed("view.callback_id")
+    view = part_of(body, "view")
+    if view.get("callback_id") not in (REASON_FORM, PERSON_FORM):
+        raise malformed("view.callback_id")
+    asks_person = view.get("callback_id") == PERSON_FORM
     origin = _origin(view)
     return Click(
-        team=_team(body),
-        app=_word(body, "api_app_id"),
-        channel=_word(origin, "channel") if origin.get("message") else "",
-        message=_word(origin, "message") if origin.get("message") else "",  # a command opened the form
-        account=_word(body, "user", "id"),
-        action=_word(origin, "action"),
-        value=_word(origin, "value"),
-        trigger=_word(body, "trigger_id"),
+        team=team_of(body),
+        app=word_of(body, "api_app_id"),
+        channel=word_of(origin, "channel") if origin.get("message") else "",
+        message=word_of(origin, "message") if origin.get("message") else "",  # a command opened the form
+        account=word_of(body, "user", "id"),
+        action=word_of(origin, "action"),
+        value=word_of(origin, "value"),
+        trigger=word_of(body, "trigger_id"),
         reason=_reason(view, may_be_empty=origin.get(OPTIONAL) is True),
-        shown=_word(origin, "shown") if origin.get("shown") else "",
+        shown=word_of(origin, "shown") if origin.get("shown") else "",
         is_form=True,
+        chosen=word_of(view, "state", "values", PERSON_BLOCK, PERSON_BLOCK, "selected_user") if asks_person else "",
     )
 
 
-def _team(body: Body) -> str:
+def team_of(body: Body) -> str:
     """Whose installation the click came through, to be compared with the one that posted the card.
 
     That is a workspace, or the whole organisation of an Enterprise Grid: then `team` is null, or the workspace that the person was in.
     """
     if body.get("is_enterprise_install") is True:
-        return _word(body, "enterprise", "id")
-    return _word(body, "team", "id")
+        return word_of(body, "enterprise", "id")
+    return word_of(body, "team", "id")
 
 
 def _origin(view: Body) -> Body:
     """What `reason_form` put into the view; Slack stores it and returns it unchanged."""
     try:
-        origin = json.loads(_word(view, "private_metadata", limit=ORIGIN_LIMIT))
+        origin = json.loads(word_of(view, "private_metadata", limit=ORIGIN_LIMIT))
     except (ValueError, RecursionError) as error:
-        raise _malformed("view.private_metadata") from error
+        raise malformed("view.private_metadata") from error
     if not _is_object(origin):
-        raise _malformed("view.private_metadata")
+        raise malformed("view.private_metadata")
     return origin
 
 
 def _reason(view: Body, *, may_be_empty: bool) -> str:
     """Trimmed, because Slack refuses an empty field but not one with only spaces. An empty one that is optional is null."""
-    field = _part(_part(_part(_part(view, "state"), "values"), REASON_BLOCK), REASON_BLOCK)
+    field = part_of(part_of(part_of(part_of(view, "state"), "values"), REASON_BLOCK), REASON_BLOCK)
     if may_be_empty and not str(field.get("value") or "").strip():
         return ""
-    reason = _word(view, "state", "values", REASON_BLOCK, REASON_BLOCK, "value").strip()
+    reason = word_of(view, "state", "values", REASON_BLOCK, REASON_BLOCK, "value").strip()
     if not reason:
         raise Rejected("empty_reason", "Please write a reason: it is recorded with your decision.", status=400)
     if len(reason) > REASON_LIMIT:
-        raise _malformed("reason")
+        raise malformed("reason")
     return reason
 
 
-def _word(body: Body, *path: str, limit: int = FIELD_LIMIT) -> str:
+def word_of(body: Body, *path: str, limit: int = FIELD_LIMIT) -> str:
     """The text at this path. Raises Rejected when it is missing, empty, too long or not text."""
     *way, last = path
     for name in way:
-        body = _part(body, name)
+        body = part_of(body, name)
     value = body.get(last)
     if not isinstance(value, str) or not value or len(value) > limit:
-        raise _malformed(".".join(path))
+        raise malformed(".".join(path))
     return value
 
 
-def _part(body: Body, name: str) -> Body:
+def part_of(body: Body, name: str) -> Body:
     part = body.get(name)
     if not _is_object(part):
-        raise _malformed(name)
+        raise malformed(name)
     return part
 
 
@@ -148,5 +163,5 @@ def _is_object(value: object) -> TypeGuard[Body]:
     return isinstance(value, Mapping)
 
 
-def _malformed(field: str) -> Rejected:
+def malformed(field: str) -> Rejected:
     return Rejected("malformed", f'The interaction has no usable "{field}", so there is nothing to act on.', status=400)

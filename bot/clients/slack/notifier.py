@@ -19,18 +19,19 @@ from slack_sdk.webhook import WebhookClient
 
 from bot import tracing
 from bot.clients.slack import blocks as slack_blocks
-from bot.clients.slack import inbound
+from bot.clients.slack import inbound, shortcuts
 from bot.clients.slack.blocks import fallback
 from bot.clients.slack.bodies import check_shape, check_signature
 from bot.clients.slack.calls import Answer, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
 from bot.clients.slack.files import SlackFiles, SlackImages
+from bot.clients.slack.forms import person_form
 from bot.clients.slack.people import PATIENCE, Remembered, SlackMentions, SlackPeople
 from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
 from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
 from bot.errors import ChartRefused, MessageGone, OutcomeUnknown, Permanent, Temporary
-from bot.ports import Account, Attachment, Click
+from bot.ports import Account, Attachment, Click, Marked, WrittenReply
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
@@ -94,7 +95,9 @@ class SlackNotifier:
         """The id of the bot's workspace, or of the organisation that it is installed for as a whole."""
         return self._people.bot().team
 
-    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+    def post(
+        self, channel: str, card: Card, key: str, thread: str | None = None, *, broadcast: bool = False
+    ) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
         is_by_id = ACCOUNT_ID.fullmatch(channel) or self._people.bot().is_org_wide  # where a name may stand for several
         place = self._id_of(channel) if is_by_id else channel
@@ -102,6 +105,7 @@ class SlackNotifier:
         message: Content = {
             "channel": place,
             **({"thread_ts": thread} if thread else {}),
+            **({"reply_broadcast": True} if thread and broadcast else {}),
             "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": key}},
             "unfurl_links": False,
             "unfurl_media": False,
@@ -168,6 +172,10 @@ class SlackNotifier:
         view = slack_blocks.reason_form(click, title, prompt, optional=optional, initial=initial)
         self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
 
+    def ask_person(self, click: Click, title: str, prompt: str) -> None:
+        view = person_form(click, title, prompt)
+        self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
+
     def as_notice(self, title: str, text: str) -> Mapping[str, object]:
         return slack_blocks.notice(title, text)
 
@@ -200,6 +208,13 @@ class SlackNotifier:
 
     def read_signed(self, kept: SignedRequest) -> Click:
         return self._signatures.read(kept)
+
+    def read_shortcut(self, body: Mapping[str, object]) -> Marked:
+        return shortcuts.read_shortcut(body)
+
+    def read_reply(self, marked: Marked) -> WrittenReply:
+        link = _link(self._people.bot().workspace_url, marked.channel, marked.message, marked.thread)
+        return shortcuts.read_reply(marked, self._calls, self._people.bot().id, EVENT_TYPE, link)
 
     def read_mention(self, text: str) -> str | None:
         return inbound.read_mention(text)

@@ -132,11 +132,16 @@ def _tables(found: RequestRecord) -> dict[str, Section]:
         }
         for one in found.outcome.votes
     ]
+    said: list[Row] = [
+        {"person": one.person, "said": one.what, "at": one.at, "text": one.text or None, "url": one.url or None}
+        for one in found.outcome.said
+    ]
     refused: list[Row] = [{"person": one.person, "cast_at": one.cast_at, "why": one.reason} for one in found.refused]
     ledger: list[Row] = [{"entry": one.seq, "at": one.at, "event": one.event} for one in found.ledger]
     return {
         "votes": (votes, ("person", "verdict", "at", "counts"), ("standing_in_for", "reason")),
         "refused_votes": (refused, ("person", "cast_at"), ("why",)),
+        "conversation": (said, ("person", "said", "at"), ("text", "url")),
         "ledger": (ledger, ("entry", "at", "event"), ()),
         "jobs": ([job_row(job) for job in found.jobs], JOB_COLUMNS, JOB_BELOW),
     }

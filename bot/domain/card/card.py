@@ -47,13 +47,14 @@ class Confirm:
 
 @dataclass(frozen=True)
 class Button:
-    """`action` is one of our actions (approve, reject); `value` begins with the request's id."""
+    """`action` is one of our actions (approve, reject); `value` begins with the request's id. `in_menu`: for seldom use, without a tone."""
 
     action: str
     label: str
     value: str
     tone: Tone = Tone.PLAIN
     confirm: Confirm | None = None
+    in_menu: bool = False
 
 
 class Mark(StrEnum):

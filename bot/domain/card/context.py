@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.domain.card.card import Mention
 from bot.domain.model import VersionId
 from bot.domain.names import in_one_line
 from bot.domain.policy.freezes import FreezeNow
@@ -33,6 +34,7 @@ class CardContext:
     how much of the files has been read. `earlier`, `later`: the cards of the requests before and after this one. `stranger`: the address
     that asked, when no one is known by it. `unread`: why the evidence of an
     open vote cannot be read any more. `addresses`: the e-mail addresses of the parties, who may not vote.
+    `in_charge`: to whom it was handed, while they have not voted.
     """
 
     names: Mapping[str, str]
@@ -51,6 +53,7 @@ class CardContext:
     stranger: str = ""
     unread: str = ""
     addresses: frozenset[str] = frozenset()
+    in_charge: Mention | None = None
 
     def name(self, person_id: str | None) -> str:
         name = in_one_line(self.names.get(person_id, "")) if person_id else ""

@@ -11,6 +11,7 @@ from bot.domain.break_glass.offer import OPENS_FORM
 from bot.domain.card.break_glass.sentences import glass_paragraphs, review_buttons
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import trained_by
+from bot.domain.card.conversation.sentences import conversation_lines
 from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of, named_text
 from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.needs import called_for, is_blocked, may_be_approved, may_stand_in, what_is_missing
@@ -26,6 +27,7 @@ from bot.domain.card.sentences import (
 )
 from bot.domain.card.ticket import ticket_card as ticket_card
 from bot.domain.card.titles import headline, mark_of, short_version
+from bot.domain.conversation.reassignment import in_charge
 from bot.domain.model import DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Group
@@ -86,7 +88,7 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
         summary=sentences(_("{said}.", said=title), *said),
         facts=(*_link_to_the_card(request), *deadline),
         paragraphs=tuple(said),
-        mentions=mentions_of(request, context),
+        mentions=first_reminded(request, context) or mentions_of(request, context),
     )
 
 
@@ -113,6 +115,15 @@ def refused_vote_text(refused: RefusedVote, context: CardContext) -> str:
         when=refused.cast_at,
         why=from_record(in_one_line(refused.reason).rstrip(".")),
     )
+
+
+def first_reminded(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
+    """To whom it was handed: the first reminder after that is theirs alone, unless it was escalated since."""
+    handover = in_charge(request)
+    if handover is None or context.in_charge is None or request.reminders > handover.reminders + 1:
+        return ()
+    is_escalated = request.escalated_at is not None and request.escalated_at >= handover.at
+    return () if is_escalated else (context.in_charge,)
 
 
 def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
@@ -218,6 +229,7 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
         *_why_people(request),
         *(judgement_of(request, context) if request.decided_by is DecidedBy.FAST_TRACK else []),
         *votes,
+        *conversation_lines(request, context),
         *_what_happens(request, context),
     ]
 
@@ -270,7 +282,7 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
             *reviews,
             Button("call_off", _("Call off"), request.id, Tone.DANGER),
         )  # a form asks why, and confirms as well
-    return (*_votes(request, context), *_glass(request, context))
+    return (*_votes(request, context), *_other_answers(request, context), *_glass(request, context))
 
 
 def _glass(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
@@ -297,6 +309,12 @@ def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ..
     if not may_be_approved(request, context):
         return (rejects,)
     return (Button("approve", approve, vote_value(request, context.rule_hash), Tone.PRIMARY, yes), rejects)
+
+
+def _other_answers(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
+    """Neither decides anything. Handing over is rarer, so it is in the menu."""
+    value = vote_value(request, context.rule_hash)
+    return Button("ask", _("Ask"), value), Button("reassign", _("Hand over"), value, in_menu=True)
 
 
 def _confirm(

@@ -27,6 +27,7 @@ from bot.domain.model import (
     VersionId,
 )
 from bot.domain.policy.rules import Rule
+from bot.domain.queries.conversation import Said, conversation_of
 from bot.domain.request.approvals import Approval
 from bot.domain.request.counting import counted_votes, worth_of, worth_text
 from bot.domain.request.evolution import BY_RULE
@@ -131,6 +132,7 @@ class Told:
     """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since.
 
     `ended_at`: when its approval was called off. `glass`: who broke the glass, why, in spite of what, and the review; empty otherwise.
+    `said`: questions, answers, hand-overs and comments on record.
     """
 
     id: str
@@ -157,6 +159,7 @@ class Told:
     now: str
     ended_at: datetime | None = None
     glass: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,6 +271,7 @@ def told(
         now=now,
         ended_at=request.ended_at,
         glass=tuple(glass_paragraphs(request, CardContext(names, None))),
+        said=conversation_of(request, names),
     )
 
 

@@ -10,6 +10,7 @@ from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER, failed
 from bot.domain.evidence.lineage import check_text as check_text
 from bot.domain.evidence.lineage import checks_text as checks_text
 from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy, Verdict
+from bot.domain.queries.conversation import said_text as said_text
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
 from bot.domain.text import format_utc
 from bot.language import N_, _, moment, ngettext
@@ -217,6 +218,7 @@ def _requests(found: Description) -> Lines:
         yield from _if_any("outcome", request.outcome)
         yield from (_line("break glass", said) for said in request.glass)
         yield from (_line("vote", ballot_text(ballot)) for ballot in request.votes)
+        yield from (_line("said", said_text(said)) for said in request.said)
         yield from (_line("fast track", f"{'✓' if passed else '✗'} {said}") for passed, said in request.thresholds)
         yield from _if_any("now", request.now)
         yield from _if_any("ticket", " ".join(filter(None, (request.ticket, request.ticket_url))))

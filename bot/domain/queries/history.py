@@ -54,7 +54,9 @@ def history_about(version: VersionId, entries: Iterable[HistoryEntry]) -> list[H
 
 def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> HistoryEntry | None:
     """None for events that do not concern a target: single votes, cards, tickets. `request` is the event's request as it is now."""
-    told = _decision(event, request, names) or _ending(event, names) or _move(event, request, names)
+    told = (
+        _decision(event, request, names) or _ending(event, names) or _move(event, request, names) or _said(event, names)
+    )
     if told is None:
         return None
     what, who, why = told
@@ -171,6 +173,23 @@ def _move(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Wo
         case e.TargetPutBack():
             what = _("put back") if event.moved else _("left where it is")
             return what, "", _("away from {version}", version=str(event.away_from))
+        case _:
+            return None
+
+
+def _said(event: e.RequestEvent, names: Names) -> Words | None:
+    match event:
+        case e.QuestionAsked():
+            return _("question asked"), _names((event.person,), names), event.text
+        case e.QuestionAnswered():
+            return _("question answered"), _names((event.person,), names), event.text
+        case e.RequestReassigned():
+            to = _("to {person}", person=_names((event.person,), names))
+            return _("handed over"), _names((event.by,), names), _because(to, event.note)
+        case e.CommentRecorded():
+            comment = event.comment
+            by = _("put on record by {person}", person=_names((comment.marked_by,), names))
+            return _("comment"), _names((comment.author,), names), _because(by, comment.text)
         case _:
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.broken_glass import BrokenGlass, GlassReview
+from bot.domain.conversation_events import CONVERSATION_EVENTS, conversed
 from bot.domain.deadlines import Deadlines
 from bot.domain.events import (
     ApprovalCalledOff,
@@ -73,6 +74,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return replace(request, judgement=event.judgement)
     if isinstance(event, AskJoined):
         return _joined(request, event)
+    if isinstance(event, CONVERSATION_EVENTS):
+        return conversed(request, event)
     if isinstance(event, VoteCast):
         return replace(request, votes=(*request.votes, event.vote))
     if isinstance(event, VoteRefused):

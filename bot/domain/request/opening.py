@@ -96,14 +96,17 @@ def reopened(stale: TransitionRequest) -> NewRequest:
 
 def continued(ended: TransitionRequest, at: datetime) -> NewRequest:
     """As `reopened`, for a request that ended undecided because the registry changed: its vote goes on with the time that was left."""
-    closed = at - ended.decided_at if ended.decided_at else timedelta()
+    until, said = ended.decided_at or at, ended.conversation
+    closed = at - until
+    unused = said.left_of_stop(until) if said.unanswered else timedelta()  # an open question ends with the request
 
     def later(moment: datetime | None) -> datetime | None:
-        return moment + closed if moment else None
+        """The time in which questions stopped the clock is not counted either."""
+        return moment + closed + said.stopped_for(moment, until) if moment else None
 
     kept = Deadlines(
         since=later(waits_since(ended)),
-        expires_at=later(ended.expires_at),
+        expires_at=ended.expires_at + closed - unused if ended.expires_at else None,
         reminders=ended.reminders,
         reminded_at=later(ended.reminded_at),
         escalated_at=ended.escalated_at,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -156,6 +157,16 @@ class SlackSandbox:
             objects_at(payload, "actions")[0]["value"] = value
         who, pressed = self.workspace.person(person), self._message(person, channel, message_ts)
         return self.interactions.send_press(who, pressed, payload).status
+
+    def use_shortcut(self, person: str, channel: str, message_ts: str, callback_id: str) -> int:
+        """Uses the app's shortcut on a message as this person; returns the status of the bot's answer, or NO_ANSWER."""
+        who, marked = self.workspace.person(person), self._message(person, channel, message_ts)
+        return self.interactions.use_shortcut(who, marked, callback_id).status
+
+    def edit(self, message: Message, text: str) -> Message:
+        """As its author does."""
+        ts = self.workspace.new_ts()
+        return self.workspace.put(replace(message, text=text, edited=ts))
 
     def click_payload(self, person: str, channel: str, message_ts: str, action_id: str, *, chosen: str = "") -> Json:
         """The payload of a click, without sending it; change it and pass it to `send`."""

@@ -41,6 +41,7 @@ class InstalledApp:
     `shares_after` is how many looks into a thread files take to be shared there, and `shares_lost` how many of the next times Slack says
     `ok` and shares nothing. `is_free_plan`: user groups need a paid one. `enterprise`: the id of the Grid organisation that the app is
     installed for as a whole, empty for an app of one workspace. `redirect_uris` are the addresses to which people may be sent who sign in.
+    `shortcuts` are the manifest's on messages, by their names.
     """
 
     signing_secret: str
@@ -66,6 +67,7 @@ class InstalledApp:
     client_id: str = "25259531569.1115229150001"
     client_secret: str = "sandbox-client-secret"
     redirect_uris: tuple[str, ...] = ()
+    shortcuts: tuple[tuple[str, str], ...] = (("Add to the record", "countersign.record"),)
 
 
 @dataclass

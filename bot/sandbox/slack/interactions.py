@@ -51,6 +51,13 @@ class Interactions:
         self._backend.workspace.set_trouble(person.id, message.ts, answer.trouble)
         return answer
 
+    def use_shortcut(self, person: SandboxPerson, message: Message, callback_id: str) -> Answer:
+        """Raises LookupError for a shortcut that the app has not."""
+        if callback_id not in dict(self._backend.app.shortcuts).values():
+            raise LookupError(f"the app has no message shortcut {callback_id!r}")
+        payload = payloads.message_action(self._backend, person, message, callback_id, self._base_url())
+        return self.send_press(person, message, payload)
+
     def submit(self, person: SandboxPerson, view: OpenView, chosen: payloads.Chosen) -> Submission:
         missing = _not_filled_in(view, chosen)
         if missing:

@@ -97,7 +97,12 @@ def _actions(backend: Backend, interactions: Interactions) -> dict[str, Callable
         channel = backend.workspace.channel(text_at(body, "channel"))
         return {"ts": interactions.say(person, channel, text_at(body, "text"), text_at(body, "thread_ts")).ts}
 
-    return {"click": click, "submit": submit, "close": close, "command": command, "say": say}
+    def shortcut(body: Json, person: SandboxPerson) -> Json:
+        answer = interactions.use_shortcut(person, _message(backend, body, person), text_at(body, "callback_id"))
+        return {"status": answer.status, "trouble": answer.trouble}
+
+    deeds = {"click": click, "submit": submit, "close": close, "command": command, "say": say}
+    return {**deeds, "shortcut": shortcut}
 
 
 def _message(backend: Backend, body: Json, person: SandboxPerson) -> Message:
@@ -138,6 +143,7 @@ def _state(backend: Backend, person: SandboxPerson, channel_id: str, revision: i
         "bot": {"id": app.bot_user_id, "name": app.name, "by_socket": bool(backend.sockets)},
         "people": [_shown_person(somebody) for somebody in workspace.people.values()],
         "actors": [somebody.id for somebody in _actors(backend)],
+        "shortcuts": [{"name": name, "callback_id": id_} for name, id_ in app.shortcuts],
         "groups": {group_id(handle): handle for handle in workspace.groups},
         "channels": [_shown_channel(backend, channel, person) for channel in channels],
         "channel": chosen.id,
@@ -165,6 +171,7 @@ def _shown_message(backend: Backend, message: Message, person: SandboxPerson) ->
     shown["author"] = backend.author_name(message.author)
     shown["is_app"] = message.author not in backend.workspace.people
     shown["only_for_you"] = bool(message.only_for)
+    shown["is_broadcast"] = message.is_broadcast
     shown["trouble"] = backend.workspace.troubles.get((person.id, message.ts), "")
     shown["files"] = [as_file(file, "") for file in message.files]
     return shown

@@ -39,6 +39,21 @@ def block_actions(
     return payload
 
 
+def message_action(backend: Backend, person: SandboxPerson, message: Message, callback_id: str, base_url: str) -> Json:
+    """A shortcut on a message. https://docs.slack.dev/interactivity/implementing-shortcuts"""
+    channel = backend.workspace.channels[message.channel]
+    return {
+        "type": "message_action",
+        **_who_and_where(backend, person),
+        "callback_id": callback_id,
+        "action_ts": backend.workspace.new_ts(),
+        "message_ts": message.ts,
+        "channel": {"id": channel.id, "name": _channel_name(channel)},
+        "response_url": response_url(backend, person, channel, message.ts, base_url),
+        "message": as_message(backend, message, base_url=base_url),
+    }
+
+
 def view_submission(backend: Backend, person: SandboxPerson, view: OpenView, chosen: Chosen) -> Json:
     shown = as_view(backend, view, _state(view, chosen))
     return {"type": "view_submission", **_who_and_where(backend, person), "view": shown, "response_urls": []}
@@ -130,6 +145,8 @@ def _choice(element: Json, chosen: str) -> Json:
     """An input's state, in the format of its type. An option is chosen by its value."""
     if element["type"] == "plain_text_input":
         return {"type": "plain_text_input", "value": chosen or None}
+    if element["type"] == "users_select":
+        return {"type": "users_select", "selected_user": chosen or None}
     wanted = chosen.splitlines()
     options = [option for option in objects_at(element, "options") if text_at(option, "value") in wanted]
     if element["type"] == "checkboxes":

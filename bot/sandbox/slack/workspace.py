@@ -77,7 +77,7 @@ class UploadedFile:
 class Message:
     """`author` is a person's id, the bot's user id, or USLACKBOT. `only_for` names the one person who sees an ephemeral message.
 
-    A tombstone stands where a message with replies was deleted.
+    `is_broadcast`: a reply that is shown in its channel too. A tombstone stands where a message with replies was deleted.
     """
 
     channel: str
@@ -93,6 +93,7 @@ class Message:
     files: Sequence[UploadedFile] = ()
     only_for: str = ""
     unfurl: bool = True
+    is_broadcast: bool = False
     is_tombstone: bool = False
 
     @property

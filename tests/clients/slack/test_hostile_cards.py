@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,8 +13,10 @@ from bot.clients.slack.blocks import blocks_of, plain_blocks_of
 from bot.clients.slack.rich_text import text_of, timed
 from bot.domain.card.card import Card, Chart, Fact
 from bot.domain.card.context import CardContext
+from bot.domain.card.conversation.replies import answer_card, handed_over_card, question_card
 from bot.domain.card.details import details_card
 from bot.domain.card.request_card import outcome_card, reminder_card, request_card
+from bot.domain.conversation_state import Conversation, Handover, Question, Stop
 from bot.domain.grounds import No, Objection
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.policy.rules import Group, ReasonDemand
@@ -82,6 +85,11 @@ def hostile(name: str) -> Iterator[tuple[TransitionRequest, CardContext]]:
                 people_decide=name * 9,
                 failed_before=name * 9,
                 judgement=a_judgement(name * 9),
+                conversation=Conversation(
+                    questions=tuple(Question(number, "ana", name * 9, LATER) for number in range(5)),
+                    stops=(Stop(LATER, LATER + timedelta(days=1)),),
+                    handovers=(Handover("ana", "cy", name * 9, LATER + timedelta(days=1)),),
+                ),
                 votes=tuple(a_vote("cy", name, reason=name * 9) for _ in range(5)),
             ),
             context,
@@ -93,10 +101,23 @@ def cards_of(request: TransitionRequest, context: CardContext) -> Iterator[Card]
     yield details_card(request, context)
     yield outcome_card(request, context)
     yield reminder_card(request, context)
+    name = context.name("ana")
+    question = Question(1, "ana", name * 9, LATER, None, "bea", name * 9, LATER)
+    yield question_card(request, replace(question, answered_at=None), context, ())
+    yield question_card(request, question, context, ())
+    yield answer_card(request, question, context, ())
+    yield handed_over_card(request, Handover("ana", "cy", name * 9, LATER), context)
 
 
 def buttons_of(blocks: list[Json]) -> list[object]:
-    return [part["action_id"] for part in every_object(list(blocks)) if part.get("type") == "button"]
+    """With those in the menu, in the order of the card."""
+    found: list[object] = []
+    for part in every_object(list(blocks)):
+        if part.get("type") == "button":
+            found.append(part["action_id"])
+        if part.get("type") == "overflow":
+            found += [str(option["value"]).partition(":")[0] for option in part["options"]]
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)

@@ -71,6 +71,47 @@ def test_a_vote_says_what_its_card_showed_also_through_the_form() -> None:
     assert [(click.value, click.shown) for click in map(read_click, (pressed, sent))] == [("r-1", "abc")] * 2
 
 
+def test_what_was_chosen_in_the_menu_is_the_click_of_a_button() -> None:
+    option = {"text": {"type": "plain_text", "text": "Hand over"}, "value": "reassign:r-1.abc"}
+    body = changed(PRESS, "actions", [{"type": "overflow", "action_id": "menu", "selected_option": option}])
+
+    click = read_click(body)
+
+    assert (click.action, click.value, click.shown) == ("reassign", "r-1", "abc")
+
+
+@pytest.mark.parametrize("value", ["", "reassign", "reassign:", ":r-1", None, 7])
+def test_a_menu_that_does_not_say_what_and_about_which_is_refused(value: object) -> None:
+    body = changed(PRESS, "actions", [{"type": "overflow", "action_id": "menu", "selected_option": {"value": value}}])
+
+    with pytest.raises(Rejected):
+        read_click(body)
+
+
+def person_form(person: object, note: object) -> dict[str, object]:
+    """As Slack sends it; an optional input that was left empty is null."""
+    origin = {**ORIGIN, "action": "reassign", "optional": True}
+    values = {
+        "person": {"person": {"type": "users_select", "selected_user": person}},
+        "reason": {"reason": {"type": "plain_text_input", "value": note}},
+    }
+    view = {"callback_id": "countersign.person", "private_metadata": json.dumps(origin), "state": {"values": values}}
+    return {**FORM, "view": view}
+
+
+@pytest.mark.parametrize(("note", "reason"), [(None, ""), (" you know it ", "you know it")])
+def test_a_sent_form_for_a_person_says_who_was_picked_and_the_note(note: object, reason: str) -> None:
+    click = read_click(person_form("U2", note))
+
+    assert (click.action, click.chosen, click.reason, click.is_form) == ("reassign", "U2", reason, True)
+
+
+@pytest.mark.parametrize("person", [None, "", 7, ["U2"], "U" * 2_001])
+def test_a_form_without_a_person_is_refused(person: object) -> None:
+    with pytest.raises(Rejected):
+        read_click(person_form(person, None))
+
+
 ORG_WIDE = {"is_enterprise_install": True, "enterprise": {"id": "E1", "name": "Org"}}
 
 

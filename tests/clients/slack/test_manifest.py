@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from bot.clients.slack.notifier import SlackNotifier
+from bot.clients.slack.shortcuts import RECORD
 from bot.domain.card.card import Card
 from bot.errors import Permanent
 from bot.ports import Notifier
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
+from handlers.doors import slack_shortcuts
 
 MANIFEST = yaml.safe_load((Path(__file__).parents[3] / "config" / "slack_manifest.yaml").read_text())
 SCOPES = frozenset(MANIFEST["oauth_config"]["scopes"]["bot"])
@@ -77,6 +79,14 @@ def test_the_app_can_write_to_people_directly_and_expects_no_answer() -> None:
     home = MANIFEST["features"]["app_home"]
 
     assert (home["messages_tab_enabled"], home["messages_tab_read_only_enabled"]) == (True, True)
+
+
+def test_the_manifest_offers_the_shortcut_that_the_bot_listens_to() -> None:
+    offered = [(one["type"], one["callback_id"]) for one in MANIFEST["features"]["shortcuts"]]
+
+    assert offered == [("message", RECORD)]
+    assert [callback_id for _, callback_id in SlackSandbox().app.shortcuts] == [RECORD]
+    assert RECORD == slack_shortcuts.RECORD
 
 
 def test_the_manifest_offers_the_slash_command_and_the_buttons() -> None:

@@ -203,7 +203,7 @@ def test_what_speaks_against_it_whatever_the_metrics_say_leads_and_the_metrics_f
 
 
 def test_the_question_before_an_approval_repeats_the_risk() -> None:
-    approve, _ = request_card(usual_request(), USUAL).buttons
+    approve, *_ = request_card(usual_request(), USUAL).buttons
 
     assert approve.confirm is not None
     assert (approve.confirm.title, approve.confirm.no) == ("Approve bike-demand v7 for champion?", "Cancel")
@@ -247,7 +247,11 @@ def test_a_card_whose_evidence_cannot_be_read_says_that_it_cannot_be_approved_an
     assert card.paragraphs == (
         "Countersign looks again every ten minutes; once it can be read, Approve is back on this card.",
     )
-    assert ([button.action for button in card.buttons], card.mentions, card.mark) == (["reject"], (), Mark.CARE)
+    assert ([button.action for button in card.buttons], card.mentions, card.mark) == (
+        ["reject", "ask", "reassign"],
+        (),
+        Mark.CARE,
+    )
 
 
 def test_a_card_that_its_lineage_blocks_says_why_and_what_to_do_and_whose_decision_it_waits_for() -> None:
@@ -261,7 +265,7 @@ def test_a_card_that_its_lineage_blocks_says_why_and_what_to_do_and_whose_decisi
     )
     assert card.paragraphs == ("Only Reject is possible. Once that is fixed, it can be requested again.",)
     assert (card.waits_for, len(card.mentions)) == ("Waiting for a decision of:", 2)
-    assert [button.action for button in card.buttons] == ["reject"]
+    assert [button.action for button in card.buttons] == ["reject", "ask", "reassign"]
 
 
 def test_a_move_by_hand_that_cannot_be_ratified_keeps_its_title_and_can_be_put_back() -> None:
@@ -274,7 +278,7 @@ def test_a_move_by_hand_that_cannot_be_ratified_keeps_its_title_and_can_be_put_b
         "If put back: champion goes back to bike-demand v5. Without a decision it stays, without an approval.",
         "Only Put back is possible. Once that is fixed, it can be requested again.",
     )
-    assert [button.label for button in card.buttons] == ["Put back"]
+    assert [button.label for button in card.buttons] == ["Put back", "Ask", "Hand over"]
 
 
 def test_a_move_by_hand_says_what_each_button_does_and_what_happens_without_a_decision() -> None:

@@ -81,7 +81,7 @@ def test_every_state_of_a_rollback_has_its_title_and_its_sentence(
 
 def test_a_rollback_asks_and_says_what_a_vote_does() -> None:
     card = request_card(a_rollback(), PRINTED)
-    approve, reject = card.buttons
+    approve, reject, *_ = card.buttons
 
     assert (approve.label, reject.label) == ("Approve", "Reject")
     assert what_reject_does(a_rollback(away_from=None)) == "champion does not go back to bike-demand v5."
@@ -155,8 +155,8 @@ def test_a_version_that_was_rolled_back_once_comes_with_a_warning_first() -> Non
 
 
 def test_approving_it_again_asks_for_a_reason_in_a_form_which_confirms_as_well() -> None:
-    approve, _ = request_card(a_request(failed_before=FAILED), PRINTED).buttons
-    usual, _ = request_card(a_request(), PRINTED).buttons
+    approve, *_ = request_card(a_request(failed_before=FAILED), PRINTED).buttons
+    usual, *_ = request_card(a_request(), PRINTED).buttons
 
     assert approve.confirm is None
     assert usual.confirm is not None

@@ -24,7 +24,7 @@ def test_the_card_says_in_spanish_what_is_asked_how_risky_it_is_and_what_is_need
     with in_language(SPANISH):
         card = request_card(usual_request(), USUAL, "https://countersign.example.com/v/1")
 
-    approve, reject = card.buttons
+    approve, reject, *_ = card.buttons
     risk = "MAE 49.5605 frente a champion 24.5055: 102 % peor, por encima del límite de 40"
     assert card.title == "Falta aprobación: promover bike-demand v7 a champion (sustituye a v2)"
     assert card.lead == Lead(risk, Weight.HIGH)

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain import events
 from bot.domain.broken_glass import BrokenGlass
+from bot.domain.conversation_state import Conversation, Question
 from bot.domain.events import (
     ApprovalStale,
     AttestationSigned,
@@ -46,7 +47,16 @@ def test_the_builders_know_every_event_of_a_request() -> None:
 def test_evolve_knows_every_event_in_every_state(state: State, event: RequestEvent) -> None:
     votes = (a_vote("dan", "heads"),)
     glass = BrokenGlass("eve", "before", LATER, "on-call", "leads", LATER, "sha256:9")
-    before = a_request(state, outcome="before", frozen_by="inventory", frozen_until=LATER, votes=votes, glass=glass)
+    asked = Conversation(questions=(Question(1, "cy", "why?", LATER),))
+    before = a_request(
+        state,
+        outcome="before",
+        frozen_by="inventory",
+        frozen_until=LATER,
+        votes=votes,
+        glass=glass,
+        conversation=asked,
+    )
 
     request = evolve(before, event)
 

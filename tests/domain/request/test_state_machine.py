@@ -26,6 +26,8 @@ from bot.domain.break_glass.reviewing import remind as remind_of_review
 from bot.domain.break_glass.reviewing import review, wants_review
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
+from bot.domain.conversation import comments, questions, reassignment
+from bot.domain.conversation.speakers import Speaker
 from bot.domain.events import Event, RequestEvent, RequestOpened
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import (
@@ -53,6 +55,7 @@ from tests.builders import (
     NOON,
     TICKET,
     a_champion,
+    a_comment,
     a_judgement,
     a_metric,
     a_request,
@@ -159,6 +162,13 @@ JUDGEMENTS = st.sampled_from(
         for held_back in ("", "the fast track is switched off")
     ]
 )
+
+
+def said_or_refused(say: Callable[[], list[Event]]) -> list[Event]:
+    try:
+        return say()
+    except Refused:
+        return []
 
 
 class LifeOfARequest(RuleBasedStateMachine):
@@ -330,6 +340,94 @@ class LifeOfARequest(RuleBasedStateMachine):
     def somebody_approves(self, vote: Vote) -> None:
         """Said again, because approvals must be frequent for a quorum ever to be met."""
         self.vote(replace(vote, at=self.now))
+
+    @rule(
+        person=st.sampled_from(PEOPLE), groups=st.sampled_from(MEMBERSHIPS), text=st.sampled_from(["why?", "how?", " "])
+    )
+    def somebody_asks_a_question(self, person: str, groups: tuple[str, ...], text: str) -> None:
+        asker, before = Speaker(person, groups), self.request
+        is_lawful = self.may_speak(asker) and bool(text.strip()) and self.has_room_for(person, text)
+        was_stopped = self.request.conversation.is_stopped(self.now)
+
+        events = said_or_refused(lambda: questions.ask(self.request, asker, text, self.rule, self.now))
+
+        assert bool(events) is is_lawful
+        self.happened(events)
+        if events and was_stopped:
+            assert self.request.expires_at == before.expires_at
+
+    @precondition(lambda self: self.request.conversation.unanswered)
+    @rule(person=st.sampled_from(PEOPLE), number=st.sampled_from([1, 2, 3]))
+    def somebody_answers(self, person: str, number: int) -> None:
+        known = self.who_asked_or_trained() - {None}
+        is_open = self.request.state is State.PENDING and not self.is_over()
+        asked = [event for event in self.events if isinstance(event, e.QuestionAsked) and event.number == number]
+        answered = [event for event in self.events if isinstance(event, e.QuestionAnswered) and event.number == number]
+        is_theirs = (person in known or not known) and person not in {event.person for event in asked}
+
+        events = said_or_refused(lambda: questions.answer(self.request, number, Speaker(person), "because", self.now))
+
+        assert bool(events) is (is_open and bool(asked) and not answered and is_theirs)
+        self.happened(events)
+
+    @rule(by=st.sampled_from(PEOPLE), to=st.sampled_from(PEOPLE), groups=st.sampled_from(MEMBERSHIPS))
+    def somebody_hands_it_over(self, by: str, to: str, groups: tuple[str, ...]) -> None:
+        wanted = {one.group for one in self.rule.approve.all_of}
+        has_it = reassignment.in_charge(self.request)
+        is_lawful = (
+            self.may_speak(Speaker(by, groups))
+            and to not in self.who_asked_or_trained()
+            and to not in [vote.person for vote in self.votes_that_count()]
+            and bool(wanted & set(groups) or (self.was_escalated() and "heads" in groups))
+            and (has_it is None or has_it.to != to)
+            and len(self.request.conversation.handovers) < reassignment.MOST
+        )
+
+        events = said_or_refused(
+            lambda: reassignment.reassign(
+                self.request,
+                Speaker(by, groups),
+                reassignment.Candidate(Speaker(to, groups), to),
+                "",
+                (self.rule, self.rule_hash),
+                self.now,
+            )
+        )
+
+        assert bool(events) is is_lawful
+        self.happened(events)
+
+    @rule(text=st.sampled_from(["fine", "not fine"]), it_does=SELDOM)
+    def somebody_puts_a_comment_on_record(self, text: str, it_does: bool) -> None:
+        if it_does:
+            known = self.request.conversation.comments
+            events = comments.record(self.request, a_comment(text, at=self.now))
+            assert bool(events) is (not known or known[-1].text != text)
+            self.happened(events)
+
+    def may_speak(self, speaker: Speaker) -> bool:
+        """Who may vote on it now, or has voted."""
+        wanted = {one.group for one in self.rule.approve.all_of}
+        voted = {event.vote.person for event in self.events if isinstance(event, e.VoteCast)}
+        may_vote = wanted & set(speaker.groups) or (self.was_escalated() and "heads" in speaker.groups)
+        is_open = self.request.state is State.PENDING and not self.is_over()
+        is_party = speaker.person in self.who_asked_or_trained()
+        return is_open and not is_party and bool(may_vote or speaker.person in voted)
+
+    def has_room_for(self, person: str, text: str) -> bool:
+        waiting = self.request.conversation.unanswered
+        repeats = any((one.person, one.text) == (person, text) for one in waiting)
+        return (
+            len(waiting) < questions.MOST_OPEN
+            and len(self.request.conversation.questions) < questions.MOST
+            and not repeats
+        )
+
+    def was_escalated(self) -> bool:
+        return self.rule.escalate is not None and any(isinstance(event, e.RequestEscalated) for event in self.events)
+
+    def is_over(self) -> bool:
+        return self.request.expires_at is not None and self.now >= self.request.expires_at
 
     @rule(person=st.sampled_from(PEOPLE), it_is_so=SELDOM)
     def somebody_asks_in_words(self, person: str, it_is_so: bool) -> None:
@@ -510,6 +608,16 @@ class LifeOfARequest(RuleBasedStateMachine):
         for event in self.events:
             if isinstance(event, e.GlassReviewed):
                 assert event.said.person != deeds[0].deed.person
+
+    @invariant()
+    def questions_stop_its_clock_for_no_longer_than_it_has(self) -> None:
+        first = self.events[0]
+        assert isinstance(first, RequestOpened)
+        if first.expires_at is None or self.request.expires_at is None:
+            return
+        stopped = sum((stop.until - stop.since for stop in self.request.conversation.stops), timedelta())
+        assert self.request.expires_at - first.expires_at == stopped
+        assert timedelta() <= stopped <= timedelta(days=3)
 
     # What holds after every change
 

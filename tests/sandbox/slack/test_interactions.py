@@ -188,6 +188,78 @@ def test_a_modal_is_opened_filled_in_and_submitted(bot: Bot, slack: SlackSandbox
     assert slack.open_view_of("ana") is None
 
 
+def test_a_shortcut_arrives_with_its_message_and_a_trigger_that_opens_one_form(bot: Bot, slack: SlackSandbox) -> None:
+    bot.app.message_shortcut("countersign.record")(
+        lambda ack, body, client: (
+            bot.seen.append(body),
+            client.views_open(trigger_id=body["trigger_id"], view=REASON),
+            ack(),
+        )
+    )
+    thread = bot.post_card()
+    reply = slack.say("ana", CHANNEL, "checked", thread_ts=thread)
+
+    status = slack.use_shortcut("ana", CHANNEL, reply.ts, "countersign.record")
+
+    (body,) = bot.seen
+    assert (status, body["type"], body["callback_id"]) == (200, "message_action", "countersign.record")
+    assert (body["message_ts"], body["message"]["ts"], body["message"]["thread_ts"]) == (reply.ts, reply.ts, thread)
+    assert (body["message"]["text"], body["message"]["user"], body["channel"]["name"]) == (
+        "checked",
+        "U0ANA000001",
+        CHANNEL,
+    )
+    assert body["response_url"]
+    assert slack.open_view_of("ana") is not None
+    with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
+        bot.client.views_open(trigger_id=body["trigger_id"], view=REASON)
+
+
+def test_an_app_has_only_the_shortcuts_of_its_manifest(bot: Bot, slack: SlackSandbox) -> None:
+    reply = slack.say("ana", CHANNEL, "checked")
+
+    with pytest.raises(LookupError, match="no message shortcut 'another'"):
+        slack.use_shortcut("ana", CHANNEL, reply.ts, "another")
+
+
+def test_a_person_is_picked_in_a_form_as_slack_sends_it(bot: Bot, slack: SlackSandbox) -> None:
+    picker = {
+        "type": "input",
+        "block_id": "who",
+        "label": {"type": "plain_text", "text": "Who?"},
+        "element": {"type": "users_select", "action_id": "who"},
+    }
+    bot.app.action("reject")(
+        lambda ack, body, client: (
+            client.views_open(trigger_id=body["trigger_id"], view={**REASON, "blocks": [picker]}),
+            ack(),
+        )
+    )
+    bot.app.view("reject")(lambda ack, body: (bot.seen.append(body), ack()))
+    slack.click("ana", CHANNEL, bot.post_card(), "reject")
+
+    empty = slack.submit_view("ana", {"who": ""})
+    slack.submit_view("ana", {"who": "U0ANA000001"})
+
+    (body,) = bot.seen
+    assert empty.errors == {"who": "Please complete this required field."}
+    assert body["view"]["state"]["values"]["who"]["who"] == {"type": "users_select", "selected_user": "U0ANA000001"}
+
+
+def test_a_reply_that_is_sent_to_its_channel_too_is_in_the_history_once(bot: Bot, slack: SlackSandbox) -> None:
+    thread = bot.post_card()
+    quiet = bot.client.chat_postMessage(channel=CHANNEL, text="quiet", thread_ts=thread)
+    loud = bot.client.chat_postMessage(channel=CHANNEL, text="loud", thread_ts=thread, reply_broadcast=True)
+
+    channel = str(loud["channel"])
+    history = bot.client.conversations_history(channel=channel)["messages"]
+    replies = bot.client.conversations_replies(channel=channel, ts=thread)["messages"]
+
+    assert [one["ts"] for one in history] == [loud["ts"], thread]
+    assert history[0]["subtype"] == "thread_broadcast"
+    assert [one["ts"] for one in replies] == [thread, quiet["ts"], loud["ts"]]
+
+
 def test_errors_keep_the_modal_open_and_stand_under_the_input(bot: Bot, slack: SlackSandbox) -> None:
     def refuse(ack: Ack) -> None:
         ack(response_action="errors", errors={"reason": "Say more than that."})

@@ -63,11 +63,12 @@ ON_ACTIONS = {
     "overflow": Shape({"options": items(OPTION, 5)}, {"action_id": ID, "confirm": CONFIRM}),
     "radio_buttons": Shape({"options": items(OPTION, 10)}, {**CHOICES, "initial_option": OPTION}),
     "checkboxes": Shape({"options": items(OPTION, 10)}, {**CHOICES, "initial_options": items(OPTION, 10)}),
+    "users_select": Shape({}, {**SELECT, "initial_user": text(255)}),
 }
 ON_SECTIONS = {**ON_ACTIONS, "image": IMAGE_ELEMENT}
 ON_INPUTS = {
     "plain_text_input": TEXT_INPUT,
-    **{kind: ON_ACTIONS[kind] for kind in ("static_select", "radio_buttons", "checkboxes")},
+    **{kind: ON_ACTIONS[kind] for kind in ("static_select", "users_select", "radio_buttons", "checkboxes")},
 }
 ON_CONTEXT = {
     "image": IMAGE_ELEMENT,

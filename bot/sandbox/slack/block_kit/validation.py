@@ -26,7 +26,7 @@ from .shapes import Mistakes, at
 # Not documented. Refusals were seen above 13,200 and at 11,341, none up to 10,000: https://github.com/slackapi/bolt-js/issues/2509
 TEXT_IN_A_MESSAGE = 10_000
 TEXT_IN_TABLES = 10_000  # https://docs.slack.dev/reference/block-kit/blocks/table-block
-INTERACTIVE = {"button", "static_select", "overflow", "radio_buttons", "checkboxes", "plain_text_input"}
+INTERACTIVE = {"button", "static_select", "users_select", "overflow", "radio_buttons", "checkboxes", "plain_text_input"}
 
 
 def checked_blocks(value: object, pictures: Collection[str] = (), *, takes_charts: bool = True) -> list[Json]:

@@ -24,6 +24,7 @@ const ELEMENT = {
   image: (part) => element("img", { class: "thumbnail", src: addressOf(part), alt: part.alt_text }),
   static_select: drawSelect,
   overflow: drawSelect,
+  users_select: drawPeople,
   radio_buttons: drawChoices,
   checkboxes: drawChoices,
   plain_text_input: drawTextInput,
@@ -142,6 +143,14 @@ function drawSelect(part, names, act) {
     element("option", { value: choice.value, selected: choice.value === part.initial_option?.value }, plainText(choice.text.text));
   const select = element("select", { "data-action-id": part.action_id, "aria-label": label }, element("option", { value: "" }, label));
   select.append(...part.options.map(option));
+  select.addEventListener("change", () => select.value && act(part, select.value));
+  return select;
+}
+
+function drawPeople(part, names, act) {
+  const label = part.placeholder?.text ?? "Choose a person…";
+  const select = element("select", { "data-action-id": part.action_id, "aria-label": label }, element("option", { value: "" }, label));
+  select.append(...names.people().map((person) => element("option", { value: person.id, selected: person.id === part.initial_user }, person.real_name)));
   select.addEventListener("change", () => select.value && act(part, select.value));
   return select;
 }

@@ -79,10 +79,17 @@ function messageRow(message, names, deeds) {
     avatar(message.author, message.user, message.is_app),
     element("div", { class: "said" }, whisper(message), byline(message), ...content(message, names, deeds), ...feet(message, deeds)),
     element("button", { type: "button", class: "quiet reply", onclick: () => deeds.openThread(message) }, "Reply in thread"),
+    ...(message.only_for_you ? [] : deeds.shortcuts().map((shortcut) => shortcutButton(message, shortcut, deeds))),
   );
 }
 
+function shortcutButton(message, shortcut, deeds) {
+  const attributes = { type: "button", class: "quiet shortcut", "data-shortcut": shortcut.callback_id };
+  return element("button", { ...attributes, onclick: () => deeds.useShortcut(message, shortcut) }, shortcut.name);
+}
+
 function whisper(message) {
+  if (message.is_broadcast) return element("p", { class: "only-you" }, "Replied to a thread");
   return message.only_for_you ? element("p", { class: "only-you" }, "Only visible to you") : null;
 }
 

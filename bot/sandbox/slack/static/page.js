@@ -10,6 +10,7 @@ const memory = { person: "", channel: "", thread: "", revision: "", state: null,
 
 const names = {
   person: (id) => memory.state.people.find((person) => person.id === id)?.real_name ?? (id === memory.state.bot.id ? memory.state.bot.name : undefined),
+  people: () => memory.state.people,
   channel: (id) => memory.state.channels.find((channel) => channel.id === id)?.name,
   group: (id) => memory.state.groups[id],
 };
@@ -21,6 +22,11 @@ const deeds = {
     pressed.forEach((node) => node.setAttribute("aria-busy", "true"));
     const done = await send("click", { channel: memory.state.channel, ts: message.ts, action_id: part.action_id, chosen });
     pressed.forEach((node) => node.removeAttribute("aria-busy"));
+    if (done.trouble) toast(done.trouble);
+  },
+  shortcuts: () => memory.state.shortcuts,
+  async useShortcut(message, shortcut) {
+    const done = await send("shortcut", { channel: memory.state.channel, ts: message.ts, callback_id: shortcut.callback_id });
     if (done.trouble) toast(done.trouble);
   },
   openThread(message) {
@@ -70,7 +76,7 @@ function draw() {
   at("composer-text").placeholder = `Message ${titleOf(current)}`;
   drawActors();
   drawChannels();
-  const top = state.messages.filter((message) => !message.thread_ts || message.thread_ts === message.ts || (message.only_for_you && !memory.thread));
+  const top = state.messages.filter((message) => !message.thread_ts || message.is_broadcast || message.thread_ts === message.ts || (message.only_for_you && !memory.thread));
   showMessages(at("messages"), top, names, deeds);
   drawThread();
   showView(state.view, names, deeds);

@@ -155,7 +155,8 @@ def as_message(backend: Backend, message: Message, *, with_metadata: bool = Fals
 
 def _thread(backend: Backend, message: Message) -> Json:
     if message.is_reply:
-        return {"thread_ts": message.thread_ts}
+        subtype: Json = {"subtype": "thread_broadcast"} if message.is_broadcast else {}
+        return {"thread_ts": message.thread_ts, **subtype}
     replies = backend.workspace.replies_to(message)
     if not replies:
         return {}

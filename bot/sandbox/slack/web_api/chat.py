@@ -170,6 +170,7 @@ def _composed(call: Call, channel: Channel) -> Message:
     attachments = _attachments(call)
     if not (text or blocks or attachments):
         raise SlackError("no_text")
+    thread = thread_in(call.backend.workspace, channel, call.text("thread_ts"))
     return Message(
         channel.id,
         call.backend.workspace.new_ts(),
@@ -177,7 +178,8 @@ def _composed(call: Call, channel: Channel) -> Message:
         text or WITHOUT_TEXT,
         blocks,
         attachments,
-        thread_ts=thread_in(call.backend.workspace, channel, call.text("thread_ts")),
+        thread_ts=thread,
+        is_broadcast=bool(thread) and call.flag("reply_broadcast"),
         metadata=_metadata(call),
         unfurl=call.flag("unfurl_links", default=True),
     )

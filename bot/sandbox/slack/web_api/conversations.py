@@ -34,9 +34,9 @@ def tell_about(call: Call) -> Json:
 
 
 def history(call: Call) -> Json:
-    """Newest first, without thread replies and ephemeral messages."""
+    """Newest first, without thread replies, but for those shown in the channel too, and ephemeral messages."""
     channel = _readable(call)
-    messages = [message for message in _said_in(call, channel) if not message.is_reply]
+    messages = [one for one in _said_in(call, channel) if one.is_broadcast or not one.is_reply]
     messages = [message for message in messages if _within(call, message)]
     return _page_of_messages(call, messages[::-1])
 
