@@ -7,6 +7,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `custody`: the facts about a target, and whether the registry is believed
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
 - `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
+- `tickets`: decisions that people take in tickets
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
