@@ -53,8 +53,9 @@ def _what_became_of(act: ReadAct, request: TransitionRequest) -> str:
 def _move_back(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> str:
     """What is to be said about it. Raises OutsideError, but for a workflow that has no way back."""
     to = _where_it_belongs(act, request, plan)
-    if to is None or not same_status(s.tickets.get_ticket(ticket).status, act.after):
-        return ""
+    status = s.tickets.get_ticket(ticket).status if to is not None else ""
+    if to is None or not (same_status(status, act.after) or same_status(status, to.to)):
+        return ""  # somebody has moved it on since
     try:
         s.tickets.move(ticket, to)
     except Permanent as refusal:

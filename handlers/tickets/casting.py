@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain.model import TransitionRequest, Verdict
+from bot.domain.model import State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Rule
 from bot.domain.references import TicketRef
 from bot.domain.request.quorum import wants_passkey
@@ -40,7 +40,7 @@ def cast_in_ticket(act: TicketAct, verdict: Verdict, history: TicketHistory, req
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         rule = rule_of(request, tx)
-        shown = _shown(act, history, request, rule, tx) if request.state.is_open else ""
+        shown = _shown(act, history, request, rule, tx) if request.state is State.PENDING else ""
     account = account_behind(act.account, s)
     person = person_behind(account, s)
     voter = voter_elsewhere(person, account.email, rule, request, s)

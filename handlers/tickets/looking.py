@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.domain.card.ticket import ticket_card
 from bot.domain.model import State, TransitionRequest, Verdict
 from bot.domain.references import TicketPlan, TicketRef
+from bot.domain.request.quorum import under
 from bot.domain.ticket_votes.history import TICKET, TicketAct, TicketHistory, edit_by_hand, unread, verdict_of
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused, Temporary
@@ -18,6 +19,7 @@ from bot.store.transaction import Transaction
 from handlers.notify import card_and_ticket
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
+from handlers.request.casting import rule_of
 from handlers.request.voters import VoterUnknown
 from handlers.tickets.answering import answer_acts
 from handlers.tickets.casting import cast_in_ticket
@@ -76,10 +78,11 @@ def _read(act: TicketAct, history: TicketHistory, request_id: str, plan: TicketP
 
 
 def _has_voted_so(act: TicketAct, verdict: Verdict, request_id: str, s: Services) -> bool:
-    """An approver's answer that completes an approval also moves the ticket: both are one vote."""
+    """An approver's answer that completes an approval also moves the ticket: both are one vote. One under an earlier rule has lapsed."""
     with s.store.transaction() as tx:
-        votes = tx.requests.get(request_id).votes
-    return any((vote.via, vote.account, vote.verdict) == (TICKET, act.account, verdict) for vote in votes)
+        request = tx.requests.get(request_id)
+        counted = under(request, tx.policy().rule_hash(rule_of(request, tx))).votes
+    return any((vote.via, vote.account, vote.verdict) == (TICKET, act.account, verdict) for vote in counted)
 
 
 def _about_reopening(act: TicketAct, request_id: str, s: Services) -> str:
