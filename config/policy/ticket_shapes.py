@@ -172,13 +172,10 @@ class TicketShape(Shape):
             self.resolution.rejected or "",
             *self._relation(),
             self.named.projects if self.named else (),
-            *self._deciding(),
+            (self.decide.approve or self.approved) if self.decide else "",
+            (self.decide.reject or self.rejected) if self.decide else "",
+            self.decide is not None and self.decide.approvals,
         )
-
-    def _deciding(self) -> tuple[str, str, bool]:
-        if self.decide is None:
-            return "", "", False
-        return self.decide.approve or self.approved, self.decide.reject or self.rejected, self.decide.approvals
 
     def _relation(self) -> tuple[Relation, str]:
         if self.named is None:

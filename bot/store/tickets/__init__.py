@@ -57,7 +57,17 @@ class TicketActRows:
         rows = ticket_acts.c
         query = sa.select(ticket_acts).where(rows.request_id == request_id).order_by(rows.read_at, rows.act)
         return [
-            ReadAct(**row._mapping | {"outcome": Outcome(row.outcome)})  # type: ignore[arg-type]
+            ReadAct(
+                row.request_id,
+                row.act,
+                Outcome(row.outcome),
+                row.verdict,
+                row.before,
+                row.after,
+                row.said,
+                row.read_at,
+                row.answered_at,
+            )
             for row in self._connection.execute(query)
         ]
 
