@@ -18,6 +18,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from bot.demo.digest import CHANNEL, end_week, is_delivered
 from bot.demo.play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_reject
 from bot.demo.world import POLICY, World, demo_world, find_card, services_of, train
+from bot.sandbox.jira import SandboxUser
 from bot.supervisor import COUNTERSIGN
 from docs.film import film_of_a_promotion
 
@@ -89,17 +90,18 @@ def tell_the_story(world: World, page: Page) -> None:
 
 
 def people_decide_in_jira(world: World, page: Page, model: str, version: int) -> None:
-    """Ana votes, and the ticket comes back for Cy. When she tries again, she is refused; his vote then decides."""
+    """Eve may not decide, and is refused. Ana votes, and the ticket comes back for Cy, whose vote decides."""
+    world.jira.site.people += (SandboxUser("eve", "Eve Stranger", "eve@example.net"),)
     world.wait_for("the card", lambda: find_card(world, model, version))
     world.wait_for("the ticket", lambda: f"v{version} " in world.jira.issues()[0].summary)
     issue = world.jira.issues()[0]
     page.set_viewport_size(FOR_A_TICKET)
     page.goto(f"{world.addresses['jira']}/browse/{issue.key}")
-    page.get_by_label("Acting as").select_option("Ana Ruiz")
-    for said in ("Approval recorded", "you have voted on this already"):
+    for person, said in (("Eve Stranger", "only members of"), ("Ana Ruiz", "Approval recorded")):
+        page.get_by_label("Acting as").select_option(person)
         page.get_by_role("button", name="Approve").click()
         page.locator(".talks").get_by_text(said).wait_for()
-    page.locator(".status .lozenge", has_text="To Do").wait_for()
+        page.locator(".status .lozenge", has_text="To Do").wait_for()
     page.screenshot(path=DOCS / "ticket-decision.png", full_page=True)
     page.get_by_label("Acting as").select_option("Cy Lindqvist")
     page.get_by_role("button", name="Approve").click()

@@ -28,8 +28,8 @@ NAMELESS = N_(
     "the ticket system does not say who moved the ticket, as for an anonymous user or a deleted account. Decide on the card"
 )
 NO_ADDRESS = N_(
-    "the ticket system does not show {name}'s e-mail address, so Countersign cannot know who it is. Show it in your profile there, or decide "
-    "on the card, or ask an administrator for `countersign people bind EMAIL {account} --in-tickets`"
+    "the ticket system does not show {name}'s e-mail address, so Countersign cannot know who it is. Show it in your profile there, or "
+    "decide on the card, or ask an administrator for `countersign people bind EMAIL {account} --in-tickets`"
 )
 
 

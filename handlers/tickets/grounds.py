@@ -23,7 +23,7 @@ OTHERS = "the ticket's history has another entry in the place of the one that it
 
 
 def sign(request_id: str, s: Services) -> None:
-    """Effect `sign`."""
+    """Signs every vote and decision that is not signed yet. What nothing proves, or a ticket's history denies, is refused first."""
     read_history_again(request_id, s)
     signing.sign(request_id, s)
 

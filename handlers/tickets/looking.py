@@ -33,7 +33,7 @@ EDITED = N_(
 
 
 def look_at_ticket(request_id: str, s: Services) -> None:
-    """Running it again is safe: an act is read once, and an answer is given once."""
+    """Where people decide in tickets, takes their moves as votes, and answers; elsewhere a comment says that a move decides nothing."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         plan = plan_for(request, tx)

@@ -21,7 +21,7 @@ LONGEST = timedelta(days=2)
 
 
 def look_at_tickets(_: str, s: Services) -> None:
-    """A project that cannot be searched does not hold up the others."""
+    """Looks for decisions in tickets that no webhook brought. A project that cannot be searched does not hold up the others."""
     troubles: list[OutsideError] = []
     with s.store.transaction() as tx:
         projects = _projects(tx)
