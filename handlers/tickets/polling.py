@@ -30,8 +30,8 @@ def look_at_tickets(_: str, s: Services) -> None:
             _look_in(project, s)
         except OutsideError as trouble:
             troubles.append(trouble)
-    for trouble in troubles:
-        raise trouble
+    if troubles:
+        raise troubles[0]
 
 
 def _projects(tx: Transaction) -> tuple[str, ...]:
