@@ -51,13 +51,13 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
     store = Store(create_engine(url), jobs, clock, handlers.ON, read_policy)
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
     registries = registries_of(settings, lambda: store.policy().registries)
-    notifier = _notifier(settings)
+    notifier, tickets = _notifier(settings), _tickets(settings)
     links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
     return Services(
         store,
         registries.at(DEFAULT),
         notifier,
-        _tickets(settings),
+        tickets,
         clock,
         signer or NoSigner(),
         checkpoint_signer,
@@ -68,6 +68,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         earlier_keys(settings),
         registries,
         sign_in_of(settings, notifier.home),
+        tickets.decisions,
     )
 
 

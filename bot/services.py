@@ -21,6 +21,7 @@ from bot.ports import (
 from bot.ports.mail import Mailer
 from bot.ports.registry import NO_OTHERS, ModelRegistries
 from bot.ports.sign_in import NO_SIGN_IN, SignIn
+from bot.ports.ticket_decisions import NO_DECISIONS, TicketDecisions
 from bot.store.transaction import Store
 
 
@@ -46,6 +47,7 @@ class Services:
     earlier_keys: tuple[PublicKey, ...] = ()
     registries: ModelRegistries = NO_OTHERS
     sign_in: SignIn = NO_SIGN_IN
+    decisions: TicketDecisions = NO_DECISIONS
 
     def registry_at(self, workspace: str) -> ModelRegistry:
         """The registry of a place. Raises Permanent for one that is not watched."""

@@ -16,8 +16,9 @@ from pathlib import Path
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from bot.demo.digest import CHANNEL, end_week, is_delivered
-from bot.demo.play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_approve, people_reject
+from bot.demo.play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_reject
 from bot.demo.world import POLICY, World, demo_world, find_card, services_of, train
+from bot.sandbox.jira import SandboxUser
 from bot.supervisor import COUNTERSIGN
 from docs.film import film_of_a_promotion
 
@@ -48,8 +49,9 @@ def main() -> None:
 
 
 def with_sign_off(policy: Path, home: Path) -> Path:
-    """The example's policy, with digests that a group signs off."""
+    """The example's policy, with digests that a group signs off, and tickets in which people decide."""
     text = policy.read_text().replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
+    text = text.replace('rejected: "Won\'t Do"}', 'rejected: "Won\'t Do", decide: true}', 1)
     copy = home / "policy.yaml"
     copy.write_text(
         text.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
@@ -74,7 +76,7 @@ def tell_the_story(world: World, page: Page) -> None:
     keep_answers(world, "policy-explain.txt", ("policy", "explain", f"models:/{model}/{version}"))
 
     model, version = train(world, say, *HARDLY_BETTER)
-    people_approve(world, model, version, say)
+    people_decide_in_jira(world, page, model, version)
     picture_of_card(world, page, f"Approved: {model} v{version}", "approved.png")
     page.set_viewport_size(FOR_A_TICKET)
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
@@ -87,6 +89,31 @@ def tell_the_story(world: World, page: Page) -> None:
     )
     keep_answers(world, "policy-replay.txt", replay, (*replay, "--file", GENTLER))
     keep_digest(world, page)
+
+
+def people_decide_in_jira(world: World, page: Page, model: str, version: int) -> None:
+    """Eve may not decide, and is refused. Ana votes, and the ticket comes back for Cy, whose vote decides."""
+    world.jira.site.people += (SandboxUser("eve", "Eve Stranger", "eve@example.net"),)
+    world.wait_for("the card", lambda: find_card(world, model, version))
+    world.wait_for("the ticket", lambda: f"v{version} " in world.jira.issues()[0].summary)
+    issue = world.jira.issues()[0]
+    page.set_viewport_size(FOR_A_TICKET)
+    page.goto(f"{world.addresses['jira']}/browse/{issue.key}")
+    for person, said in (("Eve Stranger", "only members of"), ("Ana Ruiz", "Approval recorded")):
+        page.get_by_label("Acting as").select_option(person)
+        page.get_by_role("button", name="Approve").click()
+        page.locator(".talks").get_by_text(said).wait_for()
+        page.locator(".status .lozenge", has_text="To Do").wait_for()
+    page.screenshot(path=DOCS / "ticket-decision.png", full_page=True)
+    page.get_by_label("Acting as").select_option("Cy Lindqvist")
+    page.get_by_role("button", name="Approve").click()
+    world.wait_for("the move of the alias", lambda: "approve" not in _buttons(world, model, version))
+    page.set_viewport_size(FOR_A_CARD)
+
+
+def _buttons(world: World, model: str, version: int) -> frozenset[str]:
+    card = find_card(world, model, version)
+    return frozenset(card.buttons) if card else frozenset()
 
 
 def picture_of_card(world: World, page: Page, title: str, name: str, channel: str = "") -> None:

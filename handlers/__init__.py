@@ -8,6 +8,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
 - `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
 - `conversation`: questions and answers, handing a request over, comments on record
+- `tickets`: decisions that people take in tickets
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
 - `break_glass`: promoting at once, and its review by somebody else
 - `ledger`: checkpoints and the audit

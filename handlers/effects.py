@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bot.services import Services
-from handlers.attestation import governed, signing, vsa
+from handlers.attestation import governed, vsa
 from handlers.break_glass import alarm, reviews
 from handlers.conversation import questions, reassigning
 from handlers.digest import closing, delivery
@@ -23,6 +23,7 @@ from handlers.request import (
     waiting,
 )
 from handlers.request.buttons import passkeys as passkey_cards
+from handlers.tickets import grounds, looking, polling
 
 # Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
@@ -35,7 +36,7 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "bind_person": accounts.bind_person,
     "sync_target": apply.sync_target,
     "restore_target": apply.restore_target,
-    "sign": signing.sign,
+    "sign": grounds.sign,
     "sync_tags": tags.sync_tags,
     "mark_failed": rollbacks.mark_failed,
     "sync_card": card_and_ticket.sync_card,
@@ -47,7 +48,8 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "sign_governed": governed.sign_governed,
     "look_at_card": card_and_ticket.look_at_card,
     "look_at_cards": card_and_ticket.look_at_cards,
-    "look_at_ticket": card_and_ticket.look_at_ticket,
+    "look_at_ticket": looking.look_at_ticket,
+    "look_at_tickets": polling.look_at_tickets,
     "tell": card_and_ticket.tell,
     "announce": card_and_ticket.announce,
     "show_details": details.show_details,

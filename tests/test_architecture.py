@@ -54,6 +54,8 @@ NEEDS_NO_FOLLOW_UP = {
     events.VotesRebound,
     events.AccountBound,
     events.AccountUnbound,
+    events.TicketAccountBound,
+    events.TicketAccountUnbound,
     events.OldRecordsListed,
     events.VerdictSigned,
 }

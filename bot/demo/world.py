@@ -197,6 +197,8 @@ def line_of(entry: Entry, names: Mapping[str, str]) -> str:
         "ApprovalCalledOff": lambda: f"by {names.get(body['person'], 'nobody')}: {body['reason']}",
         "AccountBound": lambda: f"{body['account']} is {names.get(body['person'], '?')}",
         "AccountUnbound": lambda: f"{body['account']} was {names.get(body['person'], '?')}",
+        "TicketAccountBound": lambda: f"{body['account']} in tickets is {names.get(body['person'], '?')}",
+        "TicketAccountUnbound": lambda: f"{body['account']} in tickets was {names.get(body['person'], '?')}",
         "PasskeyEnrolled": lambda: f"{names.get(body['person'], '?')} made a passkey for {body['rp_id']}",
         "PasskeyConfirmed": lambda: f"{names.get(body['person'], '?')}'s, by {names.get(body['by'], '?')}",
         "TicketOpened": lambda: f"{body['ticket']['key']}  {body['ticket']['url']}",

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
-from bot.doctor import digest, installation, jira, mlflow, passkeys, slack, traces
+from bot.doctor import digest, installation, jira, mlflow, passkeys, slack, ticket_decisions, traces
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, warning
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
@@ -88,6 +88,7 @@ SECTIONS = (
         (
             Check("jira", jira.jira_knows_the_bot, "check JIRA_URL and the account's token"),
             Check("jira projects", jira.projects_are_ready),
+            Check("jira decisions", ticket_decisions.people_can_decide),
         )
     ),
     Section(

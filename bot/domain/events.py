@@ -42,6 +42,8 @@ from bot.domain.registry_events import MoveReverted as MoveReverted
 from bot.domain.registry_events import RegistryDoubted as RegistryDoubted
 from bot.domain.registry_events import RegistryEvent as RegistryEvent
 from bot.domain.registry_events import RegistryTrusted as RegistryTrusted
+from bot.domain.ticket_events import TicketAccountBound as TicketAccountBound
+from bot.domain.ticket_events import TicketAccountUnbound as TicketAccountUnbound
 from bot.domain.vote_events import SIGNATURES as SIGNATURES
 from bot.domain.vote_events import AccountBound as AccountBound
 from bot.domain.vote_events import AccountUnbound as AccountUnbound

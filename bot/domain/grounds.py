@@ -72,10 +72,14 @@ class AuthorSource(StrEnum):
 
 
 class SignedBy(StrEnum):
-    """Who signed the request that carried a vote: the notifier, or the bot itself where the notifier signs nothing."""
+    """Who signed the request that carried a vote: the notifier, or the bot itself where the notifier signs nothing.
+
+    TICKETS: the bot sealed the entry of a ticket's history, as it read it at the ticket system.
+    """
 
     NOTIFIER = "notifier"
     BOT = "bot"
+    TICKETS = "tickets"
 
 
 @dataclass(frozen=True)

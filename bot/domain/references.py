@@ -94,7 +94,8 @@ class TicketPlan:
 
     `relation` is what a new ticket becomes to one that is named in a comment: `relation_type` is the sub-task's issue type, or the link's.
     `relation_projects`: those whose tickets may be linked to; without any, the ticket's own. `break_glass_type`: the issue type after
-    break glass, where it is another one.
+    break glass, where it is another one. `decide_approve` and `decide_reject` are the statuses by which people vote in the ticket, and
+    `approvals`: whether its approvers' answers are votes; empty where they may not.
     """
 
     project: str
@@ -110,6 +111,14 @@ class TicketPlan:
     relation_type: str = ""
     relation_projects: tuple[str, ...] = ()
     break_glass_type: str = ""
+    decide_approve: str = ""
+    decide_reject: str = ""
+    approvals: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether people may decide in the ticket."""
+        return bool(self.decide_approve or self.approvals)
 
     def on_approval(self) -> TicketMove:
         return TicketMove(self.approved, self.approved_path, self.approved_resolution, self.fields, self.rejected)

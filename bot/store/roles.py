@@ -34,6 +34,7 @@ ADDED_TO: dict[str, LiteralString] = {
     "accounts": "select, insert, update (unbound_at)",
     "people": "select, insert, update (name, account)",
     "pending_votes": "select, insert, update (used_at)",
+    "ticket_acts": "select, insert, update (answered_at)",
     "switches": "select, insert, update",
 }
 

@@ -38,6 +38,7 @@ from bot.store.people import PeopleRows
 from bot.store.policies import PolicyRows
 from bot.store.registry import RegistryRows
 from bot.store.requests import RequestRows
+from bot.store.tickets import TicketAccountRows, TicketActRows
 from bot.store.trust import TrustRows, WriteRows
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ class Transaction:
         self.pace = PaceRows(connection)
         self.trust = TrustRows(connection)
         self.writes = WriteRows(connection)
+        self.ticket_acts = TicketActRows(connection)
+        self.ticket_accounts = TicketAccountRows(connection)
         self._store = store
         self.opened: list[str] = []
         self._events: list[Event] = []

@@ -29,7 +29,7 @@ from config.policy.shapes import (
     RuleShape,
     TargetShape,
 )
-from config.policy.ticket_shapes import NamedShape, PathShape, ResolutionShape, TicketShape
+from config.policy.ticket_shapes import DecideShape, NamedShape, PathShape, ResolutionShape, TicketShape
 from config.policy.yaml_lines import Path, as_list, as_mapping
 
 QUOTED_LENGTH = 40  # characters of a wrong value that a sentence repeats
@@ -46,6 +46,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "path": PathShape,
     "resolution": ResolutionShape,
     "named": NamedShape,
+    "decide": DecideShape,
     "approve": ApproveShape,
     "all_of": RequirementShape,
     "escalate": EscalateShape,

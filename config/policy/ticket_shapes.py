@@ -64,6 +64,42 @@ class ResolutionShape(Shape):
     """The id or the name after a rejection."""
 
 
+class DecideShape(Shape):
+    """By which statuses people decide in the ticket."""
+
+    approve: Text | None = None
+    """The status that a person moves the ticket to in order to approve. Without it, the one in `approved`."""
+    reject: Text | None = None
+    """The status that a person moves the ticket to in order to reject. Without it, the one in `rejected`."""
+    approvals: bool = False
+    """Whether the answers of approvers in Jira Service Management are votes too. Only for projects that are service desks."""
+
+
+def _decide(given: object) -> object:
+    """`true` for the statuses in `approved` and `rejected`, `false` for none."""
+    if given is True:
+        return {}
+    return None if given is False else given
+
+
+DECIDE = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "boolean"},
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "approve": {"type": "string"},
+                    "reject": {"type": "string"},
+                    "approvals": {"type": "boolean"},
+                },
+            },
+        ]
+    }
+)
+
+
 class NamedShape(Shape):
     """What the ticket becomes to one that a comment names. One of the two."""
 
@@ -110,6 +146,21 @@ class TicketShape(Shape):
     """What to do with a ticket that the request's comment or the version's description names, such as `ML-4521: retrained on May data`.
     Without it, such a name is only text."""
 
+    decide: Annotated[DecideShape | None, BeforeValidator(_decide), DECIDE] = None
+    """Lets people decide in the ticket: the one who moves it to a status named here casts their vote, under the same rules as on the card.
+    `true`: by the statuses in `approved` and `rejected`. See jira.md."""
+
+    @model_validator(mode="after")
+    def _check_decide(self) -> TicketShape:
+        if self.decide is not None:
+            approve, reject = self.decide.approve or self.approved, self.decide.reject or self.rejected
+            if approve.strip().casefold() == reject.strip().casefold():
+                raise ValueError(
+                    f'`decide` has the same status, "{approve}", for both answers, so that no one could know what a move means. '
+                    "Name two under `decide: {approve: ..., reject: ...}`"
+                )
+        return self
+
     def as_ticket_plan(self) -> TicketPlan:
         return TicketPlan(
             self.project,
@@ -124,6 +175,9 @@ class TicketShape(Shape):
             *self._relation(),
             self.named.projects if self.named else (),
             self.break_glass_type or "",
+            (self.decide.approve or self.approved) if self.decide else "",
+            (self.decide.reject or self.rejected) if self.decide else "",
+            self.decide is not None and self.decide.approvals,
         )
 
     def _relation(self) -> tuple[Relation, str]:

@@ -30,6 +30,16 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from rules_that_feed_on_copies(policy.rules)
     yield from _reminders_after_the_end(policy)
     yield from _names_that_count_for_nothing(policy)
+    yield from _approvals_that_no_ticket_can_take(policy.rules)
+
+
+def _approvals_that_no_ticket_can_take(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
+    for index, rule in enumerate(rules):
+        if rule.ticket is not None and rule.ticket.decide is not None and rule.approve.as_approve().wants_passkeys:
+            yield (
+                ("rules", index, "ticket", "decide"),
+                f'rule "{rule.models}": approvals take a passkey, which a ticket cannot ask for. People can only reject in the ticket.',
+            )
 
 
 def _brackets_that_stand_for_a_letter(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def refuse_unproven(request_id: str, tx: Transaction, s: Services) -> Transition
         request = tx.requests.get(request_id)
     why = "" if is_decided else why_not_proven(request, tx, s)
     if why:
-        tx.record(fall_without_grounds(request, why, now, is_asked_anew=_is_asked_anew(request, tx)))
+        tx.record(fall_without_grounds(request, why, now, is_asked_anew=is_asked_anew(request, tx)))
     return tx.requests.get(request_id) if why else request
 
 
@@ -114,7 +114,7 @@ def _why_no_way_back(request: TransitionRequest, tx: Transaction, s: Services) -
     return ""
 
 
-def _is_asked_anew(request: TransitionRequest, tx: Transaction) -> bool:
+def is_asked_anew(request: TransitionRequest, tx: Transaction) -> bool:
     same = tx.requests.find(version=request.version, target=request.target, states=LIVE)
     return any(one.id != request.id for one in same)
 

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain.attestation.vote_statement import is_about, parts_of, passkey_parts, rule_in
-from bot.domain.model import VOTE, TransitionRequest, Vote
+from bot.domain.events import TicketAccountBound
+from bot.domain.model import VOTE, SignedBy, TransitionRequest, Vote
 from bot.domain.names import storable
-from bot.domain.request.proofs import is_account_of_voter
+from bot.domain.request.proofs import CLOCKS_DIFFER_BY, is_account_of_voter
 from bot.domain.request.shown import shown_on
+from bot.domain.ticket_votes.history import TICKET
 from bot.domain.vote_events import OldBinding, OldVote
 from bot.errors import Rejected
 from bot.ports import Click
@@ -31,6 +33,7 @@ NO_REQUEST = "no signed request of the notifier is on record with it"
 CHANGED = "what is on record is not what was cast"
 OTHER_RULE = "it was cast under another rule"
 OTHER_CLICK = "the signed request that it names says something else"
+OTHER_ENTRY = "the sealed entry of the ticket's history that it names says something else"
 NOT_THEIRS = "the ledger does not bind the account that pressed to this person"
 
 
@@ -57,6 +60,8 @@ def _why_not_cast(request: TransitionRequest, vote: Vote, tx: Transaction, s: Se
 
 
 def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, tx: Transaction, s: Services) -> str:
+    if kept.signed.signed_by is SignedBy.TICKETS:
+        return _why_not_in_ticket(request, vote, kept, tx, s)
     try:
         click = s.notifier.read_signed(kept.signed)
     except Rejected as refusal:
@@ -66,8 +71,30 @@ def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, 
     return "" if belongs_to(vote, tx) else NOT_THEIRS
 
 
+def _why_not_in_ticket(request: TransitionRequest, vote: Vote, kept: KeptRequest, tx: Transaction, s: Services) -> str:
+    """Of a vote that was cast in a ticket: the sealed entry of its history. `handlers.tickets.grounds` has read it there again."""
+    try:
+        cast = s.decisions.read_sealed(kept.signed)
+    except Rejected as refusal:
+        return str(refusal)
+    said = (cast.request_id, cast.ticket_id, cast.act.account, cast.verdict, storable(cast.reason), cast.shown)
+    ticket, shown = request.ticket.id if request.ticket else "", shown_on(request, kept.vote.rule_hash)
+    if said != (request.id, ticket, vote.account, vote.verdict, vote.reason, shown) or vote.via != TICKET:
+        return OTHER_ENTRY
+    if kept.signed.signed_by != vote.signed_by:
+        return OTHER_ENTRY
+    before = [one for one in tx.ticket_accounts.changes_of(vote.account) if one.at <= vote.at + CLOCKS_DIFFER_BY]
+    last = before[-1] if before else None
+    return "" if isinstance(last, TicketAccountBound) and last.person == vote.person else NOT_THEIRS
+
+
 def with_card_pressed(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> TransitionRequest:
-    """The request with the card that the vote was cast on, which may have been deleted and posted anew since. For a proven vote."""
+    """The request with the card that the vote was cast on, which may have been deleted and posted anew since. For a proven vote.
+
+    Without a card for a vote that was cast in the ticket.
+    """
+    if vote.via == TICKET:
+        return replace(request, card=None)
     kept = tx.signed_requests.find(vote.signed_request) if request.earlier_cards and vote.signed_request else None
     if kept is None:
         return request

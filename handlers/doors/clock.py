@@ -27,6 +27,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "close_digests": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),
     "look_at_cards": timedelta(hours=1),
+    "look_at_tickets": timedelta(minutes=2),
     "renew_verdicts": timedelta(hours=1),
 }
 SWEEPS = ("sweep_versions", "sweep_models")

@@ -10,10 +10,12 @@ from bot.domain.card.break_glass.sentences import review_text
 from bot.domain.card.conversation.sentences import answer_text, comment_text, handover_text, question_text
 from bot.domain.card.outcomes import called_off, held_text, unreadable_text
 from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket import ticket_card
 from bot.domain.card.ticket_comments import decision_text, evidence_text, outcome_text, rolled_back_text
 from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.references import Relation, TicketMove, TicketPlan, TicketRef
+from bot.domain.request.shown import shown_on
 from bot.domain.text import version_name
 from bot.errors import Permanent
 from bot.language import _
@@ -44,6 +46,7 @@ def writes_for(
     writes = [*_links(request, ticket, other, s)] if not request.ticket_status else []
     writes += _on_evidence(request, ticket, s, lacks_evidence=lacks_evidence)
     writes += _conversation(request, context, ticket, s)
+    writes += _text(request, context, ticket, s)
     if not request.state.is_open:
         writes += [*_comments(request, context, ticket, s), *_review(request, context, ticket, s)]
         if _is_finished(request) and not request.ticket_status:
@@ -99,6 +102,19 @@ def _review(request: TransitionRequest, context: CardContext, ticket: TicketRef,
     """Who has looked at a broken glass, once somebody has."""
     if request.glass is not None and request.glass.review is not None:
         yield _comment(ticket, f"glass-review:{request.id}", review_text(request, context), s)
+
+
+def shown_key(request: TransitionRequest) -> str:
+    """The row that keeps what the ticket's text is about."""
+    return f"ticket-shows:{request.id}"
+
+
+def _text(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Iterator[Write]:
+    """Where people decide in tickets, the text says what a vote there is on. It is written again when that changes, as with the policy."""
+    plan = context.rule.ticket if context.rule else None
+    if plan is not None and plan.decides and request.state is State.PENDING:
+        write = partial(s.decisions.describe, ticket, ticket_card(request, context))
+        yield Write(shown_key(request), write, content=shown_on(request, context.rule_hash))
 
 
 def unreadable_key(request: TransitionRequest) -> str:

@@ -60,6 +60,8 @@ def _look_again(tx: Transaction, now: datetime) -> None:
     tx.registry.forget_fingerprints()
     for request in tx.requests.find(states=OPEN):
         tx.defer_for(FollowUp("sync_card", Lane.SLACK), request)
+        if request.ticket is not None:  # its text, where people decide in it
+            tx.defer_for(FollowUp("sync_ticket", Lane.JIRA), request)
     for request in tx.requests.find(states=(State.APPROVED,), for_update=True):
         if not end_dropped(request, tx, now):
             tx.defer_for(FollowUp("sync_target", Lane.MOVES), request)

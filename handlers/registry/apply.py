@@ -21,6 +21,7 @@ from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
 from handlers.registry.settling import announce, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard
+from handlers.tickets.grounds import read_history_again
 
 ARCHIVED = "Archived"
 DENIED_TAG = "countersign.denied"
@@ -34,6 +35,8 @@ def sync_target(request_id: str, s: Services) -> None:
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return
     is_due = request.settled_at is None and _has_consequences(request)
+    if is_due:
+        read_history_again(request_id, s)
     if not is_due or not check_may_be_carried_out(request_id, s):
         return
     with s.store.turns.take(request.version.workspace, request.target_model):

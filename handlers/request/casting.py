@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.events import Event, RequestApproved, RequestRejected
-from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
+from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Kind, SignedBy, State, TransitionRequest, Verdict, Vote
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided
 from bot.domain.request.shown import shown_on
 from bot.domain.text import version_name
+from bot.domain.ticket_votes.history import TICKET
 from bot.errors import Refused
 from bot.language import N_, _, listed
 from bot.ports import Click
@@ -108,7 +109,7 @@ def vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
         reason=click.reason,
         at=now,
         groups=voter.groups,
-        via="card",
+        via=TICKET if is_from_ticket(click) else "card",
         standing_in_for=voter.standing_in_for,
         also=voter.also,
         team=click.team,
@@ -118,12 +119,18 @@ def vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
     )
 
 
+def is_from_ticket(click: Click) -> bool:
+    return click.signed is not None and click.signed.signed_by is SignedBy.TICKETS
+
+
 def check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
     """After the account was looked up, an administrator may have unbound it, or the person declared an absence."""
-    if tx.people.get(voter.person.id).account != click.account:
+    person = voter.person.id
+    known = tx.ticket_accounts.account_of(person) if is_from_ticket(click) else tx.people.get(person).account
+    if known != click.account:
         raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
-    for person in (voter.person.id, *voter.also):
-        check_is_here(person, tx, now)
+    for one in (person, *voter.also):
+        check_is_here(one, tx, now)
 
 
 def check_evidence_is_readable(request: TransitionRequest, click: Click, tx: Transaction) -> None:

@@ -72,16 +72,57 @@ def person_of(account_id: str, s: Services) -> Person:
 def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Services) -> Voter:
     """The person who clicked, as a possible voter on the request under its rule. Raises Refused, VoterUnknown."""
     questions = _Questions(s)
-    policy = s.store.policy()
-    rule_hash = policy.rule_hash(rule) if rule in policy.rules else ""
-    if not rule_hash:
-        raise Refused(_(POLICY_CHANGED))
-    wanted = policy.groups_of(rule)
+    rule_hash = _hash_of(rule, s)
     account = _member(account_id, questions)
     person = person_behind(account, s)
+    return _voter(person, account.id, account.email, rule, rule_hash, request, questions)
+
+
+def voter_elsewhere(person: Person, email: str, rule: Rule, request: TransitionRequest, s: Services) -> Voter:
+    """As `voter_for`, of a person whom another system has named; `email` is their present address there.
+
+    Without an account of Slack a person is in no group of Slack. One whose account there is deactivated, or a guest's, may not vote here
+    either.
+    """
+    questions = _Questions(s)
+    rule_hash = _hash_of(rule, s)
+    account = _known_account(person, questions)
+    return _voter(person, account.id if account else "", email, rule, rule_hash, request, questions)
+
+
+def _hash_of(rule: Rule, s: Services) -> str:
+    policy = s.store.policy()
+    if rule not in policy.rules:
+        raise Refused(_(POLICY_CHANGED))
+    return policy.rule_hash(rule)
+
+
+def _known_account(person: Person, questions: _Questions) -> Account | None:
+    account = _account_of(person, questions)
+    if account is None and person.account:
+        try:
+            kind = questions.account(person.account).kind
+        except Permanent:
+            return None  # gone from Slack
+        if kind is not AccountKind.MEMBER:
+            raise Refused(_(UNWELCOME[kind]))
+    return account
+
+
+def _voter(
+    person: Person,
+    account: str,
+    email: str,
+    rule: Rule,
+    rule_hash: str,
+    request: TransitionRequest,
+    questions: _Questions,
+) -> Voter:
+    s = questions.s
+    wanted = s.store.policy().groups_of(rule)
     with s.store.transaction() as tx:
-        ids = tx.people.ids_of(person.id) | _ids_at(account.email, tx)
-    own = _own_groups(wanted, _Member(account.id, person.email), groups_with_a_say(request, rule), questions)
+        ids = tx.people.ids_of(person.id) | _ids_at(email, tx)
+    own = _own_groups(wanted, _Member(account, person.email), groups_with_a_say(request, rule), questions)
 
     lacking = [group for group in wanted if group.name not in own]
     lent = _lent_to(person, lacking, _spoken_for(request, rule_hash) | ids, questions) if lacking else {}

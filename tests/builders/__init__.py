@@ -290,6 +290,8 @@ def every_event() -> list[e.Event]:
         e.FastTrackSwitched(NOON, False, "ana", "figures drifted"),
         e.AccountBound(NOON, "ana", "U0ANA000001", "policy"),
         e.AccountUnbound(NOON, "ana", "U0ANA000001", "ben"),
+        e.TicketAccountBound(NOON, "ana", "5b10a2844c20165700ede21g", "first_press"),
+        e.TicketAccountUnbound(NOON, "ana", "5b10a2844c20165700ede21g", "ben"),
         e.PasskeyEnrolled(NOON, "ana", "Y3JlZA", "a2V5", "countersign.example.com", "U0ANA000001", "T0", "my phone"),
         e.PasskeyConfirmed(NOON, "ana", "Y3JlZA", "ben", "U0BEN000001", "T0"),
         e.PasskeyRevoked(NOON, "ana", "Y3JlZA", "", "the phone was lost"),

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from bot.__main__ import main
 from bot.database.connect import create_engine
+from bot.sandbox.jira import JiraSandbox
+from bot.sandbox.serving import serving
 from bot.store.people import PeopleRows
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -64,3 +66,29 @@ def test_an_address_that_is_unknown_and_a_request_that_is_not_there_are_refused(
     ]
 
     assert (unknown[0], missing) == (4, [4, 4, 4, 4])
+
+
+def test_an_account_of_jira_is_bound_and_unbound_with_in_tickets(database_url: str) -> None:
+    jira = JiraSandbox()
+    with serving(jira) as url:
+        here = {
+            "DATABASE_URL": database_url,
+            "JIRA_URL": url,
+            "JIRA_EMAIL": jira.email,
+            "JIRA_API_TOKEN": jira.api_token,
+        }
+
+        def run(*words: str) -> tuple[int, str]:
+            done = CliRunner().invoke(main, ("people", *words, "--in-tickets"), env=here, catch_exceptions=False)
+            return done.exit_code, done.output
+
+        bound = run("bind", "ana@example.com", "ana", "--by", "cy@example.com")
+        nameless = run("bind", "ana@example.com")
+        unbound, again = (run("unbind", "ana@example.com") for _ in range(2))
+
+    assert bound == (0, "ana@example.com is bound to the Jira account ana (Ana Ruiz) now.\n")
+    assert (nameless[0], "name the account" in nameless[1]) == (2, True)
+    assert (unbound[1], again[1]) == (
+        "ana@example.com is bound to no Jira account now.\n",
+        "ana@example.com was bound to no Jira account.\n",
+    )

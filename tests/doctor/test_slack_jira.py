@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -322,3 +323,41 @@ def test_links_that_an_administrator_switched_off_are_a_failure(installed: Insta
     installed.rewrite_policy("type: Task,", "type: Task, named: {link: Relates},")
 
     assert "Issue linking is currently disabled" in installed.troubles()["jira link Relates"].why
+
+
+# Decisions in Jira
+
+
+def test_nothing_is_said_of_decisions_where_no_rule_lets_people_decide_in_jira(installed: Installation) -> None:
+    assert not [one for one in installed.examine() if one.what.startswith("jira decisions")]
+
+
+def test_statuses_and_people_are_checked_where_people_decide_in_jira(installed: Installation) -> None:
+    installed.rewrite_policy('rejected: "Won\'t Do"', 'rejected: "Won\'t Do", decide: true')
+
+    found = {one.what: one for one in installed.examine()}
+
+    assert found["jira decisions, to approve"].status is Status.OK
+    assert found["jira decisions, to reject"].status is Status.OK
+    assert "jira decisions, people" in found
+
+
+def test_what_a_decision_in_jira_lacks_is_named_with_what_to_do(installed: Installation) -> None:
+    installed.rewrite_policy(
+        'rejected: "Won\'t Do"', 'rejected: "Won\'t Do", decide: {approve: Approve, approvals: true}'
+    )
+    site = installed.jira.site
+    site.people = tuple(replace(one, shows_email=False) for one in site.people)
+
+    troubles = installed.troubles()
+
+    assert "a ticket's history names statuses only" in troubles["jira decisions, to approve"].fix
+    assert "is no service desk" in troubles["jira decisions, approvals"].why
+    assert "--in-tickets" in troubles["jira decisions, people"].fix
+
+
+def test_an_account_that_may_not_look_people_up_is_a_failure(installed: Installation) -> None:
+    installed.rewrite_policy('rejected: "Won\'t Do"', 'rejected: "Won\'t Do", decide: true')
+    installed.jira.denied_permissions = frozenset({"USER_PICKER"})
+
+    assert "Browse users and groups" in installed.troubles()["jira decisions"].fix

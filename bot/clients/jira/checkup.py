@@ -42,12 +42,16 @@ class ProjectName:
 
 @dataclass(frozen=True)
 class ProjectSeen:
-    """`issue_types` maps their names to their ids; `subtasks` are those of sub-tasks. `by_team`: its team manages it, without schemes."""
+    """`issue_types` maps their names to their ids; `subtasks` are those of sub-tasks. `by_team`: its team manages it, without schemes.
+
+    `service_desk`: it is one of Jira Service Management's, whose tickets may have approvals.
+    """
 
     key: str
     issue_types: Mapping[str, str]
     by_team: bool = False
     subtasks: tuple[str, ...] = ()
+    service_desk: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,21 @@ class JiraCheckup:
         listed = objects_in(found, "issueTypes")
         types = {str(type_["name"]): str(type_["id"]) for type_ in listed}
         subtasks = tuple(str(type_["name"]) for type_ in listed if type_.get("subtask") is True)
-        return ProjectSeen(str(found["key"]), types, found.get("simplified") is True, subtasks)
+        is_desk = found.get("projectTypeKey") == "service_desk"
+        return ProjectSeen(str(found["key"]), types, found.get("simplified") is True, subtasks, is_desk)
+
+    def may_browse_people(self) -> bool:
+        """The global permission Browse users and groups."""
+        answer = self._get("asking what the account may do", "mypermissions", {"permissions": "USER_PICKER"})
+        return object_in(object_in(answer, "permissions"), "USER_PICKER").get("havePermission") is True
+
+    def shows_address(self, email: str) -> bool:
+        """Whether an account is found by the address, and shows it."""
+        asked = {"query" if self._calls.cloud() else "username": email}
+        found = self._calls.read(
+            "looking for a person", lambda client: {"list": client._get_json("user/search", params=asked)}
+        )
+        return any(str(one.get("emailAddress", "")).lower() == email.lower() for one in objects_in(found, "list"))
 
     def link_types(self) -> tuple[str, ...]:
         """Their names. Raises Permanent when an administrator has switched links off."""

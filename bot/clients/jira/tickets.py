@@ -24,6 +24,7 @@ from bot.clients.jira.calls import (
     post,
     post_file,
 )
+from bot.clients.jira.decisions import JiraDecisions
 from bot.clients.jira.documents import card_as_adf, card_as_wiki, fitting_card, fitting_text, text_as_adf, text_as_wiki
 from bot.clients.jira.fields import fields_on
 from bot.clients.jira.looking_up import seen_ticket
@@ -59,6 +60,7 @@ class JiraTickets:
         self._calls = JiraCalls(url, email=email, api_token=api_token, token=token, timeout=timeout)
         self._secrets = tuple(webhook_secrets)
         self._account = ""
+        self.decisions = JiraDecisions(self._calls, api_token or token)
         self.search_settles = SETTLES_ON_CLOUD if api_token else SETTLES_ON_DATA_CENTER
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:

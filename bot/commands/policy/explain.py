@@ -114,6 +114,7 @@ def _held_lines(held: Held) -> Iterator[str]:
     if held.requester_unknown != held.requester_known:
         yield f"              {_needed(held.requester_unknown)}, when nobody knows who asked, as with an alias or a tag"
     yield from _passkeys(held)
+    yield from _in_tickets(held)
     if held.failed_before:
         yield f"  careful     it was {held.failed_before}; whoever approves says why"
     yield from _times(held)
@@ -135,6 +136,13 @@ def _needed(approvals: Approvals) -> str:
         return "nobody may approve"
     said = " and ".join(f"{count} of {group}" for group, count in Counter(approvals.of).items())
     return f"{len(approvals.of)}: {said}"
+
+
+def _in_tickets(held: Held) -> Iterator[str]:
+    ticket = held.rule.ticket
+    if ticket is not None and ticket.decides:
+        answers = ", and by its approvers' answers" if ticket.approvals else ""
+        yield f'  in tickets  by a move to "{ticket.decide_approve}" or "{ticket.decide_reject}" in {ticket.project}{answers}'
 
 
 def _passkeys(held: Held) -> Iterator[str]:

@@ -52,6 +52,11 @@ MEANINGS = {
 }
 UNSIGNED_BY_NOTIFIER = "The notifier signs nothing over a socket: the bot itself sealed the request that it received."
 
+UNSIGNED_BY_TICKETS = (
+    "The vote was cast in the ticket. The ticket system signs nothing: its history vouches for who moved the ticket. The bot sealed the "
+    "entry that it read there, and reads it again before it signs and moves, if the ticket system answers then."
+)
+
 
 @dataclass(frozen=True)
 class People:
@@ -292,7 +297,9 @@ def _signed_request(vote: Vote) -> Plain:
     if not vote.signed_request:
         return None
     kept: dict[str, Plain] = {"digest": vote.signed_request, "by": vote.signed_by}
-    return kept if vote.signed_by == SignedBy.NOTIFIER else {**kept, "missing": UNSIGNED_BY_NOTIFIER}
+    if vote.signed_by == SignedBy.NOTIFIER:
+        return kept
+    return {**kept, "missing": UNSIGNED_BY_TICKETS if vote.signed_by == SignedBy.TICKETS else UNSIGNED_BY_NOTIFIER}
 
 
 def _message(card: PostedCard | None) -> Plain:

@@ -15,6 +15,7 @@ from bot.domain.card.sentences import CardContext
 from bot.domain.evidence.caps import cut_text
 from bot.domain.model import FastTrackMode, Kind, TargetKind, TransitionRequest
 from bot.domain.names import in_one_line
+from bot.domain.request.shown import shown_on
 from bot.domain.text import target_label, version_name
 from bot.language import Value, _, from_record, ngettext, sentences
 
@@ -24,11 +25,11 @@ def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
     version, target = version_name(request.version), target_label(request)
     return Card(
         title=_title(request, version, target),
-        summary=sentences(question(request), _("Decided on its card; recorded here.")),
+        summary=sentences(question(request), how_to_decide(context)),
         facts=tuple(facts_of(request, context)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_grounds(request, context)),
-        footer=_("Countersign request {id} · opened {opened}", id=request.short_id, opened=request.opened_at),
+        footer=_footer(request, context),
     )
 
 
@@ -39,6 +40,32 @@ def _title(request: TransitionRequest, version: str, target: str) -> str:
     return (
         _("Rollback: {version} → {target}", version=version, target=target) if is_rollback else f"{version} → {target}"
     )
+
+
+def how_to_decide(context: CardContext) -> str:
+    """Where people may decide in the ticket, which of its transitions are votes."""
+    plan = context.rule.ticket if context.rule else None
+    if plan is None or not plan.decides:
+        return _("Decided on its card; recorded here.")
+    if not plan.decide_approve:
+        return _("Decided on its card, or by the approvers of this ticket.")
+    said = _(
+        "Decided on its card, or here: move this ticket to {approve} to approve, or to {reject} to reject. Give your reason in a comment "
+        "with the move, or just before it.",
+        approve=plan.decide_approve,
+        reject=plan.decide_reject,
+    )
+    by_passkey = context.rule is not None and context.rule.approve.wants_passkeys
+    return sentences(said, _("Approvals that need a passkey are made on the card.") if by_passkey else "")
+
+
+def _footer(request: TransitionRequest, context: CardContext) -> str:
+    """With the digest of what a vote in this ticket is on, so that the text changes when that does."""
+    said = _("Countersign request {id} · opened {opened}", id=request.short_id, opened=request.opened_at)
+    plan = context.rule.ticket if context.rule else None
+    if plan is None or not plan.decides:
+        return said
+    return _("{said} · shows sha256:{digest}", said=said, digest=shown_on(request, context.rule_hash))
 
 
 def question(request: TransitionRequest) -> str:

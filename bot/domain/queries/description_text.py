@@ -25,6 +25,7 @@ VOUCHED = {
 CAME_IN = {
     SignedBy.NOTIFIER: N_("the signed request is kept"),
     SignedBy.BOT: N_("over a socket, where nothing is signed: sealed by the bot alone"),
+    SignedBy.TICKETS: N_("in the ticket, whose history vouches for it: sealed by the bot alone"),
     "": N_("from before signed requests were kept: on the bot's word alone"),
 }
 

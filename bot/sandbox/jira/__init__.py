@@ -10,6 +10,7 @@ This imitates the vendor and contains none of Countersign's own logic.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from bot.sandbox.faults import Faults
 from bot.sandbox.jira import rest_extras, rest_issues, rest_search, rest_site  # noqa: F401  # they put their routes on the blueprint
 from bot.sandbox.jira.access import GATEWAY, SANDBOX, Credentials, WriteLimit
 from bot.sandbox.jira.bodies import Body
+from bot.sandbox.jira.deciding import approvals, changelog  # noqa: F401  # the latter puts its route on the blueprint
 from bot.sandbox.jira.fields import draft_issue
 from bot.sandbox.jira.pages import add_security_headers, pages
 from bot.sandbox.jira.records import Comment, Deployment, Issue, Project, RemoteLink, SandboxUser
@@ -130,12 +132,38 @@ class JiraSandbox:
     def remote_links(self, key: str) -> tuple[RemoteLink, ...]:
         return self.issue(key).remote_links
 
-    def transition(self, key: str, name: str, person: str, resolution: str | None = None) -> Issue:
-        """`name` is a transition's name or id; `person` an account id, an e-mail address or a display name."""
+    def transition(self, key: str, name: str, person: str, resolution: str | None = None, comment: str = "") -> Issue:
+        """`name` is a transition's name or id; `person` an account id, an e-mail address or a display name.
+
+        The comment is the one of the transition's screen.
+        """
         actor, screen = self._person(person), {"resolution": resolution} if resolution else {}
         with self.site.lock:
             issue = self.issue(key)
-            return self.site.transition(issue, self.site.get_transition(issue, name), screen, actor)
+            issue = self.site.transition(issue, self.site.get_transition(issue, name), screen, actor)
+        if comment.strip():
+            self.site.add_comment(issue, Body(markup=comment), actor, {})
+        return issue
+
+    def edit(self, key: str, person: str, *, summary: str = "", description: str = "") -> Issue:
+        """As a person does on the page."""
+        with self.site.lock:
+            issue = self.issue(key)
+            text = Body(markup=description) if description else issue.description
+            after = replace(issue, summary=summary or issue.summary, description=text)
+            return self.site.change(issue, after, self._person(person))
+
+    def move(self, key: str, project: str, person: str) -> Issue:
+        return self.site.move(self.issue(key), self.site.get_project(project), self._person(person))
+
+    def ask_approval(self, key: str, *people: str, needed: int = 1) -> str:
+        """As a status of a service desk's workflow does; returns the approval's id."""
+        asked = tuple(self._person(person) for person in people)
+        return approvals.ask(self.site, self.issue(key), asked, needed).approvals[-1].id
+
+    def answer_approval(self, key: str, approval_id: str, person: str, said: str) -> Issue:
+        """`said` is approved or declined."""
+        return approvals.answer(self.site, self.issue(key), approval_id, self._person(person), said)
 
     def open(self, project: str, summary: str, person: str) -> Issue:
         """As a person does on the page."""
@@ -205,6 +233,7 @@ def _application() -> Flask:
     flask.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     flask.register_blueprint(pages)
     flask.register_blueprint(api)
+    flask.register_blueprint(approvals.service_desk)
     flask.add_url_rule("/secure/attachment/<attachment_id>/<filename>", view_func=rest_extras.attachment_content)
     flask.add_url_rule("/rest/applinks/latest/listApplicationlinks", view_func=_no_application_links)
     flask.register_error_handler(Refusal, refusal_response)

@@ -144,7 +144,9 @@ def require_gateway() -> None:
             ("Client must be authenticated to access this resource.",),
             headers={"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"},
         )
-    needed = "read:jira-user" if request.path.endswith("/myself") else "read:jira-work"
+    needed = "read:jira-user" if request.path.endswith(("/myself", "/user")) else "read:jira-work"
+    if "/servicedeskapi/" in request.path:
+        needed = "read:servicedesk-request"
     if request.method != "GET" and not request.path.endswith(READS_BY_POST):
         needed = "write:jira-work"
     if needed not in scopes:

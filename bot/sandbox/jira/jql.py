@@ -1,7 +1,7 @@
 """The part of JQL that the sandbox supports; anything else is a 400 that names the first unknown word.
 
 clause {AND clause} [ORDER BY field [ASC|DESC] {, field [ASC|DESC]}]
-clause: field =|!= value | field [NOT] IN (value, ...) | summary ~ value
+clause: field =|!= value | field [NOT] IN (value, ...) | summary ~ value | updated|created >=|<=|>|< time
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bot.sandbox.jira.deciding.times import COMPARED, read_time
 from bot.sandbox.jira.refusals import Refusal, bad_request
 
 if TYPE_CHECKING:
     from bot.sandbox.jira.records import Issue
     from bot.sandbox.jira.site import Site
 
-TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(!=|=|~|\(|\)|,)|([^\s()=!~,"']+))""")
+TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(!=|>=|<=|=|>|<|~|\(|\)|,)|([^\s()=!<>~,"']+))""")
 
 READ: dict[str, Callable[[Issue], tuple[str, ...]]] = {
     "project": lambda issue: (issue.project.key, issue.project.name),
@@ -29,7 +31,11 @@ READ: dict[str, Callable[[Issue], tuple[str, ...]]] = {
     "issuetype": lambda issue: (issue.issue_type,),
     "summary": lambda issue: (issue.summary,),
 }
-NAMES = {"issuekey": "key", "type": "issuetype", "label": "labels", **{name: name for name in READ}}
+TIMES: dict[str, Callable[[Issue], datetime]] = {
+    "created": lambda issue: issue.created,
+    "updated": lambda issue: issue.updated,
+}
+NAMES = {"issuekey": "key", "type": "issuetype", "label": "labels", **{name: name for name in (*READ, *TIMES)}}
 ORDERS: dict[str, Callable[[Issue], object]] = {
     "created": lambda issue: (issue.created, int(issue.id)),
     "updated": lambda issue: issue.updated,
@@ -45,6 +51,8 @@ class Clause:
     values: tuple[str, ...]
 
     def holds(self, issue: Issue) -> bool:
+        if self.field in TIMES:
+            return COMPARED[self.operator](TIMES[self.field](issue), read_time(self.values[0], self.field))
         have = {value.casefold() for value in READ[self.field](issue)}
         wanted = {value.casefold() for value in self.values}
         if self.operator == "~":
@@ -119,6 +127,8 @@ class _Parser:
         if field is None:
             raise bad_request(f"Field '{name}' does not exist or you do not have permission to view it.")
         operator = self._next().lower()
+        if field in TIMES or operator in COMPARED:
+            return self._time(field, operator)
         if operator == "not":
             self._take("in")
             return Clause(field, "not in", self._list())
@@ -127,6 +137,13 @@ class _Parser:
         if operator in ("=", "!=") or (operator == "~" and field == "summary"):
             return Clause(field, operator, (self._next(),))
         raise bad_request(f"The operator '{operator}' is not supported by the '{field}' field.")
+
+    def _time(self, field: str, operator: str) -> Clause:
+        if field not in TIMES or operator not in COMPARED:
+            raise bad_request(f"The operator '{operator}' is not supported by the '{field}' field.")
+        value = self._next()
+        read_time(value, field)
+        return Clause(field, operator, (value,))
 
     def _list(self) -> tuple[str, ...]:
         self._take("(")

@@ -94,8 +94,36 @@ def show_issue(key: str) -> Response:
 
 @pages.post("/_sandbox/issues/<key>/transition")
 def take_transition(key: str) -> Response:
-    asked = _read_words("name", "person", "resolution")
-    return jsonify(_as_json(sandbox().transition(key, asked["name"], asked["person"], asked["resolution"] or None)))
+    asked = _read_words("name", "person", "resolution", "comment")
+    resolution, comment = asked["resolution"] or None, asked["comment"]
+    return jsonify(_as_json(sandbox().transition(key, asked["name"], asked["person"], resolution, comment)))
+
+
+@pages.post("/_sandbox/issues/<key>/text")
+def edit_text(key: str) -> Response:
+    asked = _read_words("person", "summary", "description")
+    edited = sandbox().edit(key, asked["person"], summary=asked["summary"], description=asked["description"])
+    return jsonify(_as_json(edited))
+
+
+@pages.post("/_sandbox/issues/<key>/project")
+def move_to_project(key: str) -> Response:
+    asked = _read_words("person", "project")
+    return jsonify(_as_json(sandbox().move(key, asked["project"], asked["person"])))
+
+
+@pages.post("/_sandbox/issues/<key>/approvals")
+def ask_for_approval(key: str) -> Response:
+    """The person who acts asks themselves, as a workflow asks whom its status names."""
+    asked = _read_words("person")
+    sandbox().ask_approval(key, asked["person"])
+    return jsonify(_as_json(sandbox().issue(key)))
+
+
+@pages.post("/_sandbox/issues/<key>/approvals/<approval_id>")
+def answer_approval(key: str, approval_id: str) -> Response:
+    asked = _read_words("person", "decision")
+    return jsonify(_as_json(sandbox().answer_approval(key, approval_id, asked["person"], asked["decision"])))
 
 
 @pages.post("/_sandbox/issues/<key>/comments")

@@ -22,12 +22,17 @@ class Deployment(StrEnum):
 
 @dataclass(frozen=True)
 class SandboxUser:
-    """`account_id` is the accountId on Cloud and the user name on Data Center."""
+    """`account_id` is the accountId on Cloud and the user name on Data Center.
+
+    `account_type` (atlassian, app, customer) is Cloud's. `shows_email`: whether the person lets others see the address.
+    """
 
     account_id: str
     display_name: str
     email: str
     active: bool = True
+    account_type: str = "atlassian"
+    shows_email: bool = True
 
     @property
     def initials(self) -> str:
@@ -47,6 +52,7 @@ class Project:
     hidden: frozenset[str] = frozenset()
     team_managed: bool = False
     subtask_types: tuple[str, ...] = ()
+    service_desk: bool = False
 
     def field(self, id_: str) -> Field | None:
         return next((field for field in self.fields if field.id == id_), None)
@@ -108,9 +114,32 @@ class Attachment:
 
 @dataclass(frozen=True)
 class ChangedField:
+    """The ids are those of statuses and projects; other fields have none."""
+
     field: str
     before: str
     after: str
+    before_id: str | None = None
+    after_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """Who is asked, each with what they said so far: pending, approved or declined. `needed` approvals are enough; one refusal declines."""
+
+    id: str
+    name: str
+    approvers: tuple[tuple[SandboxUser, str], ...]
+    needed: int
+    created: datetime
+    completed: datetime | None = None
+
+    @property
+    def decision(self) -> str:
+        said = [answer for _, answer in self.approvers]
+        if "declined" in said:
+            return "declined"
+        return "approved" if said.count("approved") >= self.needed else "pending"
 
 
 @dataclass(frozen=True)
@@ -145,6 +174,8 @@ class Issue:
     history: tuple[Change, ...] = ()
     custom: dict[str, object] = field(default_factory=dict)
     parent: str = ""  # its id
+    former_keys: tuple[str, ...] = ()  # by which it is still found after it was moved to another project
+    approvals: tuple[Approval, ...] = ()
 
     @property
     def is_subtask(self) -> bool:

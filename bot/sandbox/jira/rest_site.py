@@ -56,9 +56,16 @@ def my_permissions() -> Response:
 
 
 def _permission(key: str) -> JsonObject:
+    """Browse users and groups is a global permission, all others are of the project."""
     held = key not in site().denied
     name = key.replace("_", " ").capitalize()
-    return {"id": str(PERMISSIONS.index(key) + 1), "key": key, "name": name, "type": "PROJECT", "havePermission": held}
+    return {
+        "id": str(PERMISSIONS.index(key) + 1),
+        "key": key,
+        "name": name,
+        "type": "GLOBAL" if key == "USER_PICKER" else "PROJECT",
+        "havePermission": held,
+    }
 
 
 @api.get("/project")
@@ -194,6 +201,7 @@ def _page(cloud_name: str, values: list[JsonObject]) -> Response:
 
 @api.get("/user")
 def user() -> Response:
+    site().require("USER_PICKER", "You do not have permission to browse users.")
     handle = request.args.get("accountId") or request.args.get("username") or request.args.get("key") or ""
     found = next((person for person in site().people if person.account_id == handle), None)
     if found is None:

@@ -47,6 +47,7 @@ PERMISSIONS = (
     "CREATE_ATTACHMENTS",
     "LINK_ISSUES",
     "ADMINISTER",
+    "USER_PICKER",
 )
 
 
@@ -119,7 +120,7 @@ class Site:
     def get_issue(self, id_or_key: str) -> Issue:
         with self.lock:
             found = self._issues.get(id_or_key) or next(
-                (i for i in self._issues.values() if i.key == id_or_key.upper()), None
+                (i for i in self._issues.values() if id_or_key.upper() in (i.key, *i.former_keys)), None
             )
         if found is None or not self.may_browse(found.project):
             raise no_such_issue()
@@ -230,6 +231,20 @@ class Site:
             actor,
         )
 
+    def move(self, issue: Issue, project: Project, actor: SandboxUser) -> Issue:
+        """To another project, which gives it a new key. A status that the other workflow lacks becomes its first one."""
+        if project.key == issue.project.key or issue.issue_type not in project.issue_types:
+            raise bad_request(f"{issue.key} cannot be moved to {project.key}.")
+        with self.lock:
+            status = next(
+                (one for one in project.workflow.statuses if one == issue.status), project.workflow.statuses[0]
+            )
+            key = f"{project.key}-{next(self._numbers[project.key])}"
+            former = (*issue.former_keys, issue.key)
+            return self.change(
+                issue, replace(issue, project=project, key=key, status=status, former_keys=former), actor
+            )
+
     def get_transition(self, issue: Issue, id_or_name: str) -> Transition:
         taken = issue.project.workflow.find_transition(issue.status, id_or_name)
         if taken is None:
@@ -303,7 +318,13 @@ def _differences(before: Issue, after: Issue) -> list[ChangedField]:
         "resolution": (before.resolution or "", after.resolution or ""),
         "status": (before.status.name, after.status.name),
     }
-    return [ChangedField(field, old, new) for field, (old, new) in watched.items() if old != new]
+    ids = {"status": (before.status.id, after.status.id)}
+    moved = {"project": (before.project.name, after.project.name), "Key": (before.key, after.key)}
+    return [
+        ChangedField(field, old, new, *ids.get(field, (None, None)))
+        for field, (old, new) in (moved | watched).items()
+        if old != new
+    ]
 
 
 def _name(person: SandboxUser | None) -> str:

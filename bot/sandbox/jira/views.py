@@ -45,13 +45,15 @@ class View:
         return body.as_document() if self.version == "3" else body.as_markup()
 
     def user(self, user: SandboxUser) -> JsonObject:
-        shared: JsonObject = {"displayName": user.display_name, "emailAddress": user.email, "active": user.active}
+        shared: JsonObject = {"displayName": user.display_name, "active": user.active}
+        if user.shows_email:
+            shared["emailAddress"] = user.email
         if self.site.deployment is Deployment.CLOUD:
             where = self.url(f"user?accountId={user.account_id}")
             return {
                 "self": where,
                 "accountId": user.account_id,
-                "accountType": "atlassian",
+                "accountType": user.account_type,
                 "timeZone": "Etc/UTC",
                 **shared,
             }
@@ -84,7 +86,7 @@ class View:
             "id": id_,
             "key": project.key,
             "name": project.name,
-            "projectTypeKey": "software",
+            "projectTypeKey": "service_desk" if project.service_desk else "software",
             "style": "next-gen" if project.team_managed else "classic",
             "simplified": project.team_managed,
         }
@@ -197,7 +199,9 @@ class View:
         return shown if fields is None else shown | {"fields": fields}
 
     def changelog(self, issue: Issue) -> JsonObject:
-        histories = [self.change(change) for change in reversed(issue.history)]
+        """Cloud begins with the newest entry here, and Data Center with the oldest."""
+        cloud = self.site.deployment is Deployment.CLOUD
+        histories = [self.change(change) for change in (reversed(issue.history) if cloud else issue.history)]
         return {"startAt": 0, "maxResults": len(histories), "total": len(histories), "histories": histories}
 
     def change(self, change: Change) -> JsonObject:
@@ -213,10 +217,10 @@ class View:
             {
                 "field": item.field,
                 "fieldtype": "jira",
-                "fieldId": item.field,
-                "from": None,
+                **({"fieldId": item.field} if self.site.deployment is Deployment.CLOUD else {}),
+                "from": item.before_id,
                 "fromString": item.before,
-                "to": None,
+                "to": item.after_id,
                 "toString": item.after,
             }
             for item in change.items

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.policy.rules import Policy
 from bot.domain.references import Relation, TicketField, TicketMove, TicketPlan
 from bot.errors import InvalidPolicy
-from config.policy import read_policy
+from config.policy import notices, read_policy
 
 POLICY = """
 version: 1
@@ -127,3 +127,48 @@ def test_tickets_of_other_projects_are_linked_to_only_where_the_policy_names_the
 def test_what_becomes_of_a_named_ticket_is_one_thing(more: str) -> None:
     with pytest.raises(InvalidPolicy):
         plan_with(f", {more}")
+
+
+@pytest.mark.parametrize(
+    ("more", "decided"),
+    [
+        ("decide: false", ("", "", False)),
+        ("decide: true", ("Done", "Rejected", False)),
+        ("decide: {approve: Approved}", ("Approved", "Rejected", False)),
+        ("decide: {approve: Yes please, reject: Not yet, approvals: true}", ("Yes please", "Not yet", True)),
+    ],
+)
+def test_people_decide_by_the_statuses_that_are_named_or_by_those_of_the_decision(
+    more: str, decided: tuple[str, str, bool]
+) -> None:
+    plan = plan_with(f", {more}")
+
+    assert (plan.decide_approve, plan.decide_reject, plan.approvals) == decided
+    assert plan.decides is (more != "decide: false")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ("decide: {approve: rejected}", 'the same status, "rejected", for both answers'),
+        ("decide: {accept: Done}", "accept"),
+        ("decide: maybe", "line 8"),
+    ],
+)
+def test_a_mistake_about_deciding_in_tickets_is_said_in_a_sentence(more: str, sentence: str) -> None:
+    with pytest.raises(InvalidPolicy) as refused:
+        plan_with(f", {more}")
+
+    assert sentence in str(refused.value)
+
+
+def test_deciding_in_tickets_binds_no_decision_and_changes_no_rules_hash() -> None:
+    plain, deciding = (read_policy(POLICY.format(more=more)) for more in ("", ", decide: true"))
+
+    assert plain.rule_hash(plain.rules[0]) == deciding.rule_hash(deciding.rules[0])
+
+
+def test_a_rule_that_takes_passkeys_is_warned_that_a_ticket_cannot() -> None:
+    text = POLICY.format(more=", decide: true").replace("quorum: 1}", "quorum: 1, passkey: required}")
+
+    assert any("People can only reject in the ticket" in notice.sentence for notice in notices(text))

@@ -77,6 +77,14 @@ const DOES = {
     document.getElementById("screen-title").textContent = button.dataset.name;
     dialog.showModal();
   },
+  approval: (button) =>
+    act("POST", `${ticketPath()}/approvals/${button.dataset.name}`, { decision: button.dataset.decision, person: person.value }),
+  ask: () => act("POST", `${ticketPath()}/approvals`, { person: person.value }),
+  move: (button) => act("POST", `${ticketPath()}/project`, { project: button.dataset.name, person: person.value }),
+  edit: () => {
+    const summary = prompt("Title", document.querySelector(".ticket h1").textContent);
+    if (summary) act("POST", `${ticketPath()}/text`, { summary, person: person.value });
+  },
   close: () => document.getElementById("screen").close(),
   delete: async () => {
     if (!confirm("Delete this ticket for good?")) return;
@@ -100,7 +108,8 @@ document.addEventListener("submit", (event) => {
   }
   const dialog = form.closest("dialog");
   dialog.close();
-  act("POST", `${ticketPath()}/transition`, { name: dialog.dataset.name, person: person.value, resolution: form.elements.resolution.value });
+  act("POST", `${ticketPath()}/transition`, { name: dialog.dataset.name, person: person.value, resolution: form.elements.resolution.value, comment: form.elements.why.value });
+  form.elements.why.value = "";
 });
 
 watch();

@@ -1,0 +1,84 @@
+"""A ticket's history as the ticket system has it, and what of it is a person's vote. Plain values; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.model import Verdict
+from bot.domain.references import TicketPlan
+
+TICKET = "ticket"  # the `via` of a vote that was cast in a ticket, and its `team`
+
+
+@dataclass(frozen=True)
+class TicketAct:
+    """What an account did to a ticket. `id` names it for good.
+
+    `before` and `after` are the statuses of a move, empty for everything else. `edits`: it changed the ticket's title or text. `answer`: of
+    an approver, where the ticket system has approvals of its own. `account` is empty when the system does not say who it was.
+    """
+
+    id: str
+    account: str
+    at: datetime
+    before: str = ""
+    after: str = ""
+    edits: bool = False
+    answer: Verdict | None = None
+
+    @property
+    def may_decide(self) -> bool:
+        return bool(self.after) or self.answer is not None
+
+
+@dataclass(frozen=True)
+class TicketHistory:
+    """Oldest first. `ours` is the bot's own account there; `status` is where the ticket is now."""
+
+    ours: str
+    status: str
+    acts: tuple[TicketAct, ...] = ()
+
+
+class Text(StrEnum):
+    """Whose text a ticket showed when somebody decided in it."""
+
+    OURS = "ours"
+    EDITED = "edited"
+    RENEWED = "renewed"
+
+
+def same_status(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def verdict_of(act: TicketAct, plan: TicketPlan) -> Verdict | None:
+    """What the act says under the rule's ticket settings; None when it decides nothing."""
+    if act.answer is not None:
+        return act.answer if plan.approvals else None
+    if same_status(act.after, plan.decide_approve):
+        return Verdict.APPROVE
+    return Verdict.REJECT if same_status(act.after, plan.decide_reject) else None
+
+
+def unread(history: TicketHistory, read: Collection[str]) -> tuple[TicketAct, ...]:
+    """What was not looked at before. What the bot itself did is never a vote, so that no move of its own leads to another."""
+    return tuple(act for act in history.acts if act.may_decide and act.account != history.ours and act.id not in read)
+
+
+def text_at(act: TicketAct, history: TicketHistory) -> Text:
+    """Somebody may have edited the ticket before, and the bot may have written it again since, as after a change of the policy."""
+    place = history.acts.index(act)
+    before = [one for one in history.acts[: place + 1] if one.edits]
+    if any(one.edits and one.account == history.ours for one in history.acts[place + 1 :]):
+        return Text.RENEWED
+    return Text.EDITED if before and before[-1].account != history.ours else Text.OURS
+
+
+def edit_by_hand(history: TicketHistory) -> TicketAct | None:
+    """The last edit of the text, unless it is the bot's."""
+    last = next((act for act in reversed(history.acts) if act.edits), None)
+    return last if last is not None and last.account != history.ours else None

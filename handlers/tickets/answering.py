@@ -1,0 +1,85 @@
+"""Answers what people did in a ticket: moves it to where it belongs, and says in a comment what became of it. Each once."""
+
+from __future__ import annotations
+
+from bot.domain.model import State, TransitionRequest, Verdict
+from bot.domain.references import TicketMove, TicketPlan, TicketRef
+from bot.domain.ticket_votes.history import same_status
+from bot.errors import Permanent
+from bot.language import N_, _, sentences
+from bot.services import Services
+from bot.store.tickets import Outcome, ReadAct
+
+REFUSED = {
+    Verdict.APPROVE: N_("This approval was not counted: {why}."),
+    Verdict.REJECT: N_("This rejection was not counted: {why}."),
+}
+COUNTED = {
+    Verdict.APPROVE: N_("Approval recorded. The decision still needs other votes, which the card lists."),
+    Verdict.REJECT: N_("Rejection recorded."),
+}
+
+
+def answer_acts(request_id: str, plan: TicketPlan, s: Services) -> None:
+    """A comment is looked up by its key before it is written, and a ticket that is in its place already is not moved."""
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id)
+        acts = [one for one in tx.ticket_acts.of(request_id) if one.answered_at is None]
+    for act in acts:
+        if request.ticket is not None:
+            _answer(act, request, request.ticket, plan, s)
+        with s.store.transaction() as tx:
+            tx.ticket_acts.note_answered(request_id, act.act, s.clock.now())
+
+
+def _answer(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> None:
+    """The move first, so that the comment says where the ticket is."""
+    said = _what_became_of(act, request)
+    if not said:
+        return
+    back = _move_back(act, request, ticket, plan, s) if act.outcome is not Outcome.NO_VOTE else ""
+    s.tickets.comment(ticket, f"act:{request.id}:{act.act}", sentences(said, back))
+
+
+def _what_became_of(act: ReadAct, request: TransitionRequest) -> str:
+    """Empty where the ticket says it by itself: a vote that decided is in the comment about the decision."""
+    if act.outcome is Outcome.NO_VOTE:
+        return act.said
+    if act.outcome is Outcome.CAST:
+        return _(COUNTED[Verdict(act.verdict)]) if request.state is State.PENDING else ""
+    return _(REFUSED[Verdict(act.verdict)], why=act.said.rstrip("."))
+
+
+def _move_back(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> str:
+    """What is to be said about it. Raises OutsideError, but for a workflow that has no way back."""
+    to = _where_it_belongs(act, request, plan)
+    status = s.tickets.get_ticket(ticket).status if to is not None else ""
+    if to is None or not (same_status(status, act.after) or same_status(status, to.to)):
+        return ""  # somebody has moved it on since
+    try:
+        s.tickets.move(ticket, to)
+    except Permanent as refusal:
+        return _(
+            "It could not be moved back to {status}: {why} Move it there by hand.",
+            status=to.to,
+            why=_without_replay(refusal),
+        )
+    return _("The ticket is back at {status}.", status=to.to)
+
+
+def _where_it_belongs(act: ReadAct, request: TransitionRequest, plan: TicketPlan) -> TicketMove | None:
+    """None when it may stay: an approver's answer moves nothing, and a ticket may wait where its decision will bring it."""
+    if not act.before:
+        return None
+    if request.state.is_open:
+        return TicketMove(act.before, path=(act.before,))  # with a path, no other step is tried
+    end = plan.on_approval() if request.state in (State.APPROVED, State.APPLIED) else plan.on_rejection()
+    decided = plan.decide_approve if request.state in (State.APPROVED, State.APPLIED) else plan.decide_reject
+    if same_status(act.after, decided) or same_status(act.after, end.to):
+        return None
+    return end if request.ticket_status else TicketMove(act.before, path=(act.before,))
+
+
+def _without_replay(refusal: Permanent) -> str:
+    """A refusal ends with what an operator does about a parked job, and here none is."""
+    return str(refusal).removesuffix(" Then replay the job.")

@@ -1,0 +1,90 @@
+"""What no webhook brought is found by the clock's search, and looked at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.model import State
+from bot.engine.rows import JobStatus
+from handlers.tickets.polling import look_at_tickets
+from tests.fixtures.installation import Installation
+from tests.fixtures.ticket_votes import TicketDesk
+
+
+@pytest.fixture
+def desk(installation: Installation) -> TicketDesk:
+    desk = TicketDesk(installation)
+    desk.allow()
+    return desk
+
+
+def searches(desk: TicketDesk) -> int:
+    return len([call for call in desk.installation.jira.calls if "/search" in call])
+
+
+def looks(desk: TicketDesk) -> int:
+    waiting = desk.installation.s.store.jobs.listing(JobStatus.WAITING)
+    return len([job for job in waiting if job.name == "look_at_ticket"])
+
+
+def test_a_lost_webhook_only_delays_a_vote(desk: TicketDesk) -> None:
+    request = desk.installation.asked()
+    desk.move(request, "Approve", "ana")
+
+    look_at_tickets("", desk.installation.s)
+    desk.installation.settle()
+
+    assert desk.installation.reread(request).state is State.APPLIED
+
+
+def test_the_first_search_is_a_look_at_every_open_request_and_later_ones_ask_what_changed(desk: TicketDesk) -> None:
+    s = desk.installation.s
+    desk.installation.asked()
+    before = searches(desk)
+    look_at_tickets("", s)
+    assert (looks(desk), searches(desk)) == (1, before)
+    desk.installation.settle()
+
+    look_at_tickets("", s)
+
+    assert searches(desk) == before + 1
+
+
+def test_after_a_long_stop_every_open_request_is_looked_at_again(desk: TicketDesk) -> None:
+    s = desk.installation.s
+    desk.installation.asked()
+    look_at_tickets("", s)
+    desk.installation.settle()
+    before = searches(desk)
+    desk.installation.clock.ahead = timedelta(days=2, hours=1)
+
+    look_at_tickets("", s)
+
+    assert (looks(desk), searches(desk)) == (1, before)
+
+
+def test_a_clock_that_is_minutes_off_misses_nothing(desk: TicketDesk) -> None:
+    """Ours is ahead at the first search and right at the second: what changed between is younger than the overlap."""
+    request = desk.installation.asked()
+    desk.installation.clock.ahead = timedelta(minutes=8)
+    look_at_tickets("", desk.installation.s)
+    desk.installation.settle()
+    desk.move(request, "Approve", "ana")
+    desk.installation.clock.ahead = timedelta()
+
+    look_at_tickets("", desk.installation.s)
+    desk.installation.settle()
+
+    assert desk.installation.reread(request).state is State.APPLIED
+
+
+def test_nothing_is_searched_where_no_rule_decides_in_tickets(installation: Installation) -> None:
+    desk = TicketDesk(installation)
+    installation.asked()
+    before = searches(desk)
+
+    look_at_tickets("", installation.s)
+
+    assert (looks(desk), searches(desk)) == (0, before)
