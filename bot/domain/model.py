@@ -54,7 +54,7 @@ class Target:
         kind, _, name = text.partition(":")
         if kind not in set(TargetKind) or not name.strip():
             raise Refused(
-                f'"{text}" is not a target. Write alias:NAME, stage:NAME or model:NAME, for example alias:champion.'
+                f'"{text}" is not a target. Write alias:NAME, stage:NAME or model:NAME, such as alias:champion.'
             )
         return cls(TargetKind(kind), name.strip())
 
@@ -126,6 +126,7 @@ class AskKind(StrEnum):
     NEW_VERSION = "new_version"
     COMMAND = "command"
     API = "api"
+    FORM = "form"
     OBSERVED = "observed"
     ADOPTED = "adopted"
     REOPENED = "reopened"
@@ -160,6 +161,7 @@ class Ask:
             AskKind.NEW_VERSION: "by creating the version",
             AskKind.COMMAND: "on the command line",
             AskKind.API: "through the API",
+            AskKind.FORM: "with a form",
             AskKind.OBSERVED: "moved without asking",
             AskKind.ADOPTED: "by adopt",
             AskKind.REOPENED: "automatically, because what was compared or checked had changed",

@@ -38,6 +38,7 @@ SHOWN = 20
 HELP = (
     ("/countersign", N_("what waits for a decision")),
     ("/countersign targets", N_("who holds what")),
+    ("/countersign request NAME VERSION", N_("a form in which you ask for that version, or without it for another")),
     ("/countersign away until 2026-12-01 -> @ben", N_("until the end of that day Ben decides for you")),
     ("/countersign away", N_("who is away, and who stands in")),
     ("/countersign back", N_("you decide for yourself again")),

@@ -9,16 +9,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bot.clients.slack.home.forms import FORM
+from bot.clients.slack.home.surface import SlackHome
 from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.card.card import Card
+from bot.domain.home.preview import Preview
 from bot.errors import Permanent
 from bot.ports import Notifier
+from bot.ports.home import SharedLinks
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
 
 MANIFEST = yaml.safe_load((Path(__file__).parents[3] / "config" / "slack_manifest.yaml").read_text())
 SCOPES = frozenset(MANIFEST["oauth_config"]["scopes"]["bot"])
-FOR_SLASH_COMMANDS = "commands"
+FOR_SLASH_COMMANDS, FOR_EVENTS = "commands", "links:read"  # Slack itself looks at these
 CARD = Card("bike-demand v2 is champion", "Approved by Cy.")
 ANA = "U0ANA000001"
 
@@ -27,12 +31,14 @@ ANA = "U0ANA000001"
 def slack() -> Iterator[SlackSandbox]:
     sandbox = SlackSandbox(scopes=SCOPES)
     sandbox.workspace.add_channel("board", is_private=True)
+    sandbox.app.unfurl_domains = ("mlflow.example.com",)
     with serving(sandbox) as url:
         sandbox.public_url = url
         yield sandbox
 
 
-def every_deed(slack: Notifier) -> None:
+def every_deed(sandbox: SlackSandbox) -> None:
+    slack = notifier_of(sandbox)
     since = datetime.now(UTC) - timedelta(minutes=5)
     for place in ("#model-approvals", "#board", ANA):
         posted = slack.post(place, CARD, place)
@@ -43,21 +49,31 @@ def every_deed(slack: Notifier) -> None:
     slack.members_of("ml-leads")
     slack.upload_image(b"\x89PNG\r\n\x1a\n", "plot.png", "mae over versions 1 to 7")
 
+    show_more_of_a_link(sandbox)
+
+
+def show_more_of_a_link(sandbox: SlackSandbox) -> None:
+    said = sandbox.say("ana", "general", "look: https://mlflow.example.com/#/models/bike/versions/2")
+    home = SlackHome(sandbox.app.bot_token, api_url=f"{sandbox.public_url}/api/")
+    (url,) = next(reversed(sandbox.backend.unfurls.values())).links
+    shared = SharedLinks("Ev1", said.channel, said.ts, "", "conversations_history", (url,), with_strangers=False)
+    home.unfurl(shared, {url: Preview("bike v2", ())})
+
 
 def notifier_of(sandbox: SlackSandbox) -> Notifier:
     return SlackNotifier(sandbox.app.bot_token, api_url=f"{sandbox.public_url}/api/")
 
 
 def test_the_manifests_scopes_are_enough(slack: SlackSandbox) -> None:
-    every_deed(notifier_of(slack))
+    every_deed(slack)
 
 
-@pytest.mark.parametrize("scope", sorted(SCOPES - {FOR_SLASH_COMMANDS}))
+@pytest.mark.parametrize("scope", sorted(SCOPES - {FOR_SLASH_COMMANDS, FOR_EVENTS}))
 def test_each_scope_is_needed_and_named_when_it_is_missing(slack: SlackSandbox, scope: str) -> None:
     slack.app.scopes = SCOPES - {scope}
 
     with pytest.raises(Permanent, match=f"lacks the scope {scope}"):
-        every_deed(notifier_of(slack))
+        every_deed(slack)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +81,7 @@ def test_each_scope_is_needed_and_named_when_it_is_missing(slack: SlackSandbox, 
     [
         lambda: MANIFEST["settings"]["interactivity"]["request_url"],
         lambda: MANIFEST["features"]["slash_commands"][0]["url"],
+        lambda: MANIFEST["settings"]["event_subscriptions"]["request_url"],
     ],
 )
 def test_all_of_slack_comes_in_by_one_route(read_address: Callable[[], str]) -> None:
@@ -77,6 +94,16 @@ def test_the_app_can_write_to_people_directly_and_expects_no_answer() -> None:
     home = MANIFEST["features"]["app_home"]
 
     assert (home["messages_tab_enabled"], home["messages_tab_read_only_enabled"]) == (True, True)
+
+
+def test_the_manifest_offers_the_home_tab_the_shortcut_and_what_they_need() -> None:
+    shortcuts = [(one["type"], one["callback_id"]) for one in MANIFEST["features"]["shortcuts"]]
+    app = SlackSandbox().app
+
+    assert MANIFEST["features"]["app_home"]["home_tab_enabled"] is True
+    assert ("global", FORM) in shortcuts
+    assert {FORM} <= {callback for callback, _name in app.shortcuts}
+    assert set(MANIFEST["settings"]["event_subscriptions"]["bot_events"]) == app.events
 
 
 def test_the_manifest_offers_the_slash_command_and_the_buttons() -> None:
