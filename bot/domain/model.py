@@ -53,9 +53,7 @@ class Target:
     def parse(cls, text: str) -> Self:
         kind, _, name = text.partition(":")
         if kind not in set(TargetKind) or not name.strip():
-            raise Refused(
-                f'"{text}" is not a target. Write alias:NAME, stage:NAME or model:NAME, such as alias:champion.'
-            )
+            raise Refused(f'"{text}" is not a target. Write alias:NAME, stage:NAME or model:NAME (alias:champion).')
         return cls(TargetKind(kind), name.strip())
 
 
