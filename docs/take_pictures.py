@@ -78,7 +78,7 @@ def tell_the_story(world: World, page: Page) -> None:
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
     page.screenshot(path=DOCS / "ticket.png", full_page=True)
 
-    pictures_of_home(world, page, model, version)
+    pictures_of_home(world, page, model)
     pictures_of_pages(world, page, model, version)
     replay = ("policy", "replay", "--since", "1d")
     (world.home / GENTLER).write_text(
@@ -120,8 +120,8 @@ def pictures_of_pages(world: World, page: Page, model: str, version: int) -> Non
     page.emulate_media(color_scheme="light")
 
 
-def pictures_of_home(world: World, page: Page, model: str, version: int) -> None:
-    """Ana's own page in Slack, the form with its menus, and what a link to a version shows."""
+def pictures_of_home(world: World, page: Page, model: str) -> None:
+    """Ana's own page in Slack, and the form with its menus."""
     page.set_viewport_size({"width": 1180, "height": 1000})
     page.goto(f"{world.addresses['slack']}/?as=ana")
     page.get_by_role("button", name="Countersign", exact=True).click()
@@ -136,14 +136,6 @@ def pictures_of_home(world: World, page: Page, model: str, version: int) -> None
     form.get_by_label("Version").fill("v")
     form.get_by_role("option").first.wait_for()
     form.screenshot(path=DOCS / "home-form.png")
-    form.get_by_role("button", name="Cancel").click()
-
-    page.get_by_role("button", name="model-approvals").click()
-    page.get_by_role("textbox", name="Message").fill(f"{world.addresses['mlflow']}/#/models/{model}/versions/{version}")
-    page.get_by_role("button", name="Send").click()
-    said = page.get_by_test_id("message").filter(has=page.locator(".attachment"))
-    said.wait_for()
-    said.screenshot(path=DOCS / "home-link.png", style=".reply { display: none }")
 
 
 def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:
