@@ -38,6 +38,7 @@ from handlers.doors.record_pages import record_pages
 from handlers.doors.sign_in import sign_in_pages
 from handlers.doors.slack_actions import listen_to_actions, slack_events
 from handlers.doors.slack_commands import listen_to_commands
+from handlers.doors.slack_home import listen_to_home
 from handlers.doors.slack_shortcuts import listen_to_shortcuts
 from handlers.doors.status import probes, status
 from handlers.doors.web_frame import Frame
@@ -116,6 +117,7 @@ def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
         ssl_check_enabled=False,  # it would answer before the signature is verified
     )
     read_catalogues()
+    listen_to_home(bolt, s)
     listen_to_actions(bolt, s)
     listen_to_commands(bolt, s)
     listen_to_shortcuts(bolt, s)

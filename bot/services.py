@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bot.ports import (
     Signer,
     TicketSystem,
 )
+from bot.ports.home import PersonalHome
 from bot.ports.mail import Mailer
 from bot.ports.registry import NO_OTHERS, ModelRegistries
 from bot.ports.sign_in import NO_SIGN_IN, SignIn
@@ -48,6 +49,7 @@ class Services:
     registries: ModelRegistries = NO_OTHERS
     sign_in: SignIn = NO_SIGN_IN
     decisions: TicketDecisions = NO_DECISIONS
+    home: PersonalHome = field(kw_only=True)
 
     def registry_at(self, workspace: str) -> ModelRegistry:
         """The registry of a place. Raises Permanent for one that is not watched."""

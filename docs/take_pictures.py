@@ -82,6 +82,7 @@ def tell_the_story(world: World, page: Page) -> None:
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
     page.screenshot(path=DOCS / "ticket.png", full_page=True)
 
+    pictures_of_home(world, page, model)
     pictures_of_pages(world, page, model, version)
     replay = ("policy", "replay", "--since", "1d")
     (world.home / GENTLER).write_text(
@@ -162,6 +163,24 @@ def pictures_of_pages(world: World, page: Page, model: str, version: int) -> Non
     page.goto(f"{bot}/models/{model}/{version}")
     page.screenshot(path=DOCS / "pages-dark.png")
     page.emulate_media(color_scheme="light")
+
+
+def pictures_of_home(world: World, page: Page, model: str) -> None:
+    """Ana's own page in Slack, and the form with its menus."""
+    page.set_viewport_size({"width": 1180, "height": 1000})
+    page.goto(f"{world.addresses['slack']}/?as=ana")
+    page.get_by_role("button", name="Countersign", exact=True).click()
+    page.get_by_role("button", name="Home", exact=True).click()
+    home, form = page.get_by_test_id("home"), page.get_by_test_id("modal")
+    home.get_by_text("In production now").wait_for()
+    page.screenshot(path=DOCS / "home.png")
+
+    home.get_by_role("button", name="Request a promotion").click()
+    form.get_by_label("Model").fill(model)
+    form.get_by_role("option", name=model, exact=True).click()
+    form.get_by_label("Version").fill("v")
+    form.get_by_role("option").first.wait_for()
+    form.screenshot(path=DOCS / "home-form.png")
 
 
 def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:

@@ -28,7 +28,7 @@ NOWHERE = "postgresql://none@127.0.0.1:9/none"  # the routes are listed without 
 CALLERS = {
     "POST /webhooks/mlflow": "MLflow; signed",
     "POST /webhooks/mlflow/<registry>": "the MLflow server of a registry that the policy names; signed",
-    "POST /slack/events": "Slack: buttons, forms and `/countersign`; signed",
+    "POST /slack/events": "Slack: buttons, forms, menus, `/countersign`, the Home tab and links; signed",
     "POST /webhooks/jira": "Jira; signed",
     "POST /api/requests": "pipelines that ask for a transition; bearer token ([body](connect.md#check-and-ask))",
     "POST /api/rollbacks": "programs that roll a target back; bearer token ([body](policy.md#going-back))",

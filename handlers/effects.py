@@ -9,6 +9,7 @@ from handlers.attestation import governed, vsa
 from handlers.break_glass import alarm, reviews
 from handlers.conversation import questions, reassigning
 from handlers.digest import closing, delivery
+from handlers.home import opening
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, details, plots
 from handlers.registry import apply, reconcile, renewals, sweeps, tags
@@ -79,4 +80,7 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "file_digest": delivery.file_digest,
     "mail_digest": delivery.mail_digest,
     "show_sign_off": delivery.show_sign_off,
+    "show_home": opening.show_home,
+    "refresh_homes": opening.refresh_homes,
+    "refresh_home": opening.refresh_home,
 }

@@ -273,6 +273,7 @@ def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, 
     ):
         bot_url = f"http://127.0.0.1:{bot_port}"
         slack.interactivity_url = f"{bot_url}/slack/events"
+        slack.app.unfurl_domains = tuple(url.partition("://")[2] for url in (mlflow_url, for_people(bot_url)))
         slack.app.redirect_uris = (f"{for_people(bot_url)}/sign-in/slack",)
         jira.webhook_url = f"{bot_url}/webhooks/jira"
         addresses = {"bot": bot_url, "metrics": f"http://127.0.0.1:{_port('metrics')}"}

@@ -69,6 +69,7 @@ SECTIONS = (
             Check("slack channels", slack.channels_are_joined),
             Check("slack groups", slack.groups_have_members),
             Check("slack cards", slack.cards_are_taken),
+            Check("slack home", slack.home_is_offered),
             Check("slack people", slack.people_are_found),
             Check(
                 "sign-in",

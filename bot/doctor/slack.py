@@ -32,6 +32,7 @@ from handlers.notify.sample_notes import sample_notes
 
 LIVE_CARDS = 10
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
+PASTE = "paste config/slack_manifest.yaml again and reinstall the app"
 INVITE = "write `/invite @Countersign` there"
 REINSTALL = (
     "add them under OAuth & Permissions of the Slack app (or paste config/slack_manifest.yaml again) and reinstall it"
@@ -168,6 +169,18 @@ def _address_for_cookies(url: str) -> Findings:
             f"{url} has a path, and the pages are at the root of their address",
             "give the bot a host name of its own",
         )
+
+
+def home_is_offered(world: World) -> Findings:
+    """Slack does not tell an app what its manifest says: this names what must be in it."""
+    addresses = [world.settings.public_url, world.settings.mlflow_public_url or world.settings.mlflow_tracking_uri]
+    addresses += [registry.public_url or registry.uri for registry in world.policy.registries]
+    hosts = ", ".join(sorted({host for url in addresses if (host := urlsplit(url).hostname)}))
+    yield fine(
+        "slack home",
+        f"the app's Home tab shows people what waits for them. If it stays empty, or the shortcut is missing, {PASTE}; links are shown "
+        f"in more detail for the hosts in its unfurl_domains, which should be {hosts}",
+    )
 
 
 def cards_are_taken(world: World) -> Findings:

@@ -55,9 +55,7 @@ class Target:
     def parse(cls, text: str) -> Self:
         kind, _, name = text.partition(":")
         if kind not in set(TargetKind) or not name.strip():
-            raise Refused(
-                f'"{text}" is not a target. Write alias:NAME, stage:NAME or model:NAME, for example alias:champion.'
-            )
+            raise Refused(f'"{text}" is not a target. Write alias:NAME, stage:NAME or model:NAME (alias:champion).')
         return cls(TargetKind(kind), name.strip())
 
 
@@ -128,6 +126,7 @@ class AskKind(StrEnum):
     NEW_VERSION = "new_version"
     COMMAND = "command"
     API = "api"
+    FORM = "form"
     OBSERVED = "observed"
     ADOPTED = "adopted"
     REOPENED = "reopened"
@@ -155,6 +154,7 @@ class Ask:
             AskKind.NEW_VERSION: "by creating the version",
             AskKind.COMMAND: "on the command line",
             AskKind.API: "through the API",
+            AskKind.FORM: "with a form",
             AskKind.OBSERVED: "moved without asking",
             AskKind.ADOPTED: "by adopt",
             AskKind.REOPENED: "automatically, because what was compared or checked had changed",

@@ -25,6 +25,7 @@ class Lane(StrEnum):
     PLOTS = "plots"
     DIGEST = "digest"
     WITNESSES = "witnesses"
+    HOMES = "homes"
     CLOCK = "clock"
 
 

@@ -126,7 +126,8 @@ class Connecting:
                 "COUNTERSIGN_URL", "Public https address of the bot (empty: Slack's Socket Mode)", may_be_empty=True
             )
         if not {"SLACK_BOT_TOKEN", self._way_in} <= self.values.keys():
-            link = new_app_link(self.values.get("COUNTERSIGN_URL", ""))
+            mlflow = self.values.get("MLFLOW_PUBLIC_URL") or self.values.get("MLFLOW_TRACKING_URI", "")
+            link = new_app_link(self.values.get("COUNTERSIGN_URL", ""), mlflow)
             self._ask.say(
                 f"\nCreate the Slack app with this link, install it to your workspace, and keep the page open:\n\n{link}\n"
             )

@@ -65,6 +65,11 @@ class OutboxRows:
         row = insert(deliveries).values(values).on_conflict_do_nothing().returning(deliveries.c.id)
         return self.connection.execute(row).first() is not None
 
+    def was_delivered(self, source: str, delivery_id: str) -> bool:
+        """Whether `is_new_delivery` was asked about it in the last week."""
+        mine = sa.and_(deliveries.c.source == source, deliveries.c.id == delivery_id[:200])
+        return self.connection.execute(sa.select(deliveries.c.id).where(mine)).first() is not None
+
     def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
         """True for the first caller: once in a period, or once for a subject, as long as ids are kept."""
         values = {"kind": kind, "period": period, "at": now}

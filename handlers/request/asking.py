@@ -6,7 +6,18 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.model import DEFAULT_WORKSPACE, OPEN, Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest
+from bot.domain.model import (
+    DEFAULT_WORKSPACE,
+    OPEN,
+    Ask,
+    AskKind,
+    Kind,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot
@@ -18,7 +29,7 @@ from bot.domain.request.rollback import failure_of
 from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
-from bot.language import recorded
+from bot.language import _, recorded
 from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.store.people import Person
@@ -35,6 +46,14 @@ EMAIL_LIMIT = 320
 EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
 
+class AskedBefore(Refused):
+    """The same form was sent before, and this is what it asked for."""
+
+    def __init__(self, request: TransitionRequest) -> None:
+        super().__init__(f"{request.version} was asked for {request.target} with this form before")
+        self.request = request
+
+
 def request_transition(
     model: str,
     version: int,
@@ -44,21 +63,42 @@ def request_transition(
     ask: Ask,
     s: Services,
     workspace: str = DEFAULT_WORKSPACE,
+    *,
+    once: str = "",
 ) -> TransitionRequest:
-    """Somebody asks on the command line or through the API. Raises Refused."""
+    """Somebody asks on the command line, through the API or with a form. Raises Refused.
+
+    `once` names the form: sent twice, it asks once, also when the first request has ended meanwhile. Raises AskedBefore then.
+    """
     email = checked_email(requester_email)
     if len(comment) > COMMENT_LIMIT:
-        raise Refused(f"the comment has {len(comment)} characters; {COMMENT_LIMIT} fit on a card. Shorten it")
+        raise Refused(
+            _(
+                "the comment has {count} characters; {most} fit on a card. Shorten it",
+                count=len(comment),
+                most=COMMENT_LIMIT,
+            )
+        )
     seen = s.registry_at(workspace).find_model(workspace, model)
     wanted = seen.version(version) if seen else None
+    named = f"{model}{in_workspace(workspace)}"
     if seen is None or wanted is None:
         raise Refused(
-            f"MLflow has no version {version} of {model}{in_workspace(workspace)}. Check the name and the number"
+            _(
+                "MLflow has no version {version} of {model}. Check the name and the number",
+                version=str(version),
+                model=named,
+            )
         )
     with s.store.transaction() as tx:
+        _check_is_first(once, wanted.id, target, tx, s.clock.now())
         if is_newest_copy(wanted.id, target, tx):
             raise Refused(
-                f"the newest version of {target.name} is a copy of {wanted.id} already; there is nothing to ask for"
+                _(
+                    "the newest version of {model} is a copy of {version} already; there is nothing to ask for",
+                    model=target.name,
+                    version=str(wanted.id),
+                )
             )
         requester = person_with(email, tx)
         new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment)
@@ -67,12 +107,27 @@ def request_transition(
         return open_new(new, tx, s.clock.now())
 
 
+def _check_is_first(once: str, version: VersionId, target: Target, tx: Transaction, now: datetime) -> None:
+    """A refusal after it rolls this back, so that the form can be sent again."""
+    if not once or tx.outbox.is_new_delivery("form", once, now):
+        return
+    asked = tx.requests.find(version=version, target=target)
+    if asked:
+        raise AskedBefore(asked[-1])
+
+
 def _own_up(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     """Somebody claims a move by hand: they become its requester, and may not vote on it."""
     tx.requests.lock_model(new.version.workspace, new.version.model)
     live = tx.requests.find(version=new.version, target=new.target, states=OPEN, for_update=True)
     if not live:
-        raise Refused(f"{new.version} holds {new.target} already; there is nothing to ask for")
+        raise Refused(
+            _(
+                "{version} holds {target} already; there is nothing to ask for",
+                version=str(new.version),
+                target=str(new.target),
+            )
+        )
     return _join(live[0], new, tx, now)
 
 
@@ -143,8 +198,13 @@ def person_of_user(user: str, tx: Transaction) -> Person | None:
 def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> Rule:
     rule = policy.rule_for(workspace, model, target)
     if rule is None:
+        named = f"{model}{in_workspace(workspace)}"
         raise Refused(
-            f"no rule in the policy speaks of {target} for {model}{in_workspace(workspace)}. Add one to policy.yaml"
+            _(
+                "no rule in the policy speaks of {target} for {model}. Add one to policy.yaml",
+                target=str(target),
+                model=named,
+            )
         )
     return rule
 

@@ -17,6 +17,7 @@ from bot.domain.request.opening import waits_since
 from bot.engine.lanes import FollowUp, Lane, lane_of
 from bot.services import Services
 from bot.store.transaction import Transaction
+from bot.store.web.homes import HomeRows
 from bot.store.web.sessions import SessionRows
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
@@ -139,6 +140,7 @@ def prune(_: str, s: Services) -> None:
         deleted["pending_enrolments"] = tx.passkeys.forget_enrolments(now)
         deleted["web_sessions"] = SessionRows(tx.connection).forget_ended(now)
         deleted["registry_writes"] = tx.writes.prune(now)
+        deleted["homes"] = HomeRows(tx.connection).forget_old(now)
         deleted["readings"] = tx.readings.forget_ended()
     if any(deleted.values()):
         log.info("old_rows_deleted", **deleted)

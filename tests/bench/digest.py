@@ -154,5 +154,5 @@ def _spent_by(process: int) -> float:
 
 def _services(url: str) -> Services:
     store = Store(create_engine(url), Jobs(url), SystemClock(), {}, read_policy)
-    nobody = dict.fromkeys(("notifier", "tickets", "signer", "checkpoint_signer", "mailer"))
+    nobody = dict.fromkeys(("notifier", "tickets", "signer", "checkpoint_signer", "mailer", "home"))
     return Services(store=store, registry=NoLocks(), clock=SystemClock(), **nobody)  # type: ignore[arg-type]

@@ -131,5 +131,5 @@ def test_the_manifest_has_what_the_page_says_to_change() -> None:
 
     addresses = [line for line in text.splitlines() if "https://countersign.example.com/" in line]
 
-    assert len(addresses) == 3
+    assert len(addresses) == 4
     assert manifest["settings"]["socket_mode_enabled"] is False

@@ -63,7 +63,7 @@ def house_on(url: str, registry: MadeRegistry, **policy: Any) -> Iterator[House]
     store = Store(create_engine(url), Jobs(url, urgency=handlers.URGENCY), clock, handlers.ON, read_policy)
     with store.transaction() as tx:
         tx.policies.add(policy_text("bike-*", **policy), "sha256:1", "config/policy.yaml", clock.now())
-    unused = dict.fromkeys(("notifier", "tickets", "signer", "checkpoint_signer", "mailer"))
+    unused = dict.fromkeys(("notifier", "tickets", "signer", "checkpoint_signer", "mailer", "home"))
     s = Services(store=store, registry=registry, clock=clock, registries=registry, **unused)  # type: ignore[arg-type]
     try:
         yield House(s, clock)

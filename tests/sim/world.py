@@ -249,6 +249,7 @@ class World:
             signer_with(SIGNING),
             NoteKey(NOTES),
             NoMail(),
+            home=None,  # type: ignore[arg-type]  # nobody opens a page there
         )
 
     def _job_name(self, effect: str, subject: str) -> str:

@@ -36,6 +36,9 @@ NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "block_actions": {"actions": ("action_id",)},
     "view_submission": {"view": ("type", "callback_id")},
     "message_action": {"": ("callback_id", "message_ts"), "message": ("ts",), "channel": ("id",), "user": ("id",)},
+    "block_suggestion": {"": ("action_id", "block_id")},
+    "shortcut": {"": ("callback_id", "trigger_id")},
+    "event_callback": {"": ("event_id",), "event": ("type",)},
     "url_verification": {"": ("challenge",)},
 }
 """What Countersign listens to, and the texts that Bolt needs in it."""

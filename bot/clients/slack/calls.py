@@ -61,6 +61,9 @@ FIXES: Mapping[str, str] = {
     "admin can set message editing to any time; then replay the job.",
     "messages_tab_disabled": "The app takes no direct messages. Switch on App Home, Messages Tab (config/slack_manifest.yaml does), and "
     "replay the job.",
+    "not_enabled": "The app has no Home tab. Switch on App Home, Home Tab (config/slack_manifest.yaml does), and replay the job.",
+    "cannot_unfurl_url": "The link's host is not among the app's unfurl_domains (config/slack_manifest.yaml has them), so it stays a link.",
+    "view_too_large": "The page is too large for Slack, which is a fault of ours. Please report it with this message.",
     "message_limit_exceeded": "The workspace has sent more messages than its plan allows. A workspace admin can lift that; then replay the "
     "job.",
     "ekm_access_denied": "The organisation's administrators have withdrawn Slack's key (EKM), so nothing can be posted. Ask them; then "

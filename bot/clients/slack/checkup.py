@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack.blocks import fallback
 from bot.clients.slack.calls import Answer, SlackCalls, objects_at, text_at
+from bot.clients.slack.home.forms import ask_form
+from bot.clients.slack.home.views import home_view
 from bot.clients.slack.people import SlackPeople, account_of
 from bot.domain.card.card import Card
+from bot.domain.home.sample import sample_form, sample_home
 from bot.ports import Account, AccountKind, Click
 
 TIMEOUT = 10.0  # seconds
@@ -124,7 +127,12 @@ class SlackCheckup:
         """The same for the forms that we open."""
         longest = "🚲" * slack_blocks.REASON_LIMIT
         click = Click("T1", "A1", "C1", "1.1", "U1", "approve", "0" * 32, "", shown="0" * 64)
-        for view in (slack_blocks.reason_form(click, longest, longest), slack_blocks.notice(longest, longest)):
+        of_home = (home_view(sample_home(longest)), ask_form(sample_form(longest)))
+        for view in (
+            slack_blocks.reason_form(click, longest, longest),
+            slack_blocks.notice(longest, longest),
+            *of_home,
+        ):
             self._calls.call("blocks.validate", {"view": view})
 
     def find_account(self, email: str) -> Account | None:

@@ -27,6 +27,7 @@ ASKED = {
     AskKind.NEW_VERSION: N_("by creating the version"),
     AskKind.COMMAND: N_("on the command line"),
     AskKind.API: N_("through the API"),
+    AskKind.FORM: N_("with a form"),
     AskKind.OBSERVED: N_("moved without asking"),
     AskKind.ADOPTED: N_("by adopt"),
     AskKind.REOPENED: N_("automatically, because what was compared or checked had changed"),

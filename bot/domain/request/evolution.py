@@ -194,7 +194,7 @@ def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:
     """Once approved, votes that were cast still count, so people who join later are kept apart from the parties."""
     ask = request.ask if request.kind is Kind.OBSERVED else event.ask
     if request.state is State.APPROVED:
-        wants_it_still = request.ask.is_automatic and event.ask.kind in (AskKind.COMMAND, AskKind.API)
+        wants_it_still = request.ask.is_automatic and event.ask.kind in (AskKind.COMMAND, AskKind.API, AskKind.FORM)
         latecomers = _with(request.latecomers, (event.person, *event.also))
         return replace(request, ask=ask if wants_it_still else request.ask, latecomers=latecomers)
     return replace(

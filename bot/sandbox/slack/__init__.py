@@ -22,6 +22,7 @@ from bot.sandbox.faults import Faults
 from .answers import NO_ANSWER, Answer
 from .backend import ALL_SCOPES, InstalledApp, new_backend
 from .delivery import FORM, Delivery
+from .home import HomeDeeds, Suggested
 from .interactions import Interactions, Submission
 from .openid import OpenId, openid
 from .page import page
@@ -71,6 +72,7 @@ class SlackSandbox:
         self.backend = new_backend(self.workspace, self.app)
         self.delivery = Delivery(self.backend)
         self.interactions = Interactions(self.backend, self.delivery, lambda: self.public_url)
+        self.home = HomeDeeds(self.backend, self.delivery, self.interactions)
         self.sockets = self.backend.sockets
         self.openid = OpenId(self.backend)
         self.faults = Faults(SocketDoor(self.sockets, self._flask()))
@@ -195,7 +197,39 @@ class SlackSandbox:
 
     def say(self, person: str, channel: str, text: str, *, thread_ts: str = "") -> Message:
         where = self.workspace.channel(channel)
-        return self.interactions.say(self.workspace.person(person), where, text, thread_ts)
+        said = self.interactions.say(self.workspace.person(person), where, text, thread_ts)
+        self.home.share_links(said)
+        return said
+
+    def open_home(self, person: str) -> list[Answer]:
+        """Clicks on the app's Home tab, as this person."""
+        return self.home.open(self.workspace.person(person))
+
+    def home_of(self, person: str) -> OpenView | None:
+        """The Home tab that the bot has published for this person."""
+        return self.backend.homes.of(self.workspace.person(person).id)
+
+    def press_home(self, person: str, action_id: str, chosen: str = "") -> Answer:
+        view = self.home_of(person)
+        if view is None:
+            raise LookupError(f"{person} has no Home tab yet")
+        return self.home.press(self.workspace.person(person), view, action_id, chosen)
+
+    def press_view(
+        self, person: str, action_id: str, chosen: str = "", values: Mapping[str, str] | None = None
+    ) -> Answer:
+        """On an element of the modal that this person has open; `values` are its other inputs."""
+        return self.home.press(self.workspace.person(person), self._view(person, None), action_id, chosen, values or {})
+
+    def suggest(self, person: str, action_id: str, typed: str = "", *, in_home: bool = False) -> Suggested:
+        """Types into a menu of the open modal, or of the Home tab, that the bot fills."""
+        view = self.home_of(person) if in_home else self._view(person, None)
+        if view is None:
+            raise LookupError(f"{person} has no Home tab yet")
+        return self.home.suggest(self.workspace.person(person), view, action_id, typed)
+
+    def shortcut(self, person: str, callback_id: str) -> Answer:
+        return self.home.shortcut(self.workspace.person(person), callback_id)
 
     def send_event(self, event: Json, event_id: str = "") -> list[Answer]:
         """An Events API delivery with Slack's retries, without their pauses."""
@@ -233,7 +267,7 @@ class SlackSandbox:
         flask = Flask(__name__, static_folder=None)
         flask.register_blueprint(openid(self.openid))
         flask.register_blueprint(web_api(self.backend))
-        flask.register_blueprint(page(self.backend, self.interactions))
+        flask.register_blueprint(page(self.backend, self.interactions, self.home))
 
         return flask
 

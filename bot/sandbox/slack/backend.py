@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from .response_urls import ResponseUrls
 from .socket_mode import Sockets
-from .views import Triggers, Views
+from .views import Homes, Triggers, Views
+from .wire import Json
 from .workspace import Message, Workspace
 
 ALL_SCOPES = frozenset(
@@ -24,6 +25,8 @@ ALL_SCOPES = frozenset(
         "im:history",
         "im:read",
         "im:write",
+        "links:read",
+        "links:write",
         "reactions:write",
         "team:read",
         "usergroups:read",
@@ -41,7 +44,8 @@ class InstalledApp:
     `shares_after` is how many looks into a thread files take to be shared there, and `shares_lost` how many of the next times Slack says
     `ok` and shares nothing. `is_free_plan`: user groups need a paid one. `enterprise`: the id of the Grid organisation that the app is
     installed for as a whole, empty for an app of one workspace. `redirect_uris` are the addresses to which people may be sent who sign in.
-    `shortcuts` are the manifest's on messages, by their names.
+    `shortcuts` are the global ones, by callback id, and `message_shortcuts` those on messages. Links to `unfurl_domains` (hosts, with a
+    port if it is not the usual one) are reported. `events` are those that the app subscribed to.
     """
 
     signing_secret: str
@@ -67,7 +71,11 @@ class InstalledApp:
     client_id: str = "25259531569.1115229150001"
     client_secret: str = "sandbox-client-secret"
     redirect_uris: tuple[str, ...] = ()
-    shortcuts: tuple[tuple[str, str], ...] = (("Add to the record", "countersign.record"),)
+    has_home: bool = True
+    shortcuts: tuple[tuple[str, str], ...] = (("countersign.request", "Request a promotion"),)
+    message_shortcuts: tuple[tuple[str, str], ...] = (("countersign.record", "Add to the record"),)
+    unfurl_domains: tuple[str, ...] = ()
+    events: frozenset[str] = frozenset({"app_home_opened", "link_shared"})
 
 
 @dataclass
@@ -79,6 +87,15 @@ class Upload:
     length: int
     alt: str
     content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Unfurl:
+    """A message whose links the bot may show more of: what `link_shared` said of it."""
+
+    channel: str
+    message: str
+    links: tuple[str, ...]
 
 
 @dataclass
@@ -97,6 +114,9 @@ class Backend:
     views: Views
     response_urls: ResponseUrls
     sockets: Sockets
+    homes: Homes = field(default_factory=Homes)
+    unfurls: dict[str, Unfurl] = field(default_factory=dict)
+    suggested: dict[str, dict[str, Json]] = field(default_factory=dict)  # by menu: the options that its searches found
     uploads: dict[str, Upload] = field(default_factory=dict)
     last_post: dict[str, float] = field(default_factory=dict)
     sharings: list[Sharing] = field(default_factory=list)

@@ -53,7 +53,7 @@ class Interactions:
 
     def use_shortcut(self, person: SandboxPerson, message: Message, callback_id: str) -> Answer:
         """Raises LookupError for a shortcut that the app has not."""
-        if callback_id not in dict(self._backend.app.shortcuts).values():
+        if callback_id not in dict(self._backend.app.message_shortcuts):
             raise LookupError(f"the app has no message shortcut {callback_id!r}")
         payload = payloads.message_action(self._backend, person, message, callback_id, self._base_url())
         return self.send_press(person, message, payload)

@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from .backend import Backend
+from .home import HomeDeeds
 from .interactions import Interactions
 from .views import OpenView
 from .web_api.calls import as_file, as_message
@@ -23,9 +24,9 @@ POLICY = (
 HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
-def page(backend: Backend, interactions: Interactions) -> Blueprint:
+def page(backend: Backend, interactions: Interactions, home: HomeDeeds) -> Blueprint:
     routes = Blueprint("page", __name__)
-    actions = _actions(backend, interactions)
+    actions = _actions(backend, interactions, home) | _home_actions(backend, home)
 
     @routes.get("/")
     @routes.get("/archives/<path:_where>")
@@ -74,7 +75,9 @@ def page(backend: Backend, interactions: Interactions) -> Blueprint:
     return routes
 
 
-def _actions(backend: Backend, interactions: Interactions) -> dict[str, Callable[[Json, SandboxPerson], Json]]:
+def _actions(
+    backend: Backend, interactions: Interactions, home: HomeDeeds
+) -> dict[str, Callable[[Json, SandboxPerson], Json]]:
     def click(body: Json, person: SandboxPerson) -> Json:
         message = _message(backend, body, person)
         answer = interactions.press(person, message, text_at(body, "action_id"), text_at(body, "chosen"))
@@ -95,14 +98,48 @@ def _actions(backend: Backend, interactions: Interactions) -> dict[str, Callable
 
     def say(body: Json, person: SandboxPerson) -> Json:
         channel = backend.workspace.channel(text_at(body, "channel"))
-        return {"ts": interactions.say(person, channel, text_at(body, "text"), text_at(body, "thread_ts")).ts}
+        said = interactions.say(person, channel, text_at(body, "text"), text_at(body, "thread_ts"))
+        home.share_links(said)
+        return {"ts": said.ts}
 
     def shortcut(body: Json, person: SandboxPerson) -> Json:
         answer = interactions.use_shortcut(person, _message(backend, body, person), text_at(body, "callback_id"))
         return {"status": answer.status, "trouble": answer.trouble}
 
     deeds = {"click": click, "submit": submit, "close": close, "command": command, "say": say}
-    return {**deeds, "shortcut": shortcut}
+    return {**deeds, "message_shortcut": shortcut}
+
+
+def _home_actions(backend: Backend, home: HomeDeeds) -> dict[str, Callable[[Json, SandboxPerson], Json]]:
+    def open_home(_body: Json, person: SandboxPerson) -> Json:
+        answers = home.open(person)
+        return {"trouble": answers[-1].trouble if answers else ""}
+
+    def press(body: Json, person: SandboxPerson) -> Json:
+        view, values = _seen_view(backend, body, person), _texts(body)
+        answer = home.press(person, view, text_at(body, "action_id"), text_at(body, "chosen"), values)
+        return {"status": answer.status, "trouble": answer.trouble}
+
+    def suggest(body: Json, person: SandboxPerson) -> Json:
+        view = _seen_view(backend, body, person)
+        found = home.suggest(person, view, text_at(body, "action_id"), text_at(body, "typed"), _texts(body))
+        return {"options": list(found.options), "trouble": found.trouble}
+
+    def shortcut(body: Json, person: SandboxPerson) -> Json:
+        answer = home.shortcut(person, text_at(body, "callback_id"))
+        return {"status": answer.status, "trouble": answer.trouble}
+
+    return {"home": open_home, "press": press, "suggest": suggest, "shortcut": shortcut}
+
+
+def _texts(body: Json) -> dict[str, str]:
+    return {name: str(value) for name, value in object_at(body, "values").items()}
+
+
+def _seen_view(backend: Backend, body: Json, person: SandboxPerson) -> OpenView:
+    """A view that the person has in front of them: the Home tab, or a modal."""
+    home = backend.homes.of(person.id)
+    return home if home is not None and home.id == text_at(body, "view_id") else _view(backend, body, person)
 
 
 def _message(backend: Backend, body: Json, person: SandboxPerson) -> Message:
@@ -143,12 +180,15 @@ def _state(backend: Backend, person: SandboxPerson, channel_id: str, revision: i
         "bot": {"id": app.bot_user_id, "name": app.name, "by_socket": bool(backend.sockets)},
         "people": [_shown_person(somebody) for somebody in workspace.people.values()],
         "actors": [somebody.id for somebody in _actors(backend)],
-        "shortcuts": [{"name": name, "callback_id": id_} for name, id_ in app.shortcuts],
+        "message_shortcuts": [{"callback_id": id_, "name": name} for id_, name in app.message_shortcuts],
         "groups": {group_id(handle): handle for handle in workspace.groups},
         "channels": [_shown_channel(backend, channel, person) for channel in channels],
         "channel": chosen.id,
         "messages": [_shown_message(backend, row, person) for row in _seen_by(backend, chosen, person)],
         "view": _shown_view(backend.views.of(person.id)),
+        "home": _shown_view(backend.homes.of(person.id)),
+        "has_home": app.has_home,
+        "shortcuts": [{"callback_id": id_, "name": name} for id_, name in app.shortcuts],
     }
 
 

@@ -22,6 +22,8 @@ def block_actions(
     channel = backend.workspace.channels[message.channel]
     action = _action(element, str(block["block_id"]), backend.workspace.new_ts(), chosen)
     container: Json = {"type": "message", "message_ts": message.ts, "channel_id": channel.id}
+    if block not in message.blocks:
+        container |= {"type": "message_attachment", "attachment_id": 1, "is_app_unfurl": True}
     container["is_ephemeral"] = bool(message.only_for)
     if message.is_reply:
         container["thread_ts"] = message.thread_ts
@@ -55,8 +57,50 @@ def message_action(backend: Backend, person: SandboxPerson, message: Message, ca
 
 
 def view_submission(backend: Backend, person: SandboxPerson, view: OpenView, chosen: Chosen) -> Json:
-    shown = as_view(backend, view, _state(view, chosen))
+    shown = as_view(backend, view, state_of(backend, view, chosen))
     return {"type": "view_submission", **_who_and_where(backend, person), "view": shown, "response_urls": []}
+
+
+def view_actions(
+    backend: Backend, person: SandboxPerson, view: OpenView, action_id: str, chosen: str, values: Chosen
+) -> Json:
+    """A press on one element of a Home tab, or of a modal; `values` are the inputs that are filled in there."""
+    block, element = element_in(objects_at(view.content, "blocks"), action_id)
+    element = _with_options(backend, element)
+    return {
+        "type": "block_actions",
+        **_who_and_where(backend, person),
+        "container": {"type": "view", "view_id": view.id},
+        "view": as_view(backend, view, state_of(backend, view, {**values, str(block["block_id"]): chosen})),
+        "actions": [_action(element, str(block["block_id"]), backend.workspace.new_ts(), chosen)],
+    }
+
+
+def block_suggestion(
+    backend: Backend, person: SandboxPerson, view: OpenView, action_id: str, typed: str, values: Chosen
+) -> Json:
+    """What somebody has typed so far into a menu that the bot fills."""
+    block, _menu = element_in(objects_at(view.content, "blocks"), action_id)
+    payload: Json = {
+        "type": "block_suggestion",
+        **_who_and_where(backend, person),
+        "container": {"type": "view", "view_id": view.id},
+        "view": as_view(backend, view, state_of(backend, view, values)),
+        "action_id": action_id,
+        "block_id": block["block_id"],
+        "value": typed,
+    }
+    del payload["trigger_id"]
+    return payload
+
+
+def global_shortcut(backend: Backend, person: SandboxPerson, callback_id: str) -> Json:
+    return {
+        "type": "shortcut",
+        **_who_and_where(backend, person),
+        "callback_id": callback_id,
+        "action_ts": backend.workspace.new_ts(),
+    }
 
 
 def view_closed(backend: Backend, person: SandboxPerson, view: OpenView) -> Json:
@@ -126,13 +170,30 @@ def _channel_name(channel: Channel) -> str:
 
 
 def _element(message: Message, action_id: str) -> tuple[Json, Json]:
-    for block in message.blocks:
+    attached = [block for part in message.attachments for block in objects_at(part, "blocks")]
+    return element_in([*message.blocks, *attached], action_id)
+
+
+def element_in(blocks: list[Json], action_id: str) -> tuple[Json, Json]:
+    """The interactive element with its block. Raises LookupError, which lists the elements."""
+    there: list[str] = []
+    for block in blocks:
         inner = [*objects_at(block, "elements"), object_at(block, "accessory"), object_at(block, "element")]
         for element in inner:
             if element.get("action_id") == action_id:
                 return block, element
-    there = ", ".join(message.buttons) or "none"
-    raise LookupError(f"message {message.ts} has no element {action_id!r}; its elements: {there}")
+            there.append(text_at(element, "action_id"))
+    known = ", ".join(filter(None, there)) or "none"
+    raise LookupError(f"there is no element {action_id!r}; the elements: {known}")
+
+
+def _with_options(backend: Backend, element: Json) -> Json:
+    """A menu that the bot fills, with all options that it has offered so far."""
+    if element.get("type") != "external_select":
+        return element
+    offered = backend.suggested.get(text_at(element, "action_id"), {})
+    first = [object_at(element, "initial_option")] if element.get("initial_option") else []
+    return {**element, "options": [*offered.values(), *first]}
 
 
 def _action(element: Json, block_id: str, action_ts: str, chosen: str) -> Json:
@@ -154,10 +215,10 @@ def _choice(element: Json, chosen: str) -> Json:
     return {"type": element["type"], "selected_option": options[0] if options else None}
 
 
-def _state(view: OpenView, chosen: Chosen) -> dict[str, object]:
+def state_of(backend: Backend, view: OpenView, chosen: Chosen) -> dict[str, object]:
     inputs = [block for block in objects_at(view.content, "blocks") if block["type"] == "input"]
     values: dict[str, object] = {}
     for block in inputs:
-        element, block_id = object_at(block, "element"), str(block["block_id"])
+        element, block_id = _with_options(backend, object_at(block, "element")), str(block["block_id"])
         values[block_id] = {text_at(element, "action_id"): _choice(element, chosen.get(block_id, ""))}
     return values

@@ -1,4 +1,4 @@
-"""Modals: who has which one open, and the trigger ids that let a bot open them."""
+"""Modals and Home tabs: who sees which one, and the trigger ids that let a bot open modals."""
 
 from __future__ import annotations
 
@@ -87,6 +87,27 @@ class Views:
         with self._lock:
             self._by_person[view.person_id] = view
         return view
+
+
+class Homes:
+    """The Home tab of each person, as the bot published it last; it keeps its id."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_person: dict[str, OpenView] = {}
+
+    def of(self, person_id: str) -> OpenView | None:
+        return self._by_person.get(person_id)
+
+    def publish(self, person_id: str, content: Json, seen: str = "") -> OpenView:
+        """`seen` is the hash of the view that the bot believes to replace, empty when it does not care."""
+        with self._lock:
+            before = self._by_person.get(person_id)
+            if seen and (before is None or before.hash != seen):
+                raise SlackError("hash_conflict")
+            id_ = before.id if before else f"V{secrets.token_hex(5).upper()}"
+            self._by_person[person_id] = OpenView(id_, person_id, content, _new_hash())
+            return self._by_person[person_id]
 
 
 def _new_hash() -> str:

@@ -25,6 +25,7 @@ from bot.store.tables.registry import sweeps as sweeps
 from bot.store.tables.registry import unreadable_models as unreadable_models
 from bot.store.tables.registry import watches as watches
 from bot.store.tables.tickets import ticket_acts as ticket_acts
+from bot.store.tables.web import homes as homes
 from bot.store.tables.web import web_sessions as web_sessions
 
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.

@@ -1,4 +1,4 @@
-"""The table of sessions of people who read the pages."""
+"""The tables of sessions of people who read the pages, and of their own pages at the notifier."""
 
 from __future__ import annotations
 
@@ -19,4 +19,15 @@ web_sessions = sa.Table(
     sa.Column("seen_at", Moment, nullable=False),
     sa.Column("checked_at", Moment, nullable=False),
     sa.Column("ends_at", Moment, nullable=False, index=True),
+)
+
+# A person's own page at the notifier: what they have chosen there, the digest of what it shows, and the vendor's mark of it.
+homes = sa.Table(
+    "homes",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("opened_at", Moment, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False, server_default=""),
+    sa.Column("shown", sa.Text, nullable=False, server_default=""),
+    sa.Column("mark", sa.Text, nullable=False, server_default=""),
 )

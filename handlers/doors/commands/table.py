@@ -40,7 +40,15 @@ WORDS: Mapping[str, Word] = {
     "": Word(waiting.pending, (("/countersign", N_("what waits for a decision; what needs you comes first")),)),
     "pending": Word(waiting.pending, (("/countersign pending", N_("the same, in a word")),)),
     "requests": Word(waiting.pending, ()),
-    # "request": the form to ask for a transition.
+    "request": Word(  # `slack_home` takes it before this table does, because it opens a form
+        list_commands,
+        (
+            (
+                "/countersign request NAME VERSION",
+                N_("a form in which you ask for that version, or without it for another"),
+            ),
+        ),
+    ),
     "targets": Word(records.targets, (("/countersign targets", N_("who holds what")),)),
     "status": Word(records.status, ((records.STATUS, N_("what a model or a version holds, and what waits for it")),)),
     "describe": Word(

@@ -60,6 +60,7 @@ TEXT_INPUT = Shape(
 ON_ACTIONS = {
     "button": BUTTON,
     "static_select": Shape({"options": items(OPTION, 100)}, {**SELECT, "initial_option": OPTION}),
+    "external_select": Shape({}, {**SELECT, "initial_option": OPTION, "min_query_length": number}),
     "overflow": Shape({"options": items(OPTION, 5)}, {"action_id": ID, "confirm": CONFIRM}),
     "radio_buttons": Shape({"options": items(OPTION, 10)}, {**CHOICES, "initial_option": OPTION}),
     "checkboxes": Shape({"options": items(OPTION, 10)}, {**CHOICES, "initial_options": items(OPTION, 10)}),
@@ -68,7 +69,10 @@ ON_ACTIONS = {
 ON_SECTIONS = {**ON_ACTIONS, "image": IMAGE_ELEMENT}
 ON_INPUTS = {
     "plain_text_input": TEXT_INPUT,
-    **{kind: ON_ACTIONS[kind] for kind in ("static_select", "users_select", "radio_buttons", "checkboxes")},
+    **{
+        kind: ON_ACTIONS[kind]
+        for kind in ("static_select", "external_select", "users_select", "radio_buttons", "checkboxes")
+    },
 }
 ON_CONTEXT = {
     "image": IMAGE_ELEMENT,
@@ -178,6 +182,22 @@ VIEW = by_type(
                 "notify_on_close": flag,
                 "submit_disabled": flag,
             },
-        )
+        ),
+        "home": Shape(
+            {"blocks": items(by_type(IN_BOTH), 100)},
+            {
+                "private_metadata": text(3000, minimum=0),
+                "callback_id": text(255, minimum=0),
+                "external_id": text(255, minimum=0),
+            },
+        ),
     }
+)
+SUGGESTED = Shape(  # the answer to block_suggestion: https://docs.slack.dev/reference/interaction-payloads/block_suggestion-payload
+    {},
+    {
+        "options": items(OPTION, 100, minimum=0),
+        "option_groups": items(Shape({"label": plain(75), "options": items(OPTION, 100)}), 100),
+    },
+    one_of=("options", "option_groups"),
 )

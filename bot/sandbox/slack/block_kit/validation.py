@@ -20,13 +20,22 @@ from ..wire import (
     text_at,
     units,
 )
-from .limits import MESSAGE_BLOCKS, VIEW
+from .limits import MESSAGE_BLOCKS, SUGGESTED, VIEW
 from .shapes import Mistakes, at
 
 # Not documented. Refusals were seen above 13,200 and at 11,341, none up to 10,000: https://github.com/slackapi/bolt-js/issues/2509
 TEXT_IN_A_MESSAGE = 10_000
 TEXT_IN_TABLES = 10_000  # https://docs.slack.dev/reference/block-kit/blocks/table-block
-INTERACTIVE = {"button", "static_select", "users_select", "overflow", "radio_buttons", "checkboxes", "plain_text_input"}
+INTERACTIVE = {
+    "button",
+    "static_select",
+    "external_select",
+    "users_select",
+    "overflow",
+    "radio_buttons",
+    "checkboxes",
+    "plain_text_input",
+}
 
 
 def checked_blocks(value: object, pictures: Collection[str] = (), *, takes_charts: bool = True) -> list[Json]:
@@ -47,15 +56,26 @@ def checked_blocks(value: object, pictures: Collection[str] = (), *, takes_chart
     return [_with_ids(block) for block in blocks]
 
 
-def checked_view(value: object) -> Json:
-    """A modal with its ids. Raises SlackError `invalid_arguments`."""
+def checked_suggestions(value: object) -> list[Json]:
+    """The options in a bot's answer to a search in a menu. Raises SlackError `invalid_arguments`, where Slack shows no results."""
+    mistakes = SUGGESTED(value, "")
+    if mistakes or not isinstance(value, dict):
+        raise InvalidArguments("invalid_arguments", mistakes)
+    grouped = [option for group in objects_at(value, "option_groups") for option in objects_at(group, "options")]
+    return [*objects_at(value, "options"), *grouped]
+
+
+def checked_view(value: object, kind: str = "modal") -> Json:
+    """A modal, or a Home tab, with its ids. Raises SlackError `invalid_arguments`."""
     view = parsed(value)
     mistakes = VIEW(view, "/view")
+    if not mistakes and isinstance(view, dict) and view["type"] != kind:
+        mistakes = at("/view/type", f"must be one of: {kind}")
     if mistakes or not isinstance(view, dict):
         raise InvalidArguments("invalid_arguments", mistakes)
     blocks = objects_at(view, "blocks")
     mistakes = _repeated_ids(blocks, "/view/blocks")
-    if any(block["type"] == "input" for block in blocks) and "submit" not in view:
+    if kind == "modal" and any(block["type"] == "input" for block in blocks) and "submit" not in view:
         mistakes += at("/view", "missing required field: submit")
     if mistakes:
         raise InvalidArguments("invalid_arguments", mistakes)

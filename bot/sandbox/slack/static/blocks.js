@@ -2,6 +2,7 @@
 
 import { element } from "./elements.js";
 import { drawChart } from "./charts.js";
+import { drawSearch } from "./search.js";
 import { dateNode, emoji, mrkdwn, plainText, safeLink } from "./mrkdwn.js";
 
 const DRAW = {
@@ -23,6 +24,7 @@ const ELEMENT = {
   button: drawButton,
   image: (part) => element("img", { class: "thumbnail", src: addressOf(part), alt: part.alt_text }),
   static_select: drawSelect,
+  external_select: drawSearch,
   overflow: drawSelect,
   users_select: drawPeople,
   radio_buttons: drawChoices,
@@ -43,7 +45,7 @@ export function collected(form) {
   const values = {};
   for (const field of form.querySelectorAll("[data-block-id]")) {
     const chosen = [...field.querySelectorAll("textarea, select, input")].filter((input) => !/radio|checkbox/.test(input.type) || input.checked);
-    values[field.dataset.blockId] = chosen.map((input) => input.value).join("\n");
+    values[field.dataset.blockId] = chosen.map((input) => input.dataset.value ?? input.value).join("\n");
   }
   return values;
 }
@@ -175,10 +177,12 @@ function drawTextInput(part) {
 }
 
 function drawInput(block, names, act) {
-  const control = drawElement(block.element, names, block.dispatch_action ? act : () => {});
+  const drawn = drawElement(block.element, names, block.dispatch_action ? act : Object.assign(() => {}, { search: act.search }));
+  const control = drawn.control ?? drawn;
   const id = `input-${block.block_id}`;
   const isGroup = control.classList.contains("choices");
   control.id = id;
+  control.removeAttribute("aria-label"); // the block's own label says it
   control.setAttribute("aria-describedby", `${id}-hint ${id}-error`);
   if (isGroup) control.setAttribute("aria-labelledby", `${id}-label`);
   else if (!block.optional) control.setAttribute("aria-required", "true");
@@ -186,5 +190,5 @@ function drawInput(block, names, act) {
   const label = element(isGroup ? "span" : "label", { id: `${id}-label`, class: "label", for: isGroup ? null : id }, plainText(block.label.text), optional);
   const hint = element("p", { class: "hint", id: `${id}-hint` }, block.hint ? plainText(block.hint.text) : "");
   const error = element("p", { class: "error", id: `${id}-error`, role: "alert" });
-  return element("div", { class: "block input", "data-block-id": block.block_id }, label, control, hint, error);
+  return element("div", { class: "block input", "data-block-id": block.block_id }, label, drawn, hint, error);
 }

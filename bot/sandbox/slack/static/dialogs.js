@@ -46,12 +46,13 @@ export function showView(view, names, deeds) {
 
 function open(view, names, deeds) {
   const { content } = view;
+  const before = filledIn(view);
   const trouble = element("p", { class: "trouble", role: "alert" });
   const form = element(
     "form",
     { novalidate: true },
     element("header", {}, element("h2", { id: "modal-title" }, content.title.text), closeButton(view, deeds, "✕", "Close", "quiet")),
-    element("div", { class: "content" }, drawBlocks(content.blocks, names, () => {})),
+    element("div", { class: "content" }, drawBlocks(content.blocks, names, acting(view, deeds))),
     trouble,
     element("footer", {}, closeButton(view, deeds, content.close?.text ?? "Cancel", null, "button"), submitButton(content)),
   );
@@ -60,12 +61,40 @@ function open(view, names, deeds) {
     submit(form, view, trouble, deeds);
   });
   modal.replaceChildren(form);
+  modal.dataset.viewId = view.id;
+  fillIn(before);
   modal.oncancel = (event) => {
     event.preventDefault();
     deeds.close(view);
   };
   if (!modal.open) modal.showModal();
-  modal.querySelector(".input textarea, .input input, .input select, .primary")?.focus();
+  const fields = [...modal.querySelectorAll(".input textarea, .input input, .input select")];
+  const next = before.length ? fields.find((field) => !field.value) : fields[0];
+  (next ?? modal.querySelector(".primary"))?.focus();
+}
+
+function acting(view, deeds) {
+  const values = () => collected(modal.querySelector("form"));
+  const act = (part, chosen) => deeds.pressView(view, part, chosen, values());
+  act.search = (part, typed) => deeds.suggest(view, part, typed, values());
+  return act;
+}
+
+function filledIn(view) {
+  // What is typed stays when the bot updates the view, in blocks that are still there: as Slack does it.
+  if (!modal.open || modal.dataset.viewId !== view.id) return [];
+  return [...modal.querySelectorAll("[data-block-id] :is(textarea, select, input[type=text])")].map((input) => ({
+    block: input.closest("[data-block-id]").dataset.blockId, action: input.dataset.actionId, value: input.value, chosen: input.dataset.value,
+  }));
+}
+
+function fillIn(before) {
+  for (const { block, action, value, chosen } of before) {
+    const input = modal.querySelector(`[data-block-id="${CSS.escape(block)}"] [data-action-id="${CSS.escape(action)}"]`);
+    if (!input || (input.tagName === "SELECT" && ![...input.options].some((option) => option.value === value))) continue;
+    input.value = value;
+    if (chosen !== undefined) input.dataset.value = chosen;
+  }
 }
 
 function closeButton(view, deeds, text, label, style) {

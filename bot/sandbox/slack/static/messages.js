@@ -102,13 +102,13 @@ function byline(message) {
 
 function content(message, names, deeds) {
   const edited = message.edited ? element("span", { class: "edited" }, " (edited)") : null;
+  const act = (part, chosen) => deeds.press(message, part, chosen);
   if (message.blocks?.length) {
-    const act = (part, chosen) => deeds.press(message, part, chosen);
     return [...drawBlocks(message.blocks, names, act), edited];
   }
   const text = message.text ? element("div", { class: "text" }, mrkdwn(message.text, names), edited) : null;
   const attached = (message.attachments ?? []).map((part) =>
-    element("div", { class: "attachment" }, mrkdwn(part.text ?? part.fallback ?? "", names)));
+    element("div", { class: "attachment" }, part.blocks ? drawBlocks(part.blocks, names, act) : mrkdwn(part.text ?? part.fallback ?? "", names)));
   return [text, ...attached, ...message.files.map(fileCard)];
 }
 

@@ -2,11 +2,12 @@
 
 import { confirmed, showView } from "./dialogs.js";
 import { element, initials, tone } from "./elements.js";
+import { showHome, showShortcuts } from "./home.js";
 import { showMessages } from "./messages.js";
 
 const at = (id) => document.getElementById(id);
 const SECOND = 1000;
-const memory = { person: "", channel: "", thread: "", revision: "", state: null, read: {}, target: "" };
+const memory = { person: "", channel: "", thread: "", revision: "", state: null, read: {}, target: "", tab: "messages" };
 
 const names = {
   person: (id) => memory.state.people.find((person) => person.id === id)?.real_name ?? (id === memory.state.bot.id ? memory.state.bot.name : undefined),
@@ -24,11 +25,17 @@ const deeds = {
     pressed.forEach((node) => node.removeAttribute("aria-busy"));
     if (done.trouble) toast(done.trouble);
   },
-  shortcuts: () => memory.state.shortcuts,
+  shortcuts: () => memory.state.message_shortcuts,
   async useShortcut(message, shortcut) {
-    const done = await send("shortcut", { channel: memory.state.channel, ts: message.ts, callback_id: shortcut.callback_id });
+    const done = await send("message_shortcut", { channel: memory.state.channel, ts: message.ts, callback_id: shortcut.callback_id });
     if (done.trouble) toast(done.trouble);
   },
+  async pressView(view, part, chosen, values) {
+    if (part.confirm && !(await confirmed(part.confirm, names))) return;
+    const done = await send("press", { view_id: view.id, action_id: part.action_id, chosen, values });
+    if (done.trouble) toast(done.trouble);
+  },
+  suggest: (view, part, typed, values) => send("suggest", { view_id: view.id, action_id: part.action_id, typed, values }),
   openThread(message) {
     memory.thread = message.thread_ts ?? message.ts;
     draw();
@@ -79,8 +86,32 @@ function draw() {
   const top = state.messages.filter((message) => !message.thread_ts || message.is_broadcast || message.thread_ts === message.ts || (message.only_for_you && !memory.thread));
   showMessages(at("messages"), top, names, deeds);
   drawThread();
+  drawTabs(current);
+  showShortcuts(at("shortcuts"), at("shortcut-list"), state.shortcuts, runShortcut);
   showView(state.view, names, deeds);
   showTarget();
+}
+
+function drawTabs(current) {
+  const isHome = current.is_direct && memory.state.has_home && memory.tab === "home";
+  at("tabs").hidden = !(current.is_direct && memory.state.has_home);
+  at("tab-home").setAttribute("aria-pressed", String(isHome));
+  at("tab-messages").setAttribute("aria-pressed", String(!isHome));
+  at("home").hidden = !isHome;
+  at("scroller").hidden = at("composer").hidden = isHome;
+  if (isHome) showHome(at("home"), memory.state.home, names, deeds);
+}
+
+async function runShortcut(callback_id) {
+  const done = await send("shortcut", { callback_id });
+  if (done.trouble) toast(done.trouble);
+}
+
+async function openTab(tab) {
+  memory.tab = tab;
+  draw();
+  const done = tab === "home" ? await send("home", {}) : {};
+  if (done.trouble) toast(done.trouble);
 }
 
 function titleOf(channel) {
@@ -122,7 +153,7 @@ function channelButton(channel) {
   const name = channel.is_direct ? memory.state.bot.name : channel.name;
   const dot = isNew ? element("span", { class: "dot", title: "New messages" }, element("span", { class: "hidden" }, "new messages")) : null;
   const attributes = { type: "button", class: isNew ? "unread" : "", "aria-current": isCurrent ? "page" : null };
-  return element("button", { ...attributes, onclick: () => go({ channel: channel.id, thread: "" }) }, mark, name, dot);
+  return element("button", { ...attributes, onclick: () => go({ channel: channel.id, thread: "", tab: "messages" }) }, mark, name, dot);
 }
 
 function drawThread() {
@@ -186,7 +217,9 @@ async function keepUpToDate() {
   setTimeout(keepUpToDate, SECOND);
 }
 
-at("actor").addEventListener("change", (event) => go({ person: event.target.value, channel: memory.state.channels.find((channel) => channel.id === memory.channel)?.is_direct ? "" : memory.channel, thread: "" }));
+at("actor").addEventListener("change", (event) => go({ person: event.target.value, channel: memory.state.channels.find((channel) => channel.id === memory.channel)?.is_direct ? "" : memory.channel, thread: "", tab: "messages" }));
+at("tab-home").addEventListener("click", () => openTab("home"));
+at("tab-messages").addEventListener("click", () => openTab("messages"));
 at("close-thread").addEventListener("click", () => go({ thread: "" }));
 composes(at("composer"), at("composer-text"), sayInChannel);
 composes(at("reply-composer"), at("reply-text"), (text) => send("say", { channel: memory.channel, text, thread_ts: memory.thread }));

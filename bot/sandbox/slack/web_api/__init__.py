@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from ..backend import Backend
 from ..response_urls import answer
 from ..wire import Json, SlackError, parsed
-from . import chat, conversations, files, people, views
+from . import chat, conversations, files, people, unfurl, views
 from .calls import Call
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ METHODS: dict[str, tuple[Method, str]] = {
     **chat.METHODS,
     **conversations.METHODS,
     **views.METHODS,
+    **unfurl.METHODS,
     **files.METHODS,
 }
 WITHOUT_TOKEN = {"api.test"}

@@ -94,7 +94,7 @@ def validate(call: Call) -> Json:
     content = call.structure(given[0])
     try:
         if given == ["view"]:
-            checked_view(content)
+            checked_view(content, "home" if isinstance(content, dict) and content.get("type") == "home" else "modal")
         else:
             message = content if isinstance(content, dict) else {"blocks": content}
             _checked(message.get("blocks") or [], call.backend.workspace)

@@ -1,7 +1,8 @@
-"""The Web API's `views.*` and `apps.connections.open`: opening a modal for a person, and a socket for the bot."""
+"""The Web API's `views.*` and `apps.connections.open`: modals and Home tabs of people, and a socket for the bot."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from ..backend import Backend
@@ -9,6 +10,8 @@ from ..block_kit.validation import checked_view
 from ..views import OpenView
 from ..wire import Json, SlackError, text_at
 from .calls import Call, Method
+
+LARGEST_VIEW = 250_000  # bytes
 
 
 def open_view(call: Call) -> Json:
@@ -33,6 +36,22 @@ def update_view(call: Call) -> Json:
     updated = backend.views.update(view, checked_view(call.arguments.get("view")))
     backend.workspace.touch()
     return {"view": as_view(backend, updated)}
+
+
+def publish_view(call: Call) -> Json:
+    """https://docs.slack.dev/reference/methods/views.publish"""
+    backend = call.backend
+    if not backend.app.has_home:
+        raise SlackError("not_enabled")
+    person = backend.workspace.people.get(call.needed("user_id"))
+    if person is None or person.is_bot or person.deleted:
+        raise SlackError("user_not_found")
+    content = checked_view(call.arguments.get("view"), "home")
+    if len(json.dumps(content).encode()) > LARGEST_VIEW:
+        raise SlackError("view_too_large")
+    view = backend.homes.publish(person.id, content, call.text("hash"))
+    backend.workspace.touch()
+    return {"view": as_view(backend, view)}
 
 
 def open_connection(call: Call) -> Json:
@@ -64,5 +83,6 @@ def as_view(backend: Backend, view: OpenView, state: Mapping[str, object] | None
 METHODS: dict[str, tuple[Method, str]] = {
     "views.open": (open_view, ""),
     "views.update": (update_view, ""),
+    "views.publish": (publish_view, ""),
     "apps.connections.open": (open_connection, ""),
 }
