@@ -10,6 +10,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
+- `reminders`: what waits for one person, as one message, and the note of the day
 - `digest`: the weekly report for compliance
 - `queries`: what commands and pages show
 
@@ -104,7 +105,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 # Which effects run before others that are due. All others may wait. Those that take turns come later the more a person has asked for.
 URGENCY: dict[str, Urgency] = {
     **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
-    **dict.fromkeys(("sync_card", "sweep_versions", "sweep_models"), Urgency.CARD),
+    **dict.fromkeys(("sync_group", "sync_card", "sweep_versions", "sweep_models"), Urgency.CARD),
     **dict.fromkeys(("look_at", "freeze_evidence", "ask_again", "renew_comparison", "renew_verdict"), Urgency.LOOK),
     "sign_governed": Urgency.LOOK,
     **dict.fromkeys(("sync_ticket", "tell", "announce", "answer_refused_votes", "remind"), Urgency.NOTE),

@@ -9,7 +9,10 @@ from handlers.attestation import governed, signing, vsa
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, details, plots
+from handlers.notify.grouped import lists
 from handlers.registry import apply, reconcile, renewals, sweeps, tags
+from handlers.reminders import daily
+from handlers.reminders import people as reminders
 from handlers.request import (
     absences,
     accounts,
@@ -50,7 +53,12 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "announce": card_and_ticket.announce,
     "show_details": details.show_details,
     "show_plot": plots.show_plot,
-    "remind": deadlines.remind,
+    "remind": reminders.remind,
+    "remind_person": reminders.remind_person,
+    "send_dailies": daily.send_dailies,
+    "send_daily": daily.send_daily,
+    "sync_group": lists.sync_group,
+    "look_at_group": lists.look_at_group,
     "tell_delegate": absences.tell_delegate,
     "show_passkey": passkey_cards.show_passkey,
     "look_at_passkey": passkey_cards.look_at_passkey,

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 from bot.domain.model import Ask, AskKind, AuthorSource, Target, TargetKind
 from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
+    GROUP_ABOVE,
     Approve,
     Copies,
     Escalate,
@@ -57,6 +58,7 @@ from config.policy.values import (
 
 QUORUM_LIMIT = 20
 GROUPS_LIMIT = 8
+GROUP_LIMIT = 1_000
 
 
 class PollShape(Shape):
@@ -133,6 +135,13 @@ class NotifyShape(Shape):
 
     slack: Channel
     """A channel, for example "#model-approvals". Keep the quotes: # begins a comment."""
+    group_above: Annotated[int, Field(ge=1, le=GROUP_LIMIT)] | Literal["never"] = GROUP_ABOVE
+    """So many cards of the rule that are due within a minute are posted one by one; more share one card with a line for each, and their own
+    cards are in its thread. `never`: always one by one."""
+
+    @property
+    def grouped_above(self) -> int:
+        return self.group_above if isinstance(self.group_above, int) else 0
 
 
 class RequirementShape(Shape):
@@ -260,6 +269,7 @@ class RuleShape(Shape):
             lineage=None if self.lineage is None else self.lineage.as_demand(),
             approval_valid_for=self.approval_valid_for,
             copies=self.revert.copies,
+            group_above=self.notify.grouped_above,
         )
 
 

@@ -22,6 +22,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "expire_requests": timedelta(minutes=1),
     "tell_waiting": timedelta(minutes=1),
     "remind_people": timedelta(minutes=1),
+    "send_dailies": timedelta(minutes=1),
     "thaw_approvals": timedelta(minutes=1),
     "close_digests": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),

@@ -13,6 +13,7 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics, tracing
+from bot.domain.calm.group_card import OPEN_CARD
 from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.domain.digest.sign_off import SIGN_OFF
 from bot.errors import OutsideError, Refused, Rejected
@@ -23,7 +24,7 @@ from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
 from handlers.request import approvals
-from handlers.request.buttons import call_off, passkeys, roll_back
+from handlers.request.buttons import call_off, open_card, passkeys, roll_back
 from handlers.request.casting import VERDICTS, Reply
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ STORIES = {
     CONFIRM: passkeys.press,
     REFUSE: passkeys.press,
     SIGN_OFF: sign_off.press,
+    OPEN_CARD: open_card.press,
 }  # every other button is a vote
 TRACED = {*STORIES, *VERDICTS}  # another text comes from outside
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."

@@ -21,6 +21,8 @@ from bot.errors import OutsideError, Refused
 from bot.language import N_, _, ngettext, sentences, translated
 from bot.services import Services
 from bot.store.registry import Placement
+from handlers.doors.daily_command import HELP as DAILY_HELP
+from handlers.doors.daily_command import daily
 from handlers.doors.errors import as_sentence, text_of
 from handlers.doors.readers import link_for_reader
 from handlers.notify.readers import for_account
@@ -48,6 +50,7 @@ HELP = (
     ("/countersign passkey", N_("a page on which you make a passkey, to sign approvals with")),
     ("/countersign passkey revoke ID", N_("your passkey signs nothing from now on")),
     ("/countersign page NAME VERSION", N_("a new link to the page of a model version")),
+    *DAILY_HELP,
     ("/countersign help", N_("this list")),
 )
 AWAY = re.compile(
@@ -264,6 +267,7 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
     "call-off": _call_off,
     "passkey": _passkey,
     "page": _page,
+    "daily": lambda asked, s: daily(asked.account, asked.rest, s),
     "help": _list_commands,
 }
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 import structlog
 
+from bot.domain.calm.grouping import CardGroup
 from bot.domain.card.card import Card
 from bot.domain.card.request_card import outcome_card, request_card
 from bot.domain.card.sentences import CardContext
@@ -25,10 +25,13 @@ from bot.language import _, sentences
 from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
-from bot.store.outbox import SentRows
+from bot.store.calm.groups import GroupRows
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
+from handlers.notify.calls import call_key_of, may_call, note_call
+from handlers.notify.grouped.lists import group_lane, put_back
+from handlers.notify.grouped.places import defer_list, group_for, urgency_in
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
 from handlers.notify.readers import for_account, for_everyone
 from handlers.notify.render_context import context_for, needed_rule
@@ -43,18 +46,15 @@ def sync_card(request_id: str, s: Services) -> None:
     """One message for each request, always showing its current state."""
     with s.store.transaction() as tx:
         request, context = _read(request_id, tx, s)
-        if request.card is None and request.state in ENDED_UNDECIDED:
-            return  # it ended before its card was posted, so there is nothing to say
-        calls = request.card is None and not has_called(request_id, tx)
+        group = group_for(request, context, tx, s.clock.now())
+        if request.card is None and (request.state in ENDED_UNDECIDED or (group and group.posted is None)):
+            return  # it ended before its card was posted, so there is nothing to say; or its group's list comes first, and leads here
+        calls = request.card is None and may_call(request, context, tx)
         with in_language(tx.policy().language):
             card = request_card(request, context, version_page(request, s), calls=calls)
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
     if request.card is None:
-        channel = needed_rule(request, context.rule).channel
-        record = _recording(request_id, card, s)
-        asker = request.requester
-        with for_everyone(s):
-            post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
+        _post_card(request, context, card, group, s)
     elif update is not None:
         try:
             with for_everyone(s):
@@ -63,13 +63,34 @@ def sync_card(request_id: str, s: Services) -> None:
             _post_anew(request, context, s)
 
 
+def _post_card(
+    request: TransitionRequest, context: CardContext, card: Card, group: CardGroup | None, s: Services
+) -> None:
+    """In the channel, or below the list of its group: there it comes after the cards that call people, unless somebody has opened it."""
+    record, asker, key = _recording(request.id, card, s), request.requester, f"card:{request.id}"
+    if group is None or group.posted is None:
+        channel = needed_rule(request, context.rule).channel
+        with for_everyone(s):
+            post_once(key, channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
+        return
+    place, urgency = group.posted, urgency_in(request, s)
+    try:
+        with for_everyone(s):
+            post_once(key, place.channel, card, s, thread=place.message, urgency=urgency, asker=asker, record=record)
+    except MessageGone:
+        put_back(group.id, place, s)
+
+
 def adopt_card(request_id: str, channel: str, message: str, s: Services) -> bool:
     """Records the message of a channel as the request's card, for a press on it before its worker has done so, or after that died.
 
     False when it is not the one that we posted under the request's key.
     """
     key = f"card:{request_id}"
-    posted = s.notifier.own_post(channel, message, key)
+    with s.store.transaction() as tx:
+        group = GroupRows(tx.connection).of(request_id)
+    thread = group.posted.message if group and group.posted else ""
+    posted = s.notifier.own_post(channel, message, key, thread)
     if posted is None:
         return False
     with s.store.transaction() as tx:
@@ -93,6 +114,8 @@ def look_at_cards(_: str, s: Services) -> None:
             if request.card is not None:
                 tx.defer_for(FollowUp(look_at_card.__name__, Lane.SLACK), request)
                 tx.defer_for(FollowUp("show_details", Lane.SLACK), request)  # cards of a release that had no details
+        for group in GroupRows(tx.connection).with_live_requests():
+            tx.defer("look_at_group", group.id, group_lane(group.id), once=True)
         for passkey in tx.passkeys.all().values():
             if passkey.is_waiting:
                 tx.defer("look_at_passkey", passkey.credential, f"{Lane.NOTES}:show_passkey", once=True)
@@ -119,7 +142,7 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
         return None
     log.warning("card_deleted_in_slack", request=request.id, message=gone.message)
     with s.store.transaction() as tx:
-        calls = not has_called(request.id, tx)
+        calls = may_call(request, context, tx)
     with for_everyone(s):
         card = request_card(request, context, version_page(request, s), calls=calls)
         key = f"card:{request.id}:after:{gone.message}"
@@ -207,19 +230,6 @@ def _is_to_be_told(request: TransitionRequest) -> bool:
     return not (request.state.is_open or waits or unseen)
 
 
-def has_called(request_id: str, tx: Transaction) -> bool:
-    """Whether those who are to vote were mentioned, which is done once for each request."""
-    return tx.outbox.is_sent(_called(request_id))
-
-
-def note_the_call(request_id: str, tx: Transaction, now: datetime) -> None:
-    SentRows(tx.connection).put(_called(request_id), "", now)
-
-
-def _called(request_id: str) -> str:
-    return f"called:{request_id}"
-
-
 def _recording(request_id: str, card: Card, s: Services, instead_of: PostedCard | None = None) -> RecordCard:
     return partial(_record_card, request_id, s, called=bool(card.mentions), instead_of=instead_of)
 
@@ -228,10 +238,13 @@ def _record_card(
     request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, called: bool, instead_of: PostedCard | None
 ) -> None:
     if called:
-        note_the_call(request_id, tx, s.clock.now())
+        note_call(call_key_of(request_id), tx, s.clock.now())
     request = tx.requests.get(request_id, for_update=True)
     if request.card == instead_of:
         tx.record([CardPosted(s.clock.now(), request_id, posted)])
+        group = GroupRows(tx.connection).of(request_id)
+        if group is not None:
+            defer_list(group.id, tx, is_new=False)
         if request.follows is not None:  # the earlier card leads to this one
             tx.defer_for(FollowUp("sync_card", Lane.SLACK), tx.requests.get(request.follows))
 

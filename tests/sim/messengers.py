@@ -58,7 +58,7 @@ class Notifier:
     def is_there(self, posted: PostedCard) -> bool:
         return any((one.channel, one.ts) == (posted.channel, posted.message) for one in self.messages)
 
-    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
+    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
         found = (one for one in self.messages if (one.channel, one.ts, one.key) == (channel, message, key))
         return next((self._posted(one) for one in found), None)
 

@@ -59,6 +59,7 @@ class JiraTickets:
         self._calls = JiraCalls(url, email=email, api_token=api_token, token=token, timeout=timeout)
         self._secrets = tuple(webhook_secrets)
         self._account = ""
+        self.name = "Jira"
         self.search_settles = SETTLES_ON_CLOUD if api_token else SETTLES_ON_DATA_CENTER
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:

@@ -13,9 +13,12 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
+from bot.clients.slack.buttons import button_of
+from bot.clients.slack.buttons import plain as _plain
 from bot.clients.slack.charts import chart_blocks
+from bot.clients.slack.items import item_blocks
 from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed
-from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Lead, Link, Mark, Mention, Table, Tone, Weight
+from bot.domain.card.card import Button, Called, Card, Fact, Lead, Link, Mark, Mention, Table, Weight
 from bot.domain.references import Image
 from bot.language import N_, _, ngettext
 from bot.ports import Click
@@ -36,7 +39,6 @@ CONTEXT_LIMIT = 500
 LEAD_LIMIT = 500
 ALT_LIMIT = 2_000  # https://docs.slack.dev/reference/block-kit/blocks/image-block
 BUTTONS_LIMIT = 25
-BUTTON_TEXT_LIMIT = 75
 TABLE_ROWS_LIMIT = 100  # with the row of headings: https://docs.slack.dev/reference/block-kit/blocks/table-block
 TABLE_COLUMNS_LIMIT = 20
 TABLE_CHARACTERS_LIMIT = 10_000
@@ -82,7 +84,8 @@ def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
     facts = _facts(card.facts, room // 3)
     paragraphs = _paragraphs(card.paragraphs, room // 3)
     tables = _tables(card.tables, room - text_length(facts) - text_length(paragraphs))
-    return [header, *lead, *facts, *tables, *chart, *image, *paragraphs, *mentions, *end]
+    items = item_blocks(card.items, room - text_length([*facts, *paragraphs, *tables]))
+    return [header, *lead, *facts, *tables, *chart, *image, *paragraphs, *items, *mentions, *end]
 
 
 def plain_blocks_of(card: Card) -> list[Block]:
@@ -97,7 +100,8 @@ def plain_blocks_of(card: Card) -> list[Block]:
         (links, PLAIN_TEXT_LIMIT),
     ]
     shown = [_section(text, limit) for text, limit in texts if text]
-    return [_header(card), *shown, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *_buttons(card.buttons)]
+    items = item_blocks(card.items, MESSAGE_LIMIT - text_length(shown) - HEADER_LIMIT)
+    return [_header(card), *shown, *items, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *_buttons(card.buttons)]
 
 
 def _header(card: Card) -> Block:
@@ -168,10 +172,6 @@ def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False
             }
         ],
     }
-
-
-def _plain(text: str, limit: int) -> Block:
-    return {"type": "plain_text", "text": one_line(text, limit), "emoji": False}
 
 
 def _section(text: str, limit: int) -> Block:
@@ -303,29 +303,8 @@ def _footer(footer: str) -> list[Block]:
 
 
 def _buttons(buttons: Sequence[Button]) -> list[Block]:
-    elements = [_button(button) for button in buttons[:BUTTONS_LIMIT]]
+    elements = [button_of(button) for button in buttons[:BUTTONS_LIMIT]]
     return [{"type": "actions", "elements": elements}] if elements else []
-
-
-def _button(button: Button) -> Block:
-    element: Block = {
-        "type": "button",
-        "action_id": button.action,
-        "text": _plain(button.label, BUTTON_TEXT_LIMIT),
-        "value": button.value,
-    }
-    style: Block = {} if button.tone is Tone.PLAIN else {"style": str(button.tone)}
-    confirm: Block = {"confirm": {**_confirm(button.confirm), **style}} if button.confirm else {}
-    return {**element, **style, **confirm}
-
-
-def _confirm(confirm: Confirm) -> Block:
-    return {
-        "title": _plain(confirm.title, 100),
-        "text": _plain(confirm.text, 300),
-        "confirm": _plain(confirm.yes, 30),
-        "deny": _plain(confirm.no, 30),
-    }
 
 
 FALLBACK_LIMIT = 700  # chat.update takes 4,000 characters, and escaping turns one into up to five

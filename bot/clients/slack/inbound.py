@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from bot.clients.slack.blocks import OPTIONAL, REASON_BLOCK, REASON_FORM, REASON_LIMIT
+from bot.clients.slack.buttons import action_of
 from bot.domain.request.shown import read_value
 from bot.errors import Rejected
 from bot.ports import Click
@@ -65,7 +66,7 @@ def _pressed_button(body: Body) -> Click:
         channel=_word(container, "channel_id"),
         message=_word(container, "message_ts"),
         account=_word(body, "user", "id"),
-        action=_word(actions[0], "action_id"),
+        action=action_of(_word(actions[0], "action_id")),
         value=value,
         trigger=_word(body, "trigger_id"),
         shown=shown,
