@@ -12,7 +12,7 @@ import yaml
 
 from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
-from bot.clients.slack.openid import SlackSignIn
+from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.card.card import Card
 from bot.domain.card.details import details_card
@@ -24,7 +24,6 @@ from bot.domain.digest.sample import sample
 from bot.domain.text import counted
 from bot.errors import OutsideError, Permanent, Rejected, Temporary
 from bot.ports import AccountKind
-from bot.ports.sign_in import NO_SIGN_IN
 from bot.reports.records import file_names
 from bot.store.requests import LIVE
 from handlers.notify.render_context import context_for
@@ -136,11 +135,11 @@ def people_can_sign_in(world: World) -> Findings:
     settings = world.settings
     if not settings.slack_client_id:
         yield warning(
-            "sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", NO_SIGN_IN.why_off
+            "sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", HOW_TO_SWITCH_ON
         )
         return
     if not settings.public_url:
-        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", NO_SIGN_IN.why_off)
+        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", HOW_TO_SWITCH_ON)
         return
     secret = settings.slack_client_secret.get_secret_value()
     asked = SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, lambda: "")

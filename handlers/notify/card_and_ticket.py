@@ -177,14 +177,15 @@ def look_at_ticket(request_id: str, s: Services) -> None:
     status = s.tickets.get_ticket(request.ticket).status
     if status.lower() in (plan.approved.lower(), plan.rejected.lower()):
         with for_everyone(s):
-            said = _moved_by_hand(status, request)
+            said = _moved_by_hand(status, request, s.notifier.name)
         s.tickets.comment(request.ticket, f"by-hand:{request.id}:{status}", said)
 
 
-def _moved_by_hand(status: str, request: TransitionRequest) -> str:
+def _moved_by_hand(status: str, request: TransitionRequest, chat: str) -> str:
     said = _(
-        "This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in Slack.",
+        "This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in {chat}.",
         status=status,
+        chat=chat,
     )
     return sentences(said, _("The card: {card}", card=request.card.url) if request.card else "")
 

@@ -28,6 +28,7 @@ class Message:
 class Notifier:
     """`post_settles` is as with Slack: what was posted is there at once, but a lost post may take so long to arrive."""
 
+    name = "Slack"
     post_settles = 15.0
     post_spacing = 0.0
 
@@ -131,6 +132,7 @@ class Issue:
 class Tickets:
     """A new ticket is found only `lag` after it was created, which never takes longer than `search_settles`."""
 
+    name = "Jira"
     search_settles = 30.0
 
     def __init__(self, now: Callable[[], datetime], lag: timedelta) -> None:

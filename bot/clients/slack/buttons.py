@@ -9,8 +9,8 @@ from bot.clients.slack.rich_text import Block
 from bot.domain.card.card import Button, Confirm, Tone
 
 BUTTON_TEXT_LIMIT = 75
-WHOSE = 8  # characters of a button's value that are in its action id, which must be unique in a message
-OF_A_LIST = re.compile(r"(?P<action>[a-z_]+)\.[0-9a-f]{8}")
+WHOSE = 16  # characters of a button's value that are in its action id, which must be unique in a message
+OF_A_LIST = re.compile(r"(?P<action>[a-z_]+)\.[0-9a-f]{16}")
 
 
 def plain(text: str, limit: int) -> Block:
