@@ -7,15 +7,17 @@ from datetime import date, datetime
 from bot.domain.calm.daily import USUALLY, DailyNote, Day, begun, daily_card, day_before, due_day, is_overdue
 from bot.domain.calm.reminders import Waits
 from bot.domain.model import State
+from bot.domain.references import PostedCard
 from bot.engine.lanes import Lane
-from bot.ports import Account, AccountKind
+from bot.errors import Permanent
+from bot.ports import Account
 from bot.services import Services
 from bot.store.calm.dailies import DailyRows
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import post_once
 from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
-from handlers.reminders.waiting import waits_for
+from handlers.reminders.waiting import member_with, waits_for
 from handlers.request.voters import person_of
 
 
@@ -61,23 +63,32 @@ def send_daily(person_id: str, s: Services) -> None:
     on = due_day(note, now) if note else None
     if note is None or on is None:
         return
-    account = s.notifier.account(note.account)
+    account = member_with(note.account, s)
+    if account is None:  # nothing can be sent there any more; a new account says so again
+        with s.store.transaction() as tx:
+            DailyRows(tx.connection).stop(person_id)
+        return
     if account.timezone != note.timezone:  # the person has travelled; there it may be too early
         with s.store.transaction() as tx:
             DailyRows(tx.connection).is_in_zone(person_id, account.timezone)
         return
-    told = _day(note, on, account, s) if account.kind is AccountKind.MEMBER else Day()
+    told = _day(note, on, account, s)
     if told.is_empty:
         with s.store.transaction() as tx:
             DailyRows(tx.connection).is_done(person_id, on)
         return
     with for_account(account.id, s):
         card = daily_card(on, told, now)
-    post_once(f"daily:{person_id}:{on}", account.id, card, s, record=lambda tx, _posted: _done(person_id, on, tx))
 
+    def done(tx: Transaction, _posted: PostedCard) -> None:
+        DailyRows(tx.connection).is_done(person_id, on)
 
-def _done(person_id: str, on: date, tx: Transaction) -> None:
-    DailyRows(tx.connection).is_done(person_id, on)
+    try:
+        post_once(f"daily:{person_id}:{on}", account.id, card, s, record=done)
+    except Permanent:  # this job is parked, and not another one every minute
+        with s.store.transaction() as tx:
+            DailyRows(tx.connection).is_done(person_id, on)
+        raise
 
 
 def _day(note: DailyNote, on: date, account: Account, s: Services) -> Day:

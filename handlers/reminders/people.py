@@ -20,7 +20,7 @@ from bot.domain.policy.rules import Policy
 from bot.domain.references import PostedCard
 from bot.engine.lanes import Lane
 from bot.errors import Permanent
-from bot.ports import Account, AccountKind
+from bot.ports import Account
 from bot.services import Services
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
@@ -29,7 +29,7 @@ from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
 from handlers.notify.readers import for_account, for_everyone
 from handlers.notify.render_context import context_for
-from handlers.reminders.waiting import waits_for
+from handlers.reminders.waiting import member_with, waits_for
 
 log = structlog.get_logger()
 
@@ -66,8 +66,8 @@ def remind_person(account_id: str, s: Services) -> None:
         policy, last = tx.policy(), _last(account_id, tx)
     if last is not None and not _may_be_due(last, policy, now):
         return
-    account = s.notifier.account(account_id)
-    if account.kind is not AccountKind.MEMBER:
+    account = member_with(account_id, s)
+    if account is None:
         return
     waiting = waits_for(account, s)
     if not is_due(waiting, last, policy.calendar, now):
@@ -75,7 +75,11 @@ def remind_person(account_id: str, s: Services) -> None:
     with for_account(account_id, s):
         card = reminders_card(waiting, now)
     key = f"reminders:{account_id}:{last.isoformat() if last else 'first'}"
-    post_once(key, account_id, card, s, record=lambda tx, _posted: _note(account_id, tx, now))
+
+    def record(tx: Transaction, _posted: PostedCard) -> None:
+        _note(account_id, tx, now)
+
+    post_once(key, account_id, card, s, record=record)
 
 
 def _remind_of(request: TransitionRequest, context: CardContext, card: PostedCard, s: Services) -> None:

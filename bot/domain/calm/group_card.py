@@ -111,9 +111,9 @@ def _title(rule: str, counts: Counts) -> str:
 
 
 def _how_far(counts: Counts) -> str:
-    """Such as "5 of 8 wait for votes, 1 is being prepared, 2 are over."."""
+    """In figures, which read alike for one and for many."""
     return _(
-        "{waiting} of {all} wait for votes, {preparing} are being prepared, {over} are over.",
+        "Waiting for votes: {waiting} of {all}. Being prepared: {preparing}. Over: {over}.",
         waiting=count_text(counts.waiting),
         all=count_text(counts.all),
         preparing=count_text(counts.preparing),

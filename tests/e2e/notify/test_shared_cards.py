@@ -18,7 +18,7 @@ from tests.e2e.notify.test_calls import LEADS, called_in
 from tests.fixtures.installation import CHANNEL, Installation
 
 EIGHT = 8
-HOW_FAR = re.compile(r"(\d+) of (\d+) wait for votes, (\d+) are being prepared, (\d+) are over\.")
+HOW_FAR = re.compile(r"Waiting for votes: (\d+) of (\d+)\. Being prepared: (\d+)\. Over: (\d+)\.")
 
 
 def ask_for(installation: Installation, count: int, first: int = 0) -> None:
