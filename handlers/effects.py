@@ -8,7 +8,7 @@ from bot.services import Services
 from handlers.attestation import governed, signing, vsa
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
-from handlers.notify import card_and_ticket, details, plots
+from handlers.notify import card_and_ticket, details, outcomes, plots
 from handlers.notify.grouped import lists
 from handlers.registry import apply, reconcile, renewals, sweeps, tags
 from handlers.reminders import daily
@@ -49,7 +49,8 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "look_at_card": card_and_ticket.look_at_card,
     "look_at_cards": card_and_ticket.look_at_cards,
     "look_at_ticket": card_and_ticket.look_at_ticket,
-    "tell": card_and_ticket.tell,
+    "tell": outcomes.tell,
+    "tell_together": outcomes.tell_together,
     "announce": card_and_ticket.announce,
     "show_details": details.show_details,
     "show_plot": plots.show_plot,

@@ -14,7 +14,7 @@ import structlog
 
 from bot.domain.calm.grouping import CardGroup
 from bot.domain.card.card import Card
-from bot.domain.card.request_card import outcome_card, request_card
+from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
@@ -33,7 +33,7 @@ from handlers.notify.calls import call_key_of, may_call, note_call
 from handlers.notify.grouped.lists import group_lane, put_back
 from handlers.notify.grouped.places import defer_list, group_for, urgency_in
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
-from handlers.notify.readers import for_account, for_everyone
+from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule
 from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
@@ -190,24 +190,6 @@ def _moved_by_hand(status: str, request: TransitionRequest, chat: str) -> str:
     return sentences(said, _("The card: {card}", card=request.card.url) if request.card else "")
 
 
-def tell(request_id: str, s: Services) -> None:
-    """Sends the outcome directly, once, to those who asked, or to the author when that is all we know."""
-    with s.store.transaction() as tx:
-        request, context = _read(request_id, tx, s)
-        if not _is_to_be_told(request):
-            return
-        freeze = f":{request.frozen_until:%Y%m%dT%H%M}" if request.state is State.APPROVED else ""
-        concerned = dict.fromkeys(filter(None, (request.requester or request.author, *request.joined)))
-        keys = {f"told:{request_id}:{request.state}{freeze}:{person}": person for person in concerned}
-        waiting = {key: tx.people.get(keys[key]) for key in unsent_keys(keys, tx)}
-    for key, person in waiting.items():
-        found = None if person.account else s.notifier.find_account(person.email)
-        account = person.account or (found.id if found else None)
-        if account is not None:  # others are not in this workspace; the card and the ticket say it as well
-            with for_account(account, s):
-                post_once(key, account, outcome_card(request, context), s)
-
-
 def announce(seq: str, s: Services) -> None:
     """Posts a ledger entry that is about no request, once in each channel that it concerns."""
     with s.store.transaction() as tx:
@@ -222,13 +204,6 @@ def announce(seq: str, s: Services) -> None:
     with in_language(policy.language):
         for key in waiting:
             post_once(key, channels[key], note.card, s)
-
-
-def _is_to_be_told(request: TransitionRequest) -> bool:
-    """Once it has ended, or when a freeze holds it back; not when it ended before anyone could have seen it."""
-    waits = request.state is State.APPROVED and request.frozen_until is None
-    unseen = request.card is None and request.state in ENDED_UNDECIDED and request.requester is None
-    return not (request.state.is_open or waits or unseen)
 
 
 def _recording(request_id: str, card: Card, s: Services, instead_of: PostedCard | None = None) -> RecordCard:

@@ -39,3 +39,12 @@ daily_notes = sa.Table(
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("sent_for", sa.Date),
 )
+# Outcomes that go to one person in one message. `batch` is set once it is fixed which are in it; the row goes when that is sent.
+outcome_notes = sa.Table(
+    "outcome_notes",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, nullable=False, index=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("batch", sa.Text),
+)

@@ -1,4 +1,4 @@
-"""Shared cards of many requests, and who wants a note of the day."""
+"""Shared cards of many requests, outcomes told together, and who wants a note of the day."""
 
 from __future__ import annotations
 
@@ -38,4 +38,11 @@ def upgrade() -> None:
         sa.Column("minute", sa.Integer, nullable=False),
         sa.Column("timezone", sa.Text, nullable=False),
         sa.Column("sent_for", sa.Date),
+    )
+    op.create_table(
+        "outcome_notes",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("person", sa.Text, nullable=False, index=True),
+        sa.Column("request_id", sa.Text, nullable=False),
+        sa.Column("batch", sa.Text),
     )
