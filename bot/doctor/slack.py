@@ -14,6 +14,7 @@ from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
 from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
+from bot.domain.calm.sample import calm_samples
 from bot.domain.card.card import Card
 from bot.domain.card.details import details_card
 from bot.domain.card.request_card import request_card
@@ -173,7 +174,8 @@ def cards_are_taken(world: World) -> Findings:
     """Asks Slack about each card, message and form that we can print, without posting any."""
     rule = next(iter(world.policy.rules), None)
     groups = world.policy.groups_of(rule) if rule else ()
-    cards = [*sample_cards(rule, groups, datetime.now(UTC)), *sample_notes(world.policy)]
+    now = datetime.now(UTC)
+    cards = [*sample_cards(rule, groups, now), *calm_samples(rule, groups, now), *sample_notes(world.policy)]
     cards += [*_digest_cards(world), *_live_cards(world)]
     refused = 0
     for name, card in [*cards, ("the forms", None)]:

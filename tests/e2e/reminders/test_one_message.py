@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -183,8 +184,8 @@ def test_who_wants_it_gets_one_note_a_day_and_no_other_does(
 def test_the_note_follows_the_persons_own_time_zone_and_language(
     installation: Installation, at_monday: Callable[[str], None]
 ) -> None:
-    ana = installation.slack.workspace.person("ana")
-    ana.timezone, ana.locale = "America/New_York", "es-ES"
+    people = installation.slack.workspace.people
+    people[ANA] = replace(people[ANA], timezone="America/New_York", locale="es-ES")
     at_monday("07:00")
     said = command(installation, "daily on")
     request = installation.asked()
