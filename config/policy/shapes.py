@@ -33,6 +33,7 @@ from bot.domain.workspaces import DEFAULT, pattern_of
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.digest_shapes import DigestShape
 from config.policy.fast_track_shapes import FastTrackShape
+from config.policy.grouping_values import GroupAbove
 from config.policy.lineage_shapes import LineageShape
 from config.policy.registry_shapes import REGISTRIES_LIMIT, PlacePattern, RegistryName, RegistryShape
 from config.policy.ticket_shapes import TicketShape
@@ -58,7 +59,6 @@ from config.policy.values import (
 
 QUORUM_LIMIT = 20
 GROUPS_LIMIT = 8
-GROUP_LIMIT = 1_000
 
 
 class PollShape(Shape):
@@ -135,7 +135,7 @@ class NotifyShape(Shape):
 
     slack: Channel
     """A channel, for example "#model-approvals". Keep the quotes: # begins a comment."""
-    group_above: Annotated[int, Field(ge=1, le=GROUP_LIMIT)] | Literal["never"] = GROUP_ABOVE
+    group_above: GroupAbove = GROUP_ABOVE
     """So many cards of the rule that are due within a minute are posted one by one; more share one card with a line for each, and their own
     cards are in its thread. `never`: always one by one."""
 
