@@ -39,6 +39,7 @@ def elsewhere(open_installation: Callable[..., Installation]) -> Iterator[Instal
     board, tracker = Board(opened.clock.now), Tracker()
     for name, person in (("ana", "Ana Ruiz"), ("ben", "Ben Okafor"), ("bea", "Bea Baker")):
         board.join(f"board-{name}", f"{name}@example.com", person)
+    board.groups["ml-leads"] = frozenset()
     opened.s = replace(opened.s, notifier=board, tickets=tracker)
     opened.sweep()
     yield opened

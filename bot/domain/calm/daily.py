@@ -14,7 +14,7 @@ from bot.domain.card.titles import title_of
 from bot.domain.model import TransitionRequest
 from bot.domain.policy.calendars import WorkingHours
 from bot.domain.request.opening import waits_since
-from bot.language import N_, _, day, listed, ngettext, sentences
+from bot.language import _, day, listed, ngettext, sentences
 
 USUALLY = 9 * 60  # minutes after midnight
 CLOCK = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
@@ -93,18 +93,19 @@ def daily_card(on: date, told: Day, now: datetime) -> Card:
     return Card(title, sentences(_("{said}.", said=title), said), paragraphs=(said,), items=tuple(_items(told, now)))
 
 
-IN_SHORT = (
-    ("waits", N_("{count} waits for you"), N_("{count} wait for you")),
-    ("overdue", N_("{count} of yours is overdue"), N_("{count} of yours are overdue")),
-    ("decided", N_("{count} of yours was decided yesterday"), N_("{count} of yours were decided yesterday")),
-    ("moved", N_("{count} moved in the registry yesterday"), N_("{count} moved in the registry yesterday")),
-)
-
-
 def _in_short(told: Day) -> str:
-    parts = [(one, several, len(getattr(told, name))) for name, one, several in IN_SHORT]
-    said = listed(ngettext(one, several, count) for one, several, count in parts if count)
-    return _("{said}.", said=said)
+    waits, late, decided, moved = len(told.waits), len(told.overdue), len(told.decided), len(told.moved)
+    parts = [
+        ngettext("{count} waits for you", "{count} wait for you", waits) if waits else "",
+        ngettext("{count} of yours is overdue", "{count} of yours are overdue", late) if late else "",
+        ngettext("{count} of yours was decided yesterday", "{count} of yours were decided yesterday", decided)
+        if decided
+        else "",
+        ngettext("{count} moved in the registry yesterday", "{count} moved in the registry yesterday", moved)
+        if moved
+        else "",
+    ]
+    return _("{said}.", said=listed(part for part in parts if part))
 
 
 def _items(told: Day, now: datetime) -> list[Item]:

@@ -26,7 +26,7 @@ def test_a_rule_says_how_many_or_never(said: str, above: int) -> None:
 def test_anything_else_is_refused_in_one_sentence_with_its_line(said: str) -> None:
     (sentence,) = mistakes_of(with_group_above(said))
 
-    assert "line 17" in sentence
+    assert "line 8: " in sentence
     assert "notify.group_above must be a whole number from 1 to 1,000, or never, not " in sentence
 
 

@@ -186,6 +186,7 @@ def test_the_note_follows_the_persons_own_time_zone_and_language(
 ) -> None:
     people = installation.slack.workspace.people
     people[ANA] = replace(people[ANA], timezone="America/New_York", locale="es-ES")
+    installation.forget_what_slack_said()
     at_monday("07:00")
     said = command(installation, "daily on")
     request = installation.asked()
