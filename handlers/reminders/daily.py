@@ -56,7 +56,7 @@ def send_dailies(_: str, s: Services) -> None:
 
 
 def send_daily(person_id: str, s: Services) -> None:
-    """Nothing is sent on a day on which there is nothing to say."""
+    """Sends the note of the day, once; none on a day on which there is nothing to say."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         note = DailyRows(tx.connection).find(person_id)
