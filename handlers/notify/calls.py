@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.domain.calm.grouping import is_listed
 from bot.domain.calm.mentions import call_keys, calls
 from bot.domain.card.context import CardContext
 from bot.domain.model import TransitionRequest
-from bot.store.calm.groups import GroupRows
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 
 
-def may_call(request: TransitionRequest, context: CardContext, tx: Transaction) -> bool:
+def may_call(request: TransitionRequest, context: CardContext, tx: Transaction, *, is_grouped: bool = False) -> bool:
     """Whether the request's own message, its card or its details, mentions those whose votes are missing."""
     earlier = _earlier(request, tx)
     noted = noted_calls(call_keys(request, earlier), tx)
-    is_grouped = GroupRows(tx.connection).of(request.id) is not None
-    return calls(request, context, noted, earlier=earlier, is_grouped=is_grouped)
+    return calls(request, context, noted, earlier=earlier, is_grouped=is_grouped or is_listed(request))
 
 
 def noted_calls(keys: tuple[str, ...], tx: Transaction) -> frozenset[str]:

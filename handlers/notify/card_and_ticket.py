@@ -49,7 +49,7 @@ def sync_card(request_id: str, s: Services) -> None:
         group = group_for(request, context, tx, s.clock.now())
         if request.card is None and (request.state in ENDED_UNDECIDED or (group and group.posted is None)):
             return  # it ended before its card was posted, so there is nothing to say; or its group's list comes first, and leads here
-        calls = request.card is None and may_call(request, context, tx)
+        calls = request.card is None and may_call(request, context, tx, is_grouped=group is not None)
         with in_language(tx.policy().language):
             card = request_card(request, context, version_page(request, s), calls=calls)
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
@@ -218,7 +218,7 @@ def _record_card(
     request = tx.requests.get(request_id, for_update=True)
     if request.card == instead_of:
         tx.record([CardPosted(s.clock.now(), request_id, posted)])
-        group = GroupRows(tx.connection).of(request_id)
+        group = GroupRows(tx.connection).of(request_id) if posted.thread else None
         if group is not None:
             defer_list(group.id, tx, is_new=False)
         if request.follows is not None:  # the earlier card leads to this one

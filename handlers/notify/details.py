@@ -23,7 +23,7 @@ def show_details(request_id: str, s: Services) -> None:
     """Replies under the card once its evidence is there. If the card came before the vote was open, it calls those who are to vote."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
-        if request.card is None or is_kept_short(request_id, tx) or not _is_due(request, request.card, tx):
+        if request.card is None or is_kept_short(request, tx) or not _is_due(request, request.card, tx):
             return
         context = context_for(request, tx, s.clock.now())
         calls = may_call(request, context, tx)

@@ -76,8 +76,10 @@ def _done(batch: str, notes: list[OutcomeNote], tx: Transaction, s: Services, *,
 def _waits_for_others(key: str, person: str, request: TransitionRequest, tx: Transaction) -> bool:
     """Leaves the outcome to the person's shared message when many come at once: those that are due now, and those that wait for it."""
     rows = OutcomeRows(tx.connection)
-    coming = rows.of_person(person, tx.unfinished("tell") | {request.id}) + rows.count(person)
-    if not are_many(coming) or tx.outbox.begun(key) is not None:
+    due, held = tx.unfinished("tell") | {request.id}, rows.count(person)
+    if not are_many(len(due) + held) or not are_many(rows.of_person(person, due) + held):
+        return False
+    if tx.outbox.begun(key) is not None:
         return False
     rows.wait(key, person, request.id)
     tx.defer("tell_together", person, _lane(person))

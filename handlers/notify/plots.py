@@ -45,7 +45,7 @@ def show_plot(request_id: str, s: Services) -> None:
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
         shown, refused = _keys(request)
         sent = SentRows(tx.connection).digests([shown, refused])
-        is_short = is_kept_short(request_id, tx)
+        is_short = is_kept_short(request, tx)
     if is_short or request.card is None or request.state not in WITH_A_PLOT or shown in sent:
         return
     with for_everyone(s):

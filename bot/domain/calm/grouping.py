@@ -37,6 +37,12 @@ class Member:
     decided_at: datetime | None = None
 
 
+def is_listed(request: TransitionRequest) -> bool:
+    """Whether its card, or one that was deleted since, is or was below the list of a group. False while it has none."""
+    posted = (*request.earlier_cards, *((request.card,) if request.card else ()))
+    return any(card.thread for card in posted)
+
+
 def may_share(request: TransitionRequest, now: datetime) -> bool:
     """Never a rollback or a move by hand, and nothing that ends soon: their cards are in the channel itself, and call people."""
     ends_soon = request.expires_at is not None and request.expires_at - now < SOON

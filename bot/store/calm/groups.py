@@ -30,10 +30,6 @@ class GroupRows:
         key = sa.func.hashtextextended(f"cards of {rule} in {channel}", 0)
         self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
-    def has_place(self, request_id: str) -> bool:
-        query = sa.select(card_places.c.request_id).where(card_places.c.request_id == request_id)
-        return self._connection.execute(query).first() is not None
-
     def of(self, request_id: str) -> CardGroup | None:
         """The group whose list the request is on."""
         joined = card_groups.join(card_places, card_places.c.group_id == card_groups.c.id)
@@ -56,7 +52,7 @@ class GroupRows:
         found = self._connection.execute(sa.select(card_groups).where(card_groups.c.id.in_(ids)))
         return [_group_of(row) for row in found]
 
-    def add(self, group: CardGroup, request_ids: Collection[str]) -> None:
+    def add(self, group: CardGroup) -> None:
         values = {
             "id": group.id,
             "channel": group.channel,
@@ -65,7 +61,6 @@ class GroupRows:
             "joined_at": group.joined_at,
         }
         self._connection.execute(sa.insert(card_groups).values(values))
-        self.join(group, request_ids, group.joined_at)
 
     def join(self, group: CardGroup, request_ids: Collection[str], at: datetime) -> None:
         """A request that has a place already keeps it."""
@@ -73,8 +68,9 @@ class GroupRows:
             self._place(request_id, group.id, group.channel, group.rule, at)
         self._connection.execute(sa.update(card_groups).where(card_groups.c.id == group.id).values(joined_at=at))
 
-    def stay_alone(self, request_id: str, channel: str, rule: str, at: datetime) -> None:
-        self._place(request_id, None, channel, rule, at)
+    def stay_alone(self, request_id: str, channel: str, rule: str, at: datetime) -> bool:
+        """False when it has another place meanwhile."""
+        return self._place(request_id, None, channel, rule, at)
 
     def alone_since(self, channel: str, rule: str, since: datetime) -> int:
         rows = card_places.c
@@ -103,9 +99,10 @@ class GroupRows:
         found = self._connection.execute(query.order_by(rows.opened_at, rows.id))
         return [(row.id, row.workspace, row.model, Target.parse(row.target)) for row in found]
 
-    def _place(self, request_id: str, group_id: str | None, channel: str, rule: str, at: datetime) -> None:
+    def _place(self, request_id: str, group_id: str | None, channel: str, rule: str, at: datetime) -> bool:
         values = {"request_id": request_id, "group_id": group_id, "channel": channel, "rule": rule, "at": at}
-        self._connection.execute(insert(card_places).values(values).on_conflict_do_nothing())
+        place = insert(card_places).values(values).on_conflict_do_nothing().returning(card_places.c.request_id)
+        return self._connection.execute(place).first() is not None
 
 
 def _group_of(row: sa.Row[tuple[object, ...]]) -> CardGroup:

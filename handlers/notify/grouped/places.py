@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.calm.grouping import GATHERS_FOR, CardGroup, is_a_crowd, may_share, still_gathers
+from bot.domain.calm.grouping import GATHERS_FOR, CardGroup, is_a_crowd, is_listed, may_share, still_gathers
 from bot.domain.card.context import CardContext
-from bot.domain.model import State, TransitionRequest
+from bot.domain.model import State, Target, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.engine.lanes import Lane, Urgency
 from bot.ids import new_id
@@ -20,11 +21,11 @@ UNDECIDED = (State.COLLECTING, State.PENDING)
 
 def group_for(request: TransitionRequest, context: CardContext, tx: Transaction, now: datetime) -> CardGroup | None:
     """The group whose list the request is on, which is then brought up to date; joins one or makes one when that is due."""
-    groups = GroupRows(tx.connection)
-    group, is_new = groups.of(request.id), False
-    if group is None and request.card is None and context.rule is not None:
-        group = _placed(request, context.rule, groups, tx, now)
-        is_new = group is not None and group.posted is None
+    groups, is_new = GroupRows(tx.connection), False
+    if request.card is not None:
+        group = groups.of(request.id) if is_listed(request) else None
+    else:
+        group, is_new = _before_its_card(request, context.rule, groups, tx, now)
     if group is not None:
         defer_list(group.id, tx, is_new=is_new)
     return group
@@ -39,11 +40,9 @@ def defer_list(group_id: str, tx: Transaction, *, is_new: bool) -> None:
     tx.defer("sync_group", group_id, group_lane(group_id), once=not is_new)
 
 
-def is_kept_short(request_id: str, tx: Transaction) -> bool:
+def is_kept_short(request: TransitionRequest, tx: Transaction) -> bool:
     """On a list, the thread holds each request's card alone; details and history follow once somebody opens it."""
-    if GroupRows(tx.connection).of(request_id) is None:
-        return False
-    return not _is_opened(request_id, tx)
+    return is_listed(request) and not _is_opened(request.id, tx)
 
 
 def note_opened(request_id: str, tx: Transaction, now: datetime) -> None:
@@ -56,38 +55,53 @@ def urgency_in(request: TransitionRequest, s: Services) -> Urgency:
         return Urgency.CARD if _is_opened(request.id, tx) else Urgency.LOOK
 
 
+def _before_its_card(
+    request: TransitionRequest, rule: Rule | None, groups: GroupRows, tx: Transaction, now: datetime
+) -> tuple[CardGroup | None, bool]:
+    """Its group, and whether it has just joined one whose list is still to come."""
+    if rule is None or not rule.group_above or request.state not in UNDECIDED or not may_share(request, now):
+        return groups.of(request.id), False
+    waiting = groups.waiting()
+    if request.id not in {one[0] for one in waiting}:  # it has its place
+        return groups.of(request.id), False
+    group = _placed(request, rule, waiting, groups, tx, now)
+    return group, group is not None and group.posted is None
+
+
 def _placed(
-    request: TransitionRequest, rule: Rule, groups: GroupRows, tx: Transaction, now: datetime
+    request: TransitionRequest,
+    rule: Rule,
+    waiting: Sequence[tuple[str, str, str, Target]],
+    groups: GroupRows,
+    tx: Transaction,
+    now: datetime,
 ) -> CardGroup | None:
-    """Nothing for what is posted alone whatever else waits; it does not count either."""
-    if not rule.group_above or request.state not in UNDECIDED or not may_share(request, now):
-        return None
-    if groups.has_place(request.id) or tx.outbox.begun(f"card:{request.id}"):
-        return None
+    """Another worker may be quicker; what it has decided then holds."""
     channel, name = rule.channel, rule.label
-    groups.lock(channel, name)
-    if groups.has_place(request.id):  # another worker was quicker
-        return groups.of(request.id)
     newest = groups.newest(channel, name)
     if newest is not None and still_gathers(newest, now):
         groups.join(newest, [request.id], now)
-        return newest
-    waiting = _waiting_under(rule, groups, tx, now)
-    if not is_a_crowd(len(waiting), groups.alone_since(channel, name, now - GATHERS_FOR), rule):
-        groups.stay_alone(request.id, channel, name, now)
-        return None
-    group = CardGroup(new_id(), channel, name, now, now)
-    groups.add(group, waiting)
-    return group
+        return groups.of(request.id)
+    alike = _under(rule, waiting, tx, now)
+    if not is_a_crowd(len(alike), groups.alone_since(channel, name, now - GATHERS_FOR) if alike[1:] else 0, rule):
+        is_alone = groups.stay_alone(request.id, channel, name, now)
+        return None if is_alone else groups.of(request.id)
+    groups.lock(channel, name)
+    newest = groups.newest(channel, name)
+    if newest is None or not still_gathers(newest, now):
+        newest = CardGroup(new_id(), channel, name, now, now)
+        groups.add(newest)
+    groups.join(newest, alike, now)
+    return groups.of(request.id)
 
 
-def _waiting_under(rule: Rule, groups: GroupRows, tx: Transaction, now: datetime) -> list[str]:
-    """The requests that this rule matches, whose cards have no place yet and may share one."""
+def _under(rule: Rule, waiting: Sequence[tuple[str, str, str, Target]], tx: Transaction, now: datetime) -> list[str]:
+    """Those of them that this rule matches and that may share a card, by their ids: so no two workers wait for each other."""
+    if len(waiting) == 1:
+        return [waiting[0][0]]
     policy = tx.policy()
-    ids = [id_ for id_, place, model, target in groups.waiting() if policy.rule_for(place, model, target) == rule]
-    if len(ids) <= 1:
-        return ids
-    return [id_ for id_ in ids if may_share(tx.requests.get(id_), now)]
+    ids = [id_ for id_, place, model, target in waiting if policy.rule_for(place, model, target) == rule]
+    return sorted(id_ for id_ in ids if may_share(tx.requests.get(id_), now))
 
 
 def _is_opened(request_id: str, tx: Transaction) -> bool:
