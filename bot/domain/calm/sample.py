@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.calm.daily import Day, daily_card
@@ -19,7 +20,8 @@ from bot.domain.policy.rules import Group, Rule
 def calm_samples(rule: Rule | None, groups: tuple[Group, ...], at: datetime) -> Iterator[tuple[str, Card]]:
     """What each message is about, and the message."""
     context = CardContext(NAMES, rule, groups=groups)
-    requests = [sample_request(state, Kind.PROMOTION, at) for state in State]
+    each = enumerate(State)
+    requests = [replace(sample_request(state, Kind.PROMOTION, at), id=f"{number:x}" * 32) for number, state in each]
     shown = [Shown(one, context) for one in requests]
     waits = tuple(Waits(one, context) for one in requests if one.state is State.PENDING)
     ended = tuple(one for one in requests if not one.state.is_open)
