@@ -21,7 +21,7 @@ from bot.clients.mlflow.registries import MlflowRegistries, Secrets
 from bot.clients.note_keys import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key
 from bot.clients.slack.home.surface import SlackHome
 from bot.clients.slack.notifier import SlackNotifier
-from bot.clients.slack.openid import SlackSignIn
+from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
 from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
 from bot.database.connect import create_engine
@@ -31,7 +31,7 @@ from bot.engine.sweeper import Timing
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
 from bot.links import KEY_FILE, links_for, make_link_key
 from bot.ports import OutsideWitness, PublicKey, Signer
-from bot.ports.sign_in import NO_SIGN_IN, SignIn
+from bot.ports.sign_in import NoSignIn, SignIn
 from bot.services import Services, SystemClock
 from bot.signatures import ED25519, trusted_key
 from bot.store.transaction import Store
@@ -196,7 +196,7 @@ def _notifier(settings: Settings) -> SlackNotifier:
 def sign_in_of(settings: Settings, home: Callable[[], str]) -> SignIn:
     """`home` is the workspace or organisation whose people may sign in."""
     if not (settings.slack_client_id and settings.public_url):
-        return NO_SIGN_IN
+        return NoSignIn(HOW_TO_SWITCH_ON)
     secret = settings.slack_client_secret.get_secret_value()
     return SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, home)
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from bot.demo.digest import CHANNEL, end_week, is_delivered
 from bot.demo.play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_reject
+from bot.demo.world import CHANNEL as CARDS
 from bot.demo.world import POLICY, World, demo_world, find_card, services_of, train
 from bot.sandbox.jira import SandboxUser
 from bot.supervisor import COUNTERSIGN
@@ -32,6 +33,7 @@ FOR_A_CARD: ViewportSize = {
 FOR_A_THREAD: ViewportSize = {"width": 1500, "height": 900}
 FOR_A_TICKET: ViewportSize = {"width": 1280, "height": 860}
 PATIENCE = 120_000.0  # milliseconds, on a busy machine
+CITIES = ("berlin", "lisbon", "madrid", "oslo", "paris", "prague", "turin", "vienna")
 HARDLY_BETTER = (*BETTER, "train.max_leaf_nodes=24")
 
 
@@ -90,6 +92,28 @@ def tell_the_story(world: World, page: Page) -> None:
     )
     keep_answers(world, "policy-replay.txt", replay, (*replay, "--file", GENTLER))
     keep_digest(world, page)
+    picture_of_a_shared_card(world, page, model, version)
+
+
+def picture_of_a_shared_card(world: World, page: Page, model: str, version: int) -> None:
+    """The list that requests for the models of several cities share when they come at once."""
+    registry = world.mlflow
+    for city in CITIES:
+        registry.copy_model_version(f"models:/{model}/{version}", f"bike-{city}")
+    for city in CITIES:
+        registry.set_registered_model_alias(f"bike-{city}", "candidate", "1")
+    world.wait_for("the shared card", lambda: _shared_card(world))
+    page.set_viewport_size(FOR_A_CARD)
+    page.goto(f"{world.addresses['slack']}/?as=ana")
+    card = page.get_by_test_id("message").filter(has_text=f"{len(CITIES)} requests")
+    page.wait_for_timeout(1500)
+    card.screenshot(path=DOCS / "shared-card.png", style=".reply, .message.private { display: none }")
+
+
+def _shared_card(world: World) -> bool:
+    """Once every line says what it needs."""
+    said = [message.all_text for message in world.slack.messages(CARDS) if not message.is_reply]
+    return any(f"Waiting for votes: {len(CITIES)} of {len(CITIES)}" in text for text in said)
 
 
 def people_decide_in_jira(world: World, page: Page, model: str, version: int) -> None:

@@ -13,6 +13,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `break_glass`: promoting at once, and its review by somebody else
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
+- `reminders`: what waits for one person, as one message, and the note of the day
 - `digest`: the weekly report for compliance
 - `queries`: what commands and pages show
 - `home`: a person's own page in Slack, the form in which they ask there, and previews of links
@@ -121,7 +122,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 # Which effects run before others that are due. All others may wait. Those that take turns come later the more a person has asked for.
 URGENCY: dict[str, Urgency] = {
     **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
-    **dict.fromkeys(("sync_card", "show_home", "sweep_versions", "sweep_models"), Urgency.CARD),
+    **dict.fromkeys(("sync_group", "sync_card", "show_home", "sweep_versions", "sweep_models"), Urgency.CARD),
     **dict.fromkeys(
         ("look_at", "freeze_evidence", "ask_again", "take_back", "renew_comparison", "renew_verdict"), Urgency.LOOK
     ),

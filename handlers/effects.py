@@ -11,8 +11,11 @@ from handlers.conversation import questions, reassigning
 from handlers.digest import closing, delivery
 from handlers.home import opening
 from handlers.ledger import checkpoints, outside
-from handlers.notify import card_and_ticket, details, plots
+from handlers.notify import card_and_ticket, details, outcomes, plots
+from handlers.notify.grouped import lists
 from handlers.registry import apply, reconcile, renewals, sweeps, tags
+from handlers.reminders import daily
+from handlers.reminders import people as reminders
 from handlers.request import (
     absences,
     accounts,
@@ -51,11 +54,17 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "look_at_cards": card_and_ticket.look_at_cards,
     "look_at_ticket": looking.look_at_ticket,
     "look_at_tickets": polling.look_at_tickets,
-    "tell": card_and_ticket.tell,
+    "tell": outcomes.tell,
+    "tell_together": outcomes.tell_together,
     "announce": card_and_ticket.announce,
     "show_details": details.show_details,
     "show_plot": plots.show_plot,
-    "remind": deadlines.remind,
+    "remind": reminders.remind,
+    "remind_person": reminders.remind_person,
+    "send_dailies": daily.send_dailies,
+    "send_daily": daily.send_daily,
+    "sync_group": lists.sync_group,
+    "look_at_group": lists.look_at_group,
     "sound_alarm": alarm.sound_alarm,
     "nag_reviewers": alarm.nag_reviewers,
     "remind_of_review": alarm.remind_of_review,

@@ -12,8 +12,9 @@ import yaml
 
 from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
-from bot.clients.slack.openid import SlackSignIn
+from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
+from bot.domain.calm.sample import calm_samples
 from bot.domain.card.card import Card
 from bot.domain.card.details import details_card
 from bot.domain.card.request_card import request_card
@@ -24,7 +25,6 @@ from bot.domain.digest.sample import sample
 from bot.domain.text import counted
 from bot.errors import OutsideError, Permanent, Rejected, Temporary
 from bot.ports import AccountKind
-from bot.ports.sign_in import NO_SIGN_IN
 from bot.reports.records import file_names
 from bot.store.requests import LIVE
 from handlers.notify.render_context import context_for
@@ -137,11 +137,11 @@ def people_can_sign_in(world: World) -> Findings:
     settings = world.settings
     if not settings.slack_client_id:
         yield warning(
-            "sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", NO_SIGN_IN.why_off
+            "sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", HOW_TO_SWITCH_ON
         )
         return
     if not settings.public_url:
-        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", NO_SIGN_IN.why_off)
+        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", HOW_TO_SWITCH_ON)
         return
     secret = settings.slack_client_secret.get_secret_value()
     asked = SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, lambda: "")
@@ -187,7 +187,8 @@ def cards_are_taken(world: World) -> Findings:
     """Asks Slack about each card, message and form that we can print, without posting any."""
     rule = next(iter(world.policy.rules), None)
     groups = world.policy.groups_of(rule) if rule else ()
-    cards = [*sample_cards(rule, groups, datetime.now(UTC)), *sample_notes(world.policy)]
+    now = datetime.now(UTC)
+    cards = [*sample_cards(rule, groups, now), *calm_samples(rule, groups, now), *sample_notes(world.policy)]
     cards += [*_digest_cards(world), *_live_cards(world)]
     refused = 0
     for name, card in [*cards, ("the forms", None)]:

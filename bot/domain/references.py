@@ -18,13 +18,19 @@ class Image:
 
 @dataclass(frozen=True)
 class PostedCard:
-    """The request's message. Clicks are accepted only from this message."""
+    """The request's message. Clicks are accepted only from this message. `thread` is the message that it is a reply to, if it is one."""
 
     team: str
     app: str
     channel: str
     message: str
     url: str
+    thread: str = field(default="", metadata={OMIT_EMPTY: True})
+
+    @property
+    def root(self) -> str:
+        """The message that replies to this one belong to: a reply has none of its own."""
+        return self.thread or self.message
 
 
 @dataclass(frozen=True)

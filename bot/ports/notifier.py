@@ -25,13 +25,17 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """A person's account with the notifier; `email` and `locale`, such as es-ES, are empty when the vendor does not give them."""
+    """A person's account with the notifier; `email` and `locale`, such as es-ES, are empty when the vendor does not give them.
+
+    `timezone`, such as Europe/Madrid, is UTC then.
+    """
 
     id: str
     email: str
     name: str
     kind: AccountKind
     locale: str = ""
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,10 @@ class WrittenReply:
 
 
 class Notifier(Protocol):
-    """Slack. `key` is our idempotency key: it is stored with the message, so that a lost answer can be looked up."""
+    """A chat. `key` is our idempotency key: it is stored with the message, so that a lost answer can be looked up."""
 
+    name: str
+    """What people call it."""
     post_settles: float
     """Seconds after which a post whose answer was lost can be found, or will never appear."""
     post_spacing: float
@@ -102,11 +108,11 @@ class Notifier(Protocol):
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds the message by its key among those posted since then. Raises Temporary or, as `post`, MessageGone."""
 
-    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
-        """This message of a channel, if it is ours and has this key. Answers within 1.5 s or raises Temporary."""
+    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
+        """This message of a channel, or of a thread in it, if it is ours and has this key. Answers within 1.5 s or raises Temporary."""
 
     def is_there(self, posted: PostedCard) -> bool:
-        """Whether the message, which is no reply, is still in its channel."""
+        """Whether the message, or the reply, is still in its channel."""
 
     def update(self, posted: PostedCard, card: Card) -> bool:
         """Replaces the message; safe to repeat. Raises MessageGone. False when it went without a part of the card: send that again."""

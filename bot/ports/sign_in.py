@@ -26,9 +26,14 @@ class SignIn(Protocol):
 
 
 class NoSignIn:
-    """Where nothing is set up for it."""
+    """Where nothing is set up for it. `how` says how to switch it on."""
 
-    why_off = "Set SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and COUNTERSIGN_URL for the web process"
+    def __init__(self, how: str = "The notifier's sign-in is not set up") -> None:
+        self._how = how
+
+    @property
+    def why_off(self) -> str:
+        return self._how
 
     def address(self, state: str, nonce: str, back_to: str) -> str:  # noqa: ARG002
         raise Refused(self.why_off)

@@ -26,8 +26,10 @@ class Ticket:
 
 
 class TicketSystem(Protocol):
-    """Jira. `key` is our idempotency key: the ticket's label, the comment's marker, the link's global id."""
+    """Where tickets are. `key` is our idempotency key: the ticket's label, the comment's marker, the link's global id."""
 
+    name: str
+    """What people call it."""
     search_settles: float
     """Seconds after which `find_ticket` is certain to find a created ticket."""
 
@@ -43,7 +45,7 @@ class TicketSystem(Protocol):
         """The ticket that people call so, such as ML-4521, and whether there are such a project and such a ticket for our account."""
 
     def relate(self, ref: TicketRef, to: str, link_type: str) -> None:
-        """Links the ticket to the one that is called `to`. Repeatable. Permanent when Jira has no such type of link."""
+        """Links the ticket to the one that is called `to`. Repeatable. Permanent when there is no such type of link."""
 
     def get_ticket(self, ref: TicketRef) -> Ticket:
         """Raises Permanent when it was deleted."""

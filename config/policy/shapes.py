@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 from bot.domain.model import Ask, AskKind, AuthorSource, Target, TargetKind
 from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
+    GROUP_ABOVE,
     Approve,
     Copies,
     Escalate,
@@ -33,6 +34,7 @@ from config.policy.break_glass_shapes import BreakGlassShape
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.digest_shapes import DigestShape
 from config.policy.fast_track_shapes import FastTrackShape
+from config.policy.grouping_values import GroupAbove
 from config.policy.lineage_shapes import LineageShape
 from config.policy.registry_shapes import REGISTRIES_LIMIT, PlacePattern, RegistryName, RegistryShape
 from config.policy.ticket_shapes import TicketShape
@@ -134,6 +136,13 @@ class NotifyShape(Shape):
 
     slack: Channel
     """A channel, for example "#model-approvals". Keep the quotes: # begins a comment."""
+    group_above: GroupAbove = GROUP_ABOVE
+    """So many cards of the rule that are due within a minute are posted one by one; more share one card with a line for each, and their own
+    cards are in its thread. `never`: always one by one."""
+
+    @property
+    def grouped_above(self) -> int:
+        return self.group_above if isinstance(self.group_above, int) else 0
 
 
 class RequirementShape(Shape):
@@ -264,6 +273,7 @@ class RuleShape(Shape):
             approval_valid_for=self.approval_valid_for,
             copies=self.revert.copies,
             break_glass=None if self.break_glass is None else self.break_glass.as_break_glass(),
+            group_above=self.notify.grouped_above,
         )
 
 

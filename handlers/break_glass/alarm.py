@@ -54,7 +54,7 @@ def remind_of_review(request_id: str, s: Services) -> None:
     card = card_in_place(request_id, s) if is_new else None
     if card is not None:
         with for_everyone(s):
-            post_once(key, card.channel, review_reminder_card(request, context, group), s, thread=card.message)
+            post_once(key, card.channel, review_reminder_card(request, context, group), s, thread=card.root)
     for account in sorted(_accounts_of(group, request, s))[:REMINDED_DIRECTLY] if is_overdue and group else ():
         with for_account(account, s):
             post_once(f"{key}:{account}", account, review_reminder_card(request, context, None), s)

@@ -97,9 +97,7 @@ def _show_question(request_id: str, number: int, s: Services) -> None:
         if place is not None:
             record = partial(_record_posted, request_id, number, s)
             with for_everyone(s):
-                post_once(
-                    f"question:{request_id}:{number}", place.channel, card, s, thread=place.message, record=record
-                )
+                post_once(f"question:{request_id}:{number}", place.channel, card, s, thread=place.root, record=record)
 
 
 def _show_answer(request_id: str, number: int, s: Services) -> None:
@@ -114,7 +112,7 @@ def _show_answer(request_id: str, number: int, s: Services) -> None:
     if place is not None:
         with for_everyone(s):
             card = answer_card(request, question, context, mentions)
-            post_once(key, place.channel, card, s, thread=place.message, broadcast=True)
+            post_once(key, place.channel, card, s, thread=place.root, broadcast=True)
 
 
 def _read(

@@ -23,6 +23,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "tell_waiting": timedelta(minutes=1),
     "remind_people": timedelta(minutes=1),
     "nag_reviewers": timedelta(minutes=1),
+    "send_dailies": timedelta(minutes=1),
     "thaw_approvals": timedelta(minutes=1),
     "close_digests": timedelta(minutes=1),
     "refresh_homes": timedelta(minutes=1),

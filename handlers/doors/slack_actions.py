@@ -16,6 +16,7 @@ from bot import metrics, tracing
 from bot.domain.break_glass.offer import ACTION, OPENS_FORM
 from bot.domain.break_glass.reviewing import CONFIRM as GLASS_CONFIRM
 from bot.domain.break_glass.reviewing import TAKE_BACK as GLASS_BACK
+from bot.domain.calm.group_card import OPEN_CARD
 from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.domain.digest.sign_off import SIGN_OFF
 from bot.errors import OutsideError, Refused, Rejected
@@ -28,7 +29,7 @@ from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
 from handlers.request import approvals
-from handlers.request.buttons import call_off, passkeys, roll_back
+from handlers.request.buttons import call_off, open_card, passkeys, roll_back
 from handlers.request.casting import VERDICTS, Reply
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ STORIES = {
     "ask": questions.ask,
     "answer": questions.answer,
     "reassign": reassigning.reassign,
+    OPEN_CARD: open_card.press,
 }  # every other button is a vote
 TRACED = {*STORIES, *VERDICTS}  # another text comes from outside
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."

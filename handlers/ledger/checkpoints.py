@@ -69,7 +69,7 @@ def witness(request_id: str, s: Services) -> None:
     if ticket is not None:
         send_all([Write(key, lambda: s.tickets.comment(ticket, key, said))], s)
     elif not opens_ticket and (card := card_in_place(request_id, s)) is not None:
-        post_once(key, card.channel, reply, s, thread=card.message)
+        post_once(key, card.channel, reply, s, thread=card.root)
 
 
 def checkpoint_card(about: VersionId, size: int, note: str) -> Card:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 import structlog
 
+from bot.domain.calm.grouping import CardGroup
 from bot.domain.card.card import Card
-from bot.domain.card.request_card import outcome_card, request_card
+from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
@@ -25,12 +25,15 @@ from bot.language import _, sentences
 from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
-from bot.store.outbox import SentRows
+from bot.store.calm.groups import GroupRows
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
+from handlers.notify.calls import call_key_of, may_call, note_call
+from handlers.notify.grouped.lists import group_lane, put_back
+from handlers.notify.grouped.places import defer_list, group_for, urgency_in
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
-from handlers.notify.readers import for_account, for_everyone
+from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule
 from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
@@ -43,20 +46,17 @@ def sync_card(request_id: str, s: Services) -> None:
     """One message for each request, always showing its current state."""
     with s.store.transaction() as tx:
         request, context = _read(request_id, tx, s)
-        if request.card is None and request.state in ENDED_UNDECIDED:
-            return  # it ended before its card was posted, so there is nothing to say
+        group = group_for(request, context, tx, s.clock.now())
+        if request.card is None and (request.state in ENDED_UNDECIDED or (group and group.posted is None)):
+            return  # it ended before its card was posted, so there is nothing to say; or its group's list comes first, and leads here
         if any(question.posted for question in request.conversation.unanswered) and not request.state.is_open:
             tx.defer_for(FollowUp("show_questions", Lane.SLACK), request)  # they lose their button
-        calls = request.card is None and not has_called(request_id, tx)
+        calls = request.card is None and may_call(request, context, tx, is_grouped=group is not None)
         with in_language(tx.policy().language):
             card = request_card(request, context, version_page(request, s), calls=calls)
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
     if request.card is None:
-        channel = needed_rule(request, context.rule).channel
-        record = _recording(request_id, card, s)
-        asker = request.requester
-        with for_everyone(s):
-            post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
+        _post_card(request, context, card, group, s)
     elif update is not None:
         try:
             with for_everyone(s):
@@ -65,13 +65,34 @@ def sync_card(request_id: str, s: Services) -> None:
             _post_anew(request, context, s)
 
 
+def _post_card(
+    request: TransitionRequest, context: CardContext, card: Card, group: CardGroup | None, s: Services
+) -> None:
+    """In the channel, or below the list of its group: there it comes after the cards that call people, unless somebody has opened it."""
+    record, asker, key = _recording(request.id, card, s), request.requester, f"card:{request.id}"
+    if group is None or group.posted is None:
+        channel = needed_rule(request, context.rule).channel
+        with for_everyone(s):
+            post_once(key, channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
+        return
+    place, urgency = group.posted, urgency_in(request, s)
+    try:
+        with for_everyone(s):
+            post_once(key, place.channel, card, s, thread=place.message, urgency=urgency, asker=asker, record=record)
+    except MessageGone:
+        put_back(group.id, place, s)
+
+
 def adopt_card(request_id: str, channel: str, message: str, s: Services) -> bool:
     """Records the message of a channel as the request's card, for a press on it before its worker has done so, or after that died.
 
     False when it is not the one that we posted under the request's key.
     """
     key = f"card:{request_id}"
-    posted = s.notifier.own_post(channel, message, key)
+    with s.store.transaction() as tx:
+        group = GroupRows(tx.connection).of(request_id)
+    thread = group.posted.message if group and group.posted else ""
+    posted = s.notifier.own_post(channel, message, key, thread)
     if posted is None:
         return False
     with s.store.transaction() as tx:
@@ -95,6 +116,8 @@ def look_at_cards(_: str, s: Services) -> None:
             if request.card is not None:
                 tx.defer_for(FollowUp(look_at_card.__name__, Lane.SLACK), request)
                 tx.defer_for(FollowUp("show_details", Lane.SLACK), request)  # cards of a release that had no details
+        for group in GroupRows(tx.connection).with_live_requests():
+            tx.defer("look_at_group", group.id, group_lane(group.id), once=True)
         for passkey in tx.passkeys.all().values():
             if passkey.is_waiting:
                 tx.defer("look_at_passkey", passkey.credential, f"{Lane.NOTES}:show_passkey", once=True)
@@ -121,7 +144,7 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
         return None
     log.warning("card_deleted_in_slack", request=request.id, message=gone.message)
     with s.store.transaction() as tx:
-        calls = not has_called(request.id, tx)
+        calls = may_call(request, context, tx)
     with for_everyone(s):
         card = request_card(request, context, version_page(request, s), calls=calls)
         key = f"card:{request.id}:after:{gone.message}"
@@ -156,34 +179,17 @@ def look_at_ticket(request_id: str, s: Services) -> None:
     status = s.tickets.get_ticket(request.ticket).status
     if status.lower() in (plan.approved.lower(), plan.rejected.lower()):
         with for_everyone(s):
-            said = _moved_by_hand(status, request)
+            said = _moved_by_hand(status, request, s.notifier.name)
         s.tickets.comment(request.ticket, f"by-hand:{request.id}:{status}", said)
 
 
-def _moved_by_hand(status: str, request: TransitionRequest) -> str:
+def _moved_by_hand(status: str, request: TransitionRequest, chat: str) -> str:
     said = _(
-        "This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in Slack.",
+        "This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in {chat}.",
         status=status,
+        chat=chat,
     )
     return sentences(said, _("The card: {card}", card=request.card.url) if request.card else "")
-
-
-def tell(request_id: str, s: Services) -> None:
-    """Sends the outcome directly, once, to those who asked, or to the author when that is all we know."""
-    with s.store.transaction() as tx:
-        request, context = _read(request_id, tx, s)
-        if not _is_to_be_told(request):
-            return
-        freeze = f":{request.frozen_until:%Y%m%dT%H%M}" if request.state is State.APPROVED else ""
-        concerned = dict.fromkeys(filter(None, (request.requester or request.author, *request.joined)))
-        keys = {f"told:{request_id}:{request.state}{freeze}:{person}": person for person in concerned}
-        waiting = {key: tx.people.get(keys[key]) for key in unsent_keys(keys, tx)}
-    for key, person in waiting.items():
-        found = None if person.account else s.notifier.find_account(person.email)
-        account = person.account or (found.id if found else None)
-        if account is not None:  # others are not in this workspace; the card and the ticket say it as well
-            with for_account(account, s):
-                post_once(key, account, outcome_card(request, context), s)
 
 
 def announce(seq: str, s: Services) -> None:
@@ -202,26 +208,6 @@ def announce(seq: str, s: Services) -> None:
             post_once(key, channels[key], note.card, s)
 
 
-def _is_to_be_told(request: TransitionRequest) -> bool:
-    """Once it has ended, or when a freeze holds it back; not when it ended before anyone could have seen it."""
-    waits = request.state is State.APPROVED and request.frozen_until is None
-    unseen = request.card is None and request.state in ENDED_UNDECIDED and request.requester is None
-    return not (request.state.is_open or waits or unseen)
-
-
-def has_called(request_id: str, tx: Transaction) -> bool:
-    """Whether those who are to vote were mentioned, which is done once for each request."""
-    return tx.outbox.is_sent(_called(request_id))
-
-
-def note_the_call(request_id: str, tx: Transaction, now: datetime) -> None:
-    SentRows(tx.connection).put(_called(request_id), "", now)
-
-
-def _called(request_id: str) -> str:
-    return f"called:{request_id}"
-
-
 def _recording(request_id: str, card: Card, s: Services, instead_of: PostedCard | None = None) -> RecordCard:
     return partial(_record_card, request_id, s, called=bool(card.mentions), instead_of=instead_of)
 
@@ -230,10 +216,13 @@ def _record_card(
     request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, called: bool, instead_of: PostedCard | None
 ) -> None:
     if called:
-        note_the_call(request_id, tx, s.clock.now())
+        note_call(call_key_of(request_id), tx, s.clock.now())
     request = tx.requests.get(request_id, for_update=True)
     if request.card == instead_of:
         tx.record([CardPosted(s.clock.now(), request_id, posted)])
+        group = GroupRows(tx.connection).of(request_id) if posted.thread else None
+        if group is not None:
+            defer_list(group.id, tx, is_new=False)
         if request.follows is not None:  # the earlier card leads to this one
             tx.defer_for(FollowUp("sync_card", Lane.SLACK), tx.requests.get(request.follows))
 

@@ -29,6 +29,7 @@ from bot.reports.metric_plot import draw
 from bot.services import Services
 from bot.store.outbox import SentRows
 from handlers.notify.card_and_ticket import card_in_place
+from handlers.notify.grouped.places import is_kept_short
 from handlers.notify.outbox import post_once
 from handlers.notify.readers import for_everyone
 
@@ -44,7 +45,8 @@ def show_plot(request_id: str, s: Services) -> None:
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
         shown, refused = _keys(request)
         sent = SentRows(tx.connection).digests([shown, refused])
-    if request.card is None or request.state not in WITH_A_PLOT or shown in sent:
+        is_short = is_kept_short(request, tx)
+    if is_short or request.card is None or request.state not in WITH_A_PLOT or shown in sent:
         return
     with for_everyone(s):
         if request.plot is not None:
@@ -84,7 +86,7 @@ def _upload(request: TransitionRequest, history: MetricHistory, s: Services) -> 
 def _reply(request: TransitionRequest, card: Card, s: Services) -> None:
     posted = card_in_place(request.id, s)
     if posted is not None:
-        post_once(_keys(request, posted)[0], posted.channel, card, s, thread=posted.message)
+        post_once(_keys(request, posted)[0], posted.channel, card, s, thread=posted.root)
 
 
 def _keys(request: TransitionRequest, card: PostedCard | None = None) -> tuple[str, str]:

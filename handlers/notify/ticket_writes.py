@@ -77,7 +77,7 @@ def _links(request: TransitionRequest, ticket: TicketRef, other: TicketRef | Non
             ticket, f"version:{request.id}", f"MLflow: {version_name(request.version)}", request.evidence.version_url, s
         )
     if request.card is not None:
-        yield _link(ticket, f"card:{request.id}", _("Slack: the card"), request.card.url, s)
+        yield _link(ticket, f"card:{request.id}", _("{chat}: the card", chat=s.notifier.name), request.card.url, s)
     page = version_page(request, s)
     if page:
         yield _link(ticket, f"walk-back:{request.id}", f"Countersign: {version_name(request.version)}", page, s)

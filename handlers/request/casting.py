@@ -32,7 +32,7 @@ OLD_CARD = N_(
     "this card is from an earlier release, or from before the policy changed, and is being renewed. Read it again in a "
     "moment, then press"
 )
-SENT_TWICE = N_("Slack has sent this click before, and it was recorded then. To vote again, press again")
+SENT_TWICE = N_("this click has come before, and it was recorded then. To vote again, press again")
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import structlog
 
-from bot.domain.card.request_card import reminder_card
 from bot.domain.events import Event
 from bot.domain.model import State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
@@ -19,10 +18,6 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from bot.store.web.homes import HomeRows
 from bot.store.web.sessions import SessionRows
-from handlers.notify.card_and_ticket import card_in_place
-from handlers.notify.outbox import post_once
-from handlers.notify.readers import for_everyone
-from handlers.notify.render_context import context_for
 from handlers.request.askers import are_looked_up, void_votes_of_askers
 
 log = structlog.get_logger()
@@ -48,23 +43,6 @@ def remind_people(_: str, s: Services) -> None:
                 tx.record(lifecycle.escalate(locked, rule, policy.rule_hash(rule), now))
             elif _is_due(locked, rule, policy, now):
                 tx.record(lifecycle.remind(locked, now))
-
-
-def remind(request_id: str, s: Services) -> None:
-    """Replies under the card, which notifies the missing approvers; once for each reminder that was due."""
-    with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)
-        context = context_for(request, tx, s.clock.now())
-    if request.state is not State.PENDING or request.card is None:
-        return
-    key = f"reminder:{request.id}:{request.reminders}:{'escalated' if request.escalated_at else 'first'}"
-    with s.store.transaction() as tx:
-        if tx.outbox.is_sent(key):
-            return
-    card = card_in_place(request_id, s)
-    if card is not None:
-        with for_everyone(s):
-            post_once(key, card.channel, reminder_card(request, context), s, thread=card.message)
 
 
 def resume_after_freeze(_: str, s: Services) -> None:

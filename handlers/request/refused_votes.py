@@ -28,7 +28,7 @@ def answer_refused_votes(request_id: str, s: Services) -> None:
         return
     for key in waiting:
         with for_everyone(s):
-            post_once(key, card.channel, refused_vote_card(request, keys[key], context), s, thread=card.message)
+            post_once(key, card.channel, refused_vote_card(request, keys[key], context), s, thread=card.root)
 
 
 def _open_again(request_id: str, s: Services) -> None:

@@ -28,6 +28,7 @@ class Message:
 class Notifier:
     """`post_settles` is as with Slack: what was posted is there at once, but a lost post may take so long to arrive."""
 
+    name = "Slack"
     post_settles = 15.0
     post_spacing = 0.0
 
@@ -60,7 +61,7 @@ class Notifier:
     def is_there(self, posted: PostedCard) -> bool:
         return any((one.channel, one.ts) == (posted.channel, posted.message) for one in self.messages)
 
-    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
+    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
         found = (one for one in self.messages if (one.channel, one.ts, one.key) == (channel, message, key))
         return next((self._posted(one) for one in found), None)
 
@@ -133,6 +134,7 @@ class Issue:
 class Tickets:
     """A new ticket is found only `lag` after it was created, which never takes longer than `search_settles`."""
 
+    name = "Jira"
     search_settles = 30.0
 
     def __init__(self, now: Callable[[], datetime], lag: timedelta) -> None:

@@ -61,6 +61,7 @@ class JiraTickets:
         self._secrets = tuple(webhook_secrets)
         self._account = ""
         self.decisions = JiraDecisions(self._calls, api_token or token)
+        self.name = "Jira"
         self.search_settles = SETTLES_ON_CLOUD if api_token else SETTLES_ON_DATA_CENTER
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:

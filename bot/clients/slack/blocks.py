@@ -15,6 +15,7 @@ from types import MappingProxyType
 from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
 from bot.clients.slack.buttons import button_blocks, plain
 from bot.clients.slack.charts import chart_blocks
+from bot.clients.slack.items import item_blocks
 from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed
 from bot.domain.card.card import Called, Card, Fact, Lead, Link, Mark, Mention, Table, Weight
 from bot.domain.references import Image
@@ -81,7 +82,8 @@ def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
     facts = _facts(card.facts, room // 3)
     paragraphs = _paragraphs(card.paragraphs, room // 3)
     tables = _tables(card.tables, room - text_length(facts) - text_length(paragraphs))
-    return [header, *lead, *facts, *tables, *chart, *image, *paragraphs, *mentions, *end]
+    items = item_blocks(card.items, room - text_length([*facts, *paragraphs, *tables]))
+    return [header, *lead, *facts, *tables, *chart, *image, *paragraphs, *items, *mentions, *end]
 
 
 def plain_blocks_of(card: Card) -> list[Block]:
@@ -96,7 +98,8 @@ def plain_blocks_of(card: Card) -> list[Block]:
         (links, PLAIN_TEXT_LIMIT),
     ]
     shown = [_section(text, limit) for text, limit in texts if text]
-    return [_header(card), *shown, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *button_blocks(card.buttons)]
+    items = item_blocks(card.items, MESSAGE_LIMIT - text_length(shown) - HEADER_LIMIT)
+    return [_header(card), *shown, *items, *_footer(card.footer), *_footer(_(NOT_TAKEN)), *button_blocks(card.buttons)]
 
 
 def _header(card: Card) -> Block:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from bot.clients.slack.blocks import OPTIONAL, REASON_BLOCK, REASON_FORM, REASON_LIMIT
-from bot.clients.slack.buttons import BEFORE_VALUE, MENU
+from bot.clients.slack.buttons import BEFORE_VALUE, MENU, action_of
 from bot.clients.slack.forms import PERSON_BLOCK, PERSON_FORM
 from bot.domain.request.shown import read_value
 from bot.errors import Rejected
@@ -68,7 +68,7 @@ def _pressed_button(body: Body) -> Click:
         channel=word_of(container, "channel_id"),
         message=word_of(container, "message_ts"),
         account=word_of(body, "user", "id"),
-        action=action,
+        action=action_of(action),
         value=value,
         trigger=word_of(body, "trigger_id"),
         shown=shown,

@@ -78,6 +78,7 @@ class SlackNotifier:
         socket_mode: bool = False,
         earlier_tokens: Sequence[str] = (),
     ) -> None:
+        self.name = "Slack"
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
         self.post_spacing = (
             1.015  # seconds; about one message a second: https://docs.slack.dev/apis/web-api/rate-limits
@@ -131,14 +132,19 @@ class SlackNotifier:
         found = self._find_reply(span, key, thread) if thread else self._first_ours(history(), key)
         return self._posted(place, found, thread) if found else None
 
-    def own_post(self, channel: str, message: str, key: str) -> PostedCard | None:
-        page = self._calls.call(
-            "conversations.history", {**_just(channel, message), "include_all_metadata": True}, timeout=PATIENCE
-        )
-        return self._posted(channel, message, None) if self._first_ours([page], key) == message else None
+    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
+        method, just = _look_at(channel, message, thread)
+        page = self._calls.call(method, {**just, "include_all_metadata": True}, timeout=PATIENCE)
+        return self._posted(channel, message, thread or None) if self._first_ours([page], key) == message else None
 
     def is_there(self, posted: PostedCard) -> bool:
-        page = self._calls.call("conversations.history", _just(posted.channel, posted.message))
+        method, just = _look_at(posted.channel, posted.message, posted.thread)
+        try:
+            page = self._calls.call(method, just)
+        except SlackError as refusal:
+            if refusal.code != "thread_not_found":
+                raise
+            return False
         shown = (one for one in objects_at(page, "messages") if text_at(one, "ts") == posted.message)
         return any(text_at(one, "subtype") != TOMBSTONE for one in shown)
 
@@ -314,12 +320,22 @@ class SlackNotifier:
         if not channel or not message:
             raise OutcomeUnknown("Slack took the message but did not say where it stands; it is looked up by its key.")
         bot = self._people.bot()
-        return PostedCard(bot.team, bot.app, channel, message, _link(bot.workspace_url, channel, message, thread))
+        return PostedCard(
+            bot.team,
+            bot.app,
+            channel,
+            message,
+            _link(bot.workspace_url, channel, message, thread),
+            thread or "",
+        )
 
 
-def _just(channel: str, message: str) -> Content:
-    """This message alone, of a channel's history."""
-    return {"channel": channel, "oldest": message, "latest": message, "inclusive": True, "limit": 1}
+def _look_at(channel: str, message: str, thread: str) -> tuple[str, Content]:
+    """What to call for this message alone. A channel's history leaves replies out, and a thread's begins with its first message."""
+    just: Content = {"channel": channel, "oldest": message, "latest": message, "inclusive": True}
+    if thread:
+        return "conversations.replies", {**just, "ts": thread, "limit": 2}
+    return "conversations.history", {**just, "limit": 1}
 
 
 def _link(workspace_url: str, channel: str, message: str, thread: str | None) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
@@ -211,7 +212,22 @@ def account_of(user: Answer, team: str) -> Account:
         raise Temporary("Slack's answer names no account. Please try again.")
     profile = object_at(user, "profile")
     name = text_at(profile, "real_name") or text_at(user, "real_name") or text_at(user, "name")
-    return Account(text_at(user, "id"), text_at(profile, "email"), name, _kind(user, team), text_at(user, "locale"))
+    return Account(
+        text_at(user, "id"),
+        text_at(profile, "email"),
+        name,
+        _kind(user, team),
+        text_at(user, "locale"),
+        zone_of(text_at(user, "tz")),
+    )
+
+
+def zone_of(named: str) -> str:
+    """UTC for a zone that this machine does not know."""
+    try:
+        return ZoneInfo(named).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC"
 
 
 def _kind(user: Answer, team: str) -> AccountKind:

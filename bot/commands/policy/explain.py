@@ -157,6 +157,10 @@ def _times(held: Held) -> Iterator[str]:
         yield f"  freeze      {freeze.name} is on: an approval is applied after {freeze.until:%Y-%m-%d %H:%M} UTC"
     elif rule.freezes:
         yield f"  freeze      none is on now; the rule has {', '.join(rule.freezes)}"
+    if rule.group_above:
+        yield f"  cards       one by one; more than {rule.group_above} at once share one"
+    else:
+        yield "  cards       always one by one"
     if rule.remind_after:
         yield f"  reminders   after each {duration_text(rule.remind_after, AS_OPTION)} of working time"
     if rule.break_glass:
@@ -214,6 +218,7 @@ def _held_as_plain(held: Held) -> dict[str, object]:
         "passkey_needed_for": passkey_groups(held),
         "failed_before": held.failed_before,
         "freeze": asdict(held.freeze) if held.freeze else None,
+        "group_above": rule.group_above or None,
         "remind_after": duration_text(rule.remind_after, AS_OPTION) if rule.remind_after else None,
         "escalate": {"after": duration_text(rule.escalate.after, AS_OPTION), "group": rule.escalate.group}
         if rule.escalate

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bot.domain.figures import OMIT_EMPTY
 from bot.domain.references import Image
 
 
@@ -95,6 +96,17 @@ class Chart:
     words: str
 
 
+@dataclass(frozen=True)
+class Item:
+    """One line of a list: what it is, what there is to say about it, and what can be done. What `is_over` is struck out."""
+
+    title: str
+    text: str
+    button: Button | None = None
+    is_over: bool = False
+    link: Link | None = None
+
+
 class Called(StrEnum):
     GROUP = "group"
     PERSON = "person"
@@ -114,7 +126,7 @@ class Card:
     """`summary` says everything in one plain sentence, for the notification and for screen readers.
 
     `mentions` are notified when the card is posted; `waits_for` is said before them. `image` was uploaded to the same notifier
-    before. `links` share one line. A notifier that takes no `chart` refuses the card.
+    before. `links` share one line. `items` are a list below the paragraphs. A notifier that takes no `chart` refuses the card.
     """
 
     title: str
@@ -131,3 +143,4 @@ class Card:
     links: tuple[Link, ...] = ()
     chart: Chart | None = None
     waits_for: str = ""
+    items: tuple[Item, ...] = field(default=(), metadata={OMIT_EMPTY: True})

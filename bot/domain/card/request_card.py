@@ -77,8 +77,10 @@ def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
     )
 
 
-def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
-    """Posted in the card's thread while the request waits; notifies those who can decide and have not."""
+def reminder_card(
+    request: TransitionRequest, context: CardContext, mentions: tuple[Mention, ...] | None = None
+) -> Card:
+    """Posted in the card's thread while the request waits; notifies `mentions`, or else all who can decide and have not."""
     title = _("Still waiting: {version} → {target}", **_names(request))
     waits = _waiting_since(request)
     deadline = [Fact(_("Decide by"), moment(request.expires_at))] if request.expires_at else []
@@ -88,7 +90,7 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
         summary=sentences(_("{said}.", said=title), *said),
         facts=(*_link_to_the_card(request), *deadline),
         paragraphs=tuple(said),
-        mentions=first_reminded(request, context) or mentions_of(request, context),
+        mentions=mentions_of(request, context) if mentions is None else mentions,
     )
 
 

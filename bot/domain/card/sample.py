@@ -44,14 +44,14 @@ def sample_cards(rule: Rule | None, groups: tuple[Group, ...], at: datetime) -> 
     """What each card is about, and the card. `rule` and `groups` are of the policy in force."""
     context = CardContext(NAMES, rule, groups=groups, back_to=VersionId("default", MODEL, 5, at), holds=True)
     for state in State:
-        request = _request(state, Kind.PROMOTION, at)
+        request = sample_request(state, Kind.PROMOTION, at)
         yield f"the card of a request that is {state}", request_card(request, context, URL, calls=True)
         yield f"the details of a request that is {state}", details_card(request, context)
         if not state.is_open:
             yield f"the message that a request is {state}", outcome_card(request, context)
     for kind in (Kind.OBSERVED, Kind.ROLLBACK):
-        yield f"the card of a pending {kind}", request_card(_request(State.PENDING, kind, at), context, URL)
-    pending = _request(State.PENDING, Kind.PROMOTION, at)
+        yield f"the card of a pending {kind}", request_card(sample_request(State.PENDING, kind, at), context, URL)
+    pending = sample_request(State.PENDING, Kind.PROMOTION, at)
     yield "a reminder", reminder_card(pending, context)
     yield "the word about a vote that nothing proves", refused_vote_card(pending, RefusedVote(ANA, at, "why"), context)
     passkey = Passkey("credential", ANA, "key", at, MODEL, "salt", "countersign.example.com", "U1", "T1")
@@ -59,7 +59,7 @@ def sample_cards(rule: Rule | None, groups: tuple[Group, ...], at: datetime) -> 
     yield "the answer about a passkey", passkey_card(replace(passkey, confirmed_by=(BEN,), needs=1), NAMES, "")
 
 
-def _request(state: State, kind: Kind, at: datetime) -> TransitionRequest:
+def sample_request(state: State, kind: Kind, at: datetime) -> TransitionRequest:
     version, before = (VersionId("default", MODEL, number, at) for number in (7, 5))
     vote = Vote(BEN, Verdict.APPROVE, "better on rainy days 🌧", at, (), "card")
     settled = at if state is State.APPLIED else None

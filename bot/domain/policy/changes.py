@@ -202,6 +202,7 @@ def _rule_fields(rule: Rule) -> Fields:
         "observed": rule.observed,
         "revert.copies": rule.copies,
         "notify": rule.channel,
+        "notify.group_above": str(rule.group_above or "never"),
         "ticket": _ticket(rule.ticket),
         "approve": _all_of(rule.approve.all_of),
         "approve.reason": rule.approve.reason,

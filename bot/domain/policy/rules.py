@@ -35,6 +35,9 @@ SAID_WHEN_SET = (
 NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
 
+GROUP_ABOVE = 5  # so many cards at once are posted one by one, more as one list; 0: always one by one
+
+
 class Observed(StrEnum):
     """What to do about a target that was moved without a request."""
 
@@ -208,6 +211,7 @@ class Rule:
     approval_valid_for: timedelta | None = None
     copies: Copies = Copies.TAG
     break_glass: BreakGlass | None = None
+    group_above: int = GROUP_ABOVE
 
     @property
     def label(self) -> str:
@@ -335,7 +339,8 @@ def _hash_of(said: dict[str, object], groups: Iterable[Group]) -> str:
 def _said(rule: Rule) -> dict[str, object]:
     """Omits default values, so that a release with a new key voids no vote."""
     whole = asdict(rule, dict_factory=_without_unset)
-    return {field.name: whole[field.name] for field in fields(rule) if getattr(rule, field.name) != field.default}
+    said = (one for one in fields(rule) if one.name != "group_above")  # which no release before had
+    return {one.name: whole[one.name] for one in said if getattr(rule, one.name) != one.default}
 
 
 def _without_unset(items: list[tuple[str, object]]) -> dict[str, object]:

@@ -29,6 +29,7 @@ class SandboxPerson:
     is_email_confirmed: bool = True
     team_id: str = TEAM_ID
     locale: str = "en-US"
+    timezone: str = "UTC"
 
 
 @dataclass

@@ -10,6 +10,8 @@ from bot.language import N_, _, sentences
 from bot.services import Services
 from handlers.doors.commands import deciding, people, records, waiting
 from handlers.doors.commands.asked import Asked, nearest
+from handlers.doors.commands.daily import HELP as DAILY_HELP
+from handlers.doors.commands.daily import daily
 
 Usage = tuple[str, str]  # how it is written, and what it does
 
@@ -88,6 +90,7 @@ WORDS: Mapping[str, Word] = {
         ),
     ),
     "page": Word(records.page, (("/countersign page NAME VERSION", N_("a new link to the page of a model version")),)),
+    "daily": Word(lambda who, s: daily(who.account, who.rest, s), DAILY_HELP),
     "help": Word(list_commands, (("/countersign help", N_("this list")),)),
 }
 HELP: tuple[Usage, ...] = tuple(usage for word in WORDS.values() for usage in word.usages)

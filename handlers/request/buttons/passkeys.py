@@ -97,7 +97,7 @@ def _keep(click: Click, tx: Transaction) -> str:
     if click.signed is None:
         return ""
     if not tx.passkeys.keep_request(click.signed):
-        raise Refused(_("Slack has sent this click before, and it was recorded then"))
+        raise Refused(_("this click has come before, and it was recorded then"))
     return click.signed.digest
 
 

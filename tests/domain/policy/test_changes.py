@@ -89,6 +89,7 @@ OF_A_RULE: dict[str, tuple[Any, str]] = {
     "observed": (Observed.REVERT, "observed: revert, was ask"),
     "copies": (Copies.DELETE, "revert.copies: delete, was tag"),
     "channel": ("#risk", "notify: #risk, was #models"),
+    "group_above": (0, "notify.group_above: never, was 5"),
     "ticket": (None, "ticket: none, was project GOV type Task approved Done rejected Won't Do"),
     "expire_after": (None, "expire_after: none, was 3d"),
     "remind_after": (timedelta(hours=4), "remind_after: 4h, was none"),

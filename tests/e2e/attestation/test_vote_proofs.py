@@ -257,7 +257,7 @@ def test_a_click_that_slack_sends_twice_makes_no_second_vote_when_the_first_was_
         tx.record(refuse_vote(tx.requests.get(request.id), vote, NO_REQUEST, installation.clock.now()))
     assert kept is not None
 
-    with pytest.raises(Refused, match="Slack has sent this click before"):
+    with pytest.raises(Refused, match="this click has come before"):
         press(replace(installation.s.notifier.read_signed(kept.signed), signed=kept.signed), installation.s)
 
     assert installation.reread(request).votes == ()

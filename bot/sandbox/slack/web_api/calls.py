@@ -87,7 +87,7 @@ def as_user(person: SandboxPerson, *, with_email: bool) -> Json:
         "name": person.name,
         "real_name": person.real_name,
         "deleted": person.deleted,
-        "tz": "UTC",
+        "tz": person.timezone,
         "is_bot": person.is_bot,
         "is_app_user": False,
         "is_restricted": person.is_restricted,

@@ -1,0 +1,1 @@
+"""Rows of shared cards and of notes of the day."""
