@@ -21,14 +21,14 @@ Key = tuple[VersionId, Target]
 
 def basis_of(
     placements: Sequence[Placement],
-    requests: Mapping[str, TransitionRequest],
+    known: Mapping[str, TransitionRequest],
     tx: Transaction,
     now: datetime,
 ) -> dict[Key, Basis]:
-    """Only for the targets that a rule covers, as the registry was last seen. `requests` are those that the placements name, by id."""
+    """Only for the targets that a rule covers, as the registry was last seen. `known` are the requests that the placements name, by id."""
     policy = tx.policy()
     ruled = [one for one in placements if policy.rule_for(one.version.workspace, one.version.model, one.target)]
-    found = by_columns(ruled, requests, tx)
+    found = by_columns(ruled, known, tx)
     rest = [one for one in ruled if _key(one) not in found]
     for place in dict.fromkeys(Place(one.version.workspace, one.version.model, one.target) for one in rest):
         for holding in custody_of(on_record(place, tx, now)).holdings:
@@ -37,7 +37,7 @@ def basis_of(
 
 
 def by_columns(
-    placements: Sequence[Placement], requests: Mapping[str, TransitionRequest], tx: Transaction
+    placements: Sequence[Placement], known: Mapping[str, TransitionRequest], tx: Transaction
 ) -> dict[Key, Basis]:
     """Without those of a model that was renamed, or of a registry that was accepted after a restore."""
     places = {one.version.workspace for one in placements}
@@ -54,7 +54,7 @@ def by_columns(
     standings, baseline = tx.custody.standings(keys), tx.custody.in_baseline(keys)
     found: dict[Key, Basis] = {}
     for one, key, standing in zip(asked, keys, standings, strict=True):
-        request = requests.get(one.request_id) if one.request_id else None
+        request = known.get(one.request_id) if one.request_id else None
         if one.request_id is None:
             basis = _without_approval(key in baseline, standing)
         else:

@@ -192,10 +192,10 @@ def _holders(version: VersionId, tx: Transaction, names: Mapping[str, str], now:
 
 def all_held(places: Sequence[Placement], tx: Transaction, names: Mapping[str, str], now: datetime) -> tuple[Held, ...]:
     """In their order. `names` are those of all people."""
-    requests = tx.requests.some({place.request_id for place in places if place.request_id})
-    bases = basis_of(places, requests, tx, now)
+    known = tx.requests.some({place.request_id for place in places if place.request_id})
+    bases = basis_of(places, known, tx, now)
     return tuple(
-        _held(place, bases.get((place.version, place.target)), requests.get(place.request_id or ""), tx, names)
+        _held(place, bases.get((place.version, place.target)), known.get(place.request_id or ""), tx, names)
         for place in places
     )
 

@@ -21,12 +21,12 @@ def list_placements(as_json: bool) -> None:
     with services_for() as services, services.store.transaction() as tx:
         policy, rows = tx.policy(), []
         placements, names = tx.registry.placements(), tx.people.all_names()
-        requests = tx.requests.some({one.request_id for one in placements if one.request_id})
-        bases = basis_of(placements, requests, tx, services.clock.now())
+        known = tx.requests.some({one.request_id for one in placements if one.request_id})
+        bases = basis_of(placements, known, tx, services.clock.now())
         for placement in placements:
             version = placement.version
             rule = policy.rule_for(version.workspace, version.model, placement.target)
-            request = requests.get(placement.request_id) if placement.request_id else None
+            request = known.get(placement.request_id) if placement.request_id else None
             approval = behind(request, tx)
             basis = bases.get((version, placement.target))
             rows.append(
