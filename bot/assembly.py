@@ -5,13 +5,11 @@ Flask, Bolt and the effects are `bot.app`'s: a command that reads loads none of 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import certifi
 
-import handlers
 from bot.clients import keys
 from bot.clients.git import GitMirrors
 from bot.clients.jira.tickets import JiraTickets
@@ -23,33 +21,24 @@ from bot.clients.slack.home.surface import SlackHome
 from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
 from bot.clients.witnesses import CosigningWitness
-from bot.database import embedded
-from bot.database.connect import create_engine
 from bot.domain.workspaces import DEFAULT, Registry
-from bot.engine.jobs import Jobs
-from bot.engine.sweeper import Timing
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
 from bot.links import KEY_FILE, links_for, make_link_key
+from bot.logs import quieten_vendors as quieten_vendors
 from bot.ports import OutsideWitness, PublicKey, Signer
 from bot.ports.sign_in import NoSignIn, SignIn
-from bot.services import Services, SystemClock
+from bot.services import Services
 from bot.signatures import ED25519, trusted_key
-from bot.store.transaction import Store
-from config.policy import read_policy
+from bot.stores import database_url as database_url
+from bot.stores import store_services
 from config.settings import Settings
 from config.settings.registries import RegistrySecrets
 
 
-def database_url(settings: Settings) -> str:
-    """DATABASE_URL, or the embedded database that `countersign serve` runs. Raises embedded.NoDatabase."""
-    return settings.database_url.get_secret_value() or embedded.attach(settings.home)
-
-
 def build_services(settings: Settings, url: str, signer: Signer | None = None) -> Services:
     """Only the worker passes a `signer`; without one these services cannot sign."""
-    clock = SystemClock()
-    jobs = Jobs(url, timing=Timing(keep_done=settings.keep_jobs), urgency=handlers.URGENCY)
-    store = Store(create_engine(url), jobs, clock, handlers.ON, read_policy)
+    base = store_services(settings, url)
+    store, clock = base.store, base.clock
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
     registries = registries_of(settings, lambda: store.policy().registries)
     notifier, tickets = _notifier(settings), _tickets(settings)
@@ -142,15 +131,6 @@ def make_missing_keys(settings: Settings) -> None:
         keys.make_key_unless_there(settings.checkpoint_key_path, ED25519)
     if not settings.link_keys:
         make_link_key(settings.home)
-
-
-def quieten_vendors() -> None:
-    """Raises the log level of libraries that log at INFO what our own log lines already say."""
-    for name in ("mlflow", "alembic", "apscheduler", "procrastinate"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("slack_bolt").setLevel(
-        logging.ERROR
-    )  # at lower levels it logs the whole body of a refused request
 
 
 def registries_of(settings: Settings, named: Callable[[], Sequence[Registry]]) -> MlflowRegistries:

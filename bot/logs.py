@@ -39,3 +39,11 @@ def write_logs(to: TextIO | None = None) -> None:
         ],
         logger_factory=structlog.WriteLoggerFactory(to or sys.stdout),
     )
+
+
+def quieten_vendors() -> None:
+    """Raises the log level of libraries that log at INFO what our own log lines already say."""
+    for name in ("mlflow", "alembic", "apscheduler", "procrastinate"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # At lower levels it logs the whole body of a refused request.
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)

@@ -86,7 +86,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
     e.FreezeEnded: [sync_target, sync_card],
     e.PlotUploaded: [show_plot],
-    e.TargetMoved: [sync_tags, mark_failed, renew_verdict, sync_card, sync_ticket, tell],
+    e.TargetMoved: [mark_failed, renew_verdict, sync_card, sync_ticket, tell],
     e.TargetPutBack: [renew_verdict, sync_card, sync_ticket],
     e.CardPosted: [sync_ticket, witness, show_details, show_plot],
     e.TicketOpened: [sync_card, sync_tags, witness],

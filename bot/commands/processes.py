@@ -80,13 +80,14 @@ def worker() -> None:
 @telling_mistakes
 def clock() -> None:
     """Defer the jobs that are due: sweeps and expiry. A second clock does no harm."""
-    from bot.assembly import build_services, quieten_vendors
+    from bot.logs import quieten_vendors
+    from bot.stores import store_services
     from handlers.doors.clock import run_clock
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.CLOCK, tickets=False))
-    run_clock(build_services(settings, _database_of(settings)))
+    run_clock(store_services(settings, _database_of(settings)))
 
 
 @click.command()
@@ -279,9 +280,9 @@ def _database_of(settings: Settings) -> str:
     """
     from psycopg import OperationalError
 
-    from bot.assembly import database_url
     from bot.database.backup import check_finished
     from bot.database.schema import check_schema
+    from bot.stores import database_url
 
     url = database_url(settings)
     try:

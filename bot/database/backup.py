@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bot.database.connect import alembic_config, connect
@@ -97,6 +96,8 @@ def read_manifest(file: Path) -> Manifest:
 
 def load_backup(file: Path, manifest: Manifest, url: str) -> None:
     """Into a database without tables, in one transaction; it is not to be used before `finish`. Raises Refused, NoDatabase."""
+    from alembic.script import ScriptDirectory  # here, because every process asks `check_finished`, and it takes 11 MB
+
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     if manifest.revision not in known:
         raise Refused(

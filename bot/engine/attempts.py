@@ -5,7 +5,6 @@ The worker in `bot.engine.worker` and `Jobs.drain` both run effects through here
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from bot import tracing
+from bot.engine.patience import QUEUE, TASK, utc_now
+from bot.engine.patience import RetryPolicy as RetryPolicy
 from bot.engine.rows import Job, JobStatus, do_not_count, let_go_of_queueing_lock, note_error
 from bot.errors import NotYet, OutcomeUnknown, OutsideError, Permanent, Temporary
 
@@ -30,8 +31,6 @@ Effects = Mapping[str, Effect]
 OnParked = Callable[[Job, str], None]
 
 LONGEST_WAIT = 15 * 60.0  # seconds; a maintenance page may say `Retry-After: 86400` and be gone in five minutes
-TASK = "run_effect"
-QUEUE = "effects"
 
 # Temporary failures: those that the clients raise, and a database that went away, is full of sessions, or took too long.
 PASSING = (
@@ -45,24 +44,6 @@ PASSING = (
 )
 
 log = structlog.get_logger()
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and for how long an effect is retried. `base` and `cap` in seconds; `bug_attempts` counts all attempts.
-
-    `spread` draws the share of each wait that is used (jitter), so that jobs that failed together do not retry together.
-    """
-
-    base: float = 1.0
-    cap: float = 30.0
-    horizon: timedelta = timedelta(hours=72)
-    bug_attempts: int = 5
-    spread: Callable[[float, float], float] = random.uniform
 
 
 class Retry(Exception):

@@ -14,23 +14,22 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import procrastinate
-
 from bot import tracing
 from bot.database.connect import create_engine, patience_for
 from bot.engine import deferring
 from bot.engine import rows as job_rows
-from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
 from bot.engine.deferring import NewJob, lane_key, once_key
 from bot.engine.lanes import STEPS, Urgency
+from bot.engine.patience import QUEUE, TASK, RetryPolicy, utc_now
 from bot.engine.readers import Readers, Sleepers
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
 from bot.engine.turns import Turns
-from bot.engine.worker import Worker
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+    from bot.engine.attempts import Attempts, Effects, OnParked
 
 
 class Jobs:
@@ -83,10 +82,12 @@ class Jobs:
         """Adds jobs in this order, in one round trip, as `defer` adds one."""
         if not connection.in_transaction():
             raise RuntimeError(f"{jobs[0].name} was deferred outside a transaction, so nothing would ever commit it")
-        deferring.add(connection, [self._row_of(job) for job in jobs])
+        deferring.add(connection, [self.row_of(job) for job in jobs])
 
     def run_worker(self, effects: Effects, *, concurrency: int = 10, on_parked: OnParked | None = None) -> int:
         """Blocks until SIGTERM or SIGINT, or until the database stays away; returns the exit code for the process."""
+        from bot.engine.worker import Worker  # here and below: what only defers jobs does without procrastinate
+
         return Worker(self._url, self._attempts(effects, on_parked), self._timing, concurrency).run()
 
     def drain(self, effects: Effects, *, on_parked: OnParked | None = None) -> None:
@@ -138,11 +139,14 @@ class Jobs:
             return job_rows.count_jobs(connection)
 
     def _attempts(self, effects: Effects, on_parked: OnParked | None) -> Attempts:
+        from bot.engine.attempts import Attempts
+
         return Attempts(
             effects=effects, engine=self._engine, patience=self._patience, on_parked=on_parked, now=self._now
         )
 
-    def _row_of(self, job: NewJob) -> dict[str, object]:
+    def row_of(self, job: NewJob) -> dict[str, object]:
+        """What `bot.engine.deferring` writes."""
         due = job.at or self._now()
         not_after = due + self._patience.horizon
         carried = tracing.carry(job.request_id, due)
@@ -158,6 +162,10 @@ class Jobs:
         }
 
     async def _drain(self, attempts: Attempts) -> None:
+        import procrastinate
+
+        from bot.engine.attempts import engine_app
+
         connector = procrastinate.PsycopgConnector(
             conninfo=self._url, kwargs=patience_for(self._url), min_size=1, max_size=2, timeout=5
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from bot.domain.card.card import Card
 from bot.domain.references import SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.ports.files import Attachment
+
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,13 @@ class TicketSystem(Protocol):
 
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None: ...
 
-    def comment(self, ref: TicketRef, key: str, text: str) -> None:
-        """Adds the comment unless one with this key exists."""
+    def comment(
+        self, ref: TicketRef, key: str, text: str, *, also: Mapping[str, str] = NOTHING_MORE, is_new: bool = False
+    ) -> None:
+        """Adds the text unless a comment with this key exists, and in the same comment those of `also`, texts by key, that do not exist.
+
+        `is_new`: it is certain that none of them does, so none is looked for.
+        """
 
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
         """Skips files that our account already attached under the same name. Raises OutcomeUnknown."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -22,8 +22,10 @@ from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import SignedBy, Vote
 from bot.errors import NotVerified
-from bot.signatures import TrustedKey, trusted_key
 from bot.store import tables
+
+if TYPE_CHECKING:
+    from bot.signatures import TrustedKey
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ class KeyRows:
 
     def ring(self) -> dict[str, TrustedKey]:
         """All keys by id, including retired ones, because their earlier signatures still count."""
+        from bot.signatures import TrustedKey  # here and below: the clock reads no keys, and `cryptography` takes 7 MB
+
         return {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose) for key in self.all()}
 
     def retire(self, key_id: str, seq: int, reason: str) -> None:
@@ -159,6 +163,8 @@ class KeyRows:
 
 def _is_itself(key: KnownKey) -> bool:
     """Whether the id is the digest of the key's bytes, as it must be."""
+    from bot.signatures import trusted_key
+
     try:
         return trusted_key(key.pem).id == key.id
     except NotVerified:

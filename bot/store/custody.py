@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.model import OPEN, Kind, State, Target, VersionId
+from bot.domain.model import OPEN, Kind, State, Target, TargetKind, VersionId
 from bot.domain.registry.facts import RESTORE, Handling
 from bot.domain.registry.names import Renamed
 from bot.store import tables
@@ -26,6 +27,25 @@ class Watch:
     since: datetime
     handling: Handling
     absent_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What was decided about a version's place: when something was last applied and last rejected there, by the time of the decision.
+
+    `has_gaps`: a release that kept no times of decisions wrote some of it.
+    """
+
+    applied_at: datetime | None = None
+    rejected_at: datetime | None = None
+    is_asked_about: bool = False
+    has_gaps: bool = False
+
+    def was_applied_after(self, moment: datetime) -> bool:
+        return self.applied_at is not None and self.applied_at > moment
+
+    def was_rejected_after(self, moment: datetime) -> bool:
+        return self.rejected_at is not None and self.rejected_at > moment
 
 
 class CustodyRows:
@@ -116,6 +136,19 @@ class CustodyRows:
             for row in self.connection.execute(query)
         }
 
+    def in_baseline(self, held: Sequence[tuple[VersionId, Target]]) -> set[tuple[VersionId, Target]]:
+        """Those that were in their place when it began to be watched, for many in one statement."""
+        if not held:
+            return set()
+        rows = tables.baselines.c
+        models = {(version.workspace, version.model) for version, _ in held}
+        query = sa.select(tables.baselines).where(sa.tuple_(rows.workspace, rows.model).in_(models))
+        there = {
+            (VersionId(row.workspace, row.model, row.version, row.version_created), Target.parse(row.target))
+            for row in self.connection.execute(query)
+        }
+        return there.intersection(held)
+
     # Names
 
     def put_rename(self, workspace: str, before: str, after: str, at: datetime) -> None:
@@ -152,6 +185,21 @@ class CustodyRows:
         else:
             found = self.connection.execute(DECISIONS_OF, {"workspace": workspace, "models": [*models], **about})
         return list(found.scalars())
+
+    def standings(self, held: Sequence[tuple[VersionId, Target]]) -> list[Standing]:
+        """What was decided about each version's place under its present name, in their order, in two statements at most."""
+        found = [Standing()] * len(held)
+        for query, is_model in ((STANDINGS, False), (STANDINGS_OF_COPIES, True)):
+            places = [
+                {"n": n, "workspace": version.workspace, "model": version.model, "target": str(target)}
+                | {"version": version.version}
+                for n, (version, target) in enumerate(held)
+                if (target.kind is TargetKind.MODEL) is is_model
+            ]
+            if places:
+                for row in self.connection.execute(query, {"places": json.dumps(places)}):
+                    found[row.n] = Standing(*row[1:])
+        return found
 
     def copies(self, request_ids: Collection[str]) -> dict[str, tuple[VersionId, ...]]:
         """What requests of older releases have copied into a target model, by their ids."""
@@ -202,6 +250,27 @@ def _decisions(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 DECISIONS = _decisions()
 DECISIONS_OF = _decisions(tables.requests.c.model.in_(sa.bindparam("models", expanding=True)))
+
+
+def _standings(here: str) -> sa.TextClause:
+    """A subquery for each place, so that each is looked up in an index."""
+    return sa.text(
+        f"""
+        select place.n, decided.* from jsonb_to_recordset(cast(:places as jsonb))
+            as place (n int, workspace text, model text, target text, version int)
+        cross join lateral (
+            select max(one.decided_at) filter (where one.state = '{State.APPLIED}'),
+                max(one.decided_at) filter (where one.state = '{State.REJECTED}'),
+                coalesce(bool_or(one.version = place.version), false),
+                coalesce(bool_or(one.decided_at is null and one.state in ('{State.APPLIED}', '{State.REJECTED}')), false)
+            from requests as one where {here}
+        ) as decided
+        """
+    )
+
+
+STANDINGS = _standings("one.workspace = place.workspace and one.model = place.model and one.target = place.target")
+STANDINGS_OF_COPIES = _standings("one.workspace = place.workspace and one.target = place.target")
 
 
 def _of(table: sa.Table, workspace: str, model: str) -> tuple[sa.ColumnElement[bool], ...]:

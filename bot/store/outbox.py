@@ -36,6 +36,14 @@ class OutboxRows:
             self.connection.execute(sa.insert(sendings).values(key=key, begun_at=now))
         return begun
 
+    def reserve_new(self, keys: Collection[str], now: datetime) -> frozenset[str]:
+        """Reserves the keys; returns those that were not reserved before: under them nothing can have been created."""
+        if not keys:
+            return frozenset()
+        values = [{"key": key, "begun_at": now} for key in sorted(keys)]
+        row = insert(sendings).values(values).on_conflict_do_nothing().returning(sendings.c.key)
+        return frozenset(self.connection.execute(row).scalars())
+
     def begun(self, key: str) -> datetime | None:
         """Since when the key is reserved."""
         return self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()

@@ -19,6 +19,8 @@ from bot.ids import new_id
 from bot.language import _
 from bot.store import tables
 
+BEFORE = "before"  # how a binding is recorded that an older release made without an entry
+
 
 @dataclass(frozen=True)
 class Person:
@@ -102,7 +104,11 @@ class PeopleRows:
             raise NotFound(f"nobody here has the e-mail {email}. `countersign people list` shows who is known")
         mine = tables.accounts.c.person == found.id
         over = sa.update(tables.accounts).where(mine, tables.accounts.c.unbound_at.is_(None))
-        self.connection.execute(over.values(unbound_at=at or sa.func.now()))
+        ended = self.connection.execute(over.values(unbound_at=at or sa.func.now())).rowcount
+        if found.account and not ended:  # 0.1.0 bound it after this release had migrated, and kept no row of it
+            moment = at or sa.func.now()
+            values = {"account": found.account, "person": found.id, "how": BEFORE}
+            self.connection.execute(sa.insert(tables.accounts).values(**values, bound_at=moment, unbound_at=moment))
         self.connection.execute(sa.update(tables.people).where(tables.people.c.id == found.id).values(account=None))
         return str(found.account) if found.account else None
 

@@ -47,8 +47,8 @@ from bot.store.audit import events_of, placements
 from bot.store.ledger import A_FETCH
 from bot.store.passkey_checks import passkeys
 from bot.store.passkeys import signed_request_of
+from bot.store.people import BEFORE
 
-BEFORE = "before"  # how a binding is recorded that an older release made without an entry
 ReadPolicy = Callable[[str], Policy]
 
 

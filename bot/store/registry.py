@@ -120,15 +120,7 @@ class RegistryRows:
             query = query.where(rows.c.workspace == workspace)
         if model is not None:
             query = query.where(rows.c.model == model)
-        return [
-            Placement(
-                Target.parse(row.target),
-                VersionId(row.workspace, row.model, row.version, row.version_created),
-                row.since,
-                row.request_id,
-            )
-            for row in self.connection.execute(query)
-        ]
+        return [placement_of(row) for row in self.connection.execute(query)]
 
     def put_placements(
         self,
@@ -311,6 +303,11 @@ class RegistryRows:
             rows.workspace.in_(places), rows.kind.in_(SWEEPS)
         )
         return {(row.kind, row.workspace): row.done_at for row in self.connection.execute(query)}
+
+
+def placement_of(row: sa.Row[Any]) -> Placement:
+    held = VersionId(row.workspace, row.model, row.version, row.version_created)
+    return Placement(Target.parse(row.target), held, row.since, row.request_id)
 
 
 def _ask_of(row: sa.Row[Any]) -> OpenAsk:

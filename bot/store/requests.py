@@ -89,6 +89,19 @@ class RequestRows:
             self._held[request_id] = body
         return request_of(body)
 
+    def some(self, request_ids: Collection[str]) -> dict[str, TransitionRequest]:
+        """Those of the ids that there are, in one statement."""
+        rows = tables.requests.c
+        query = sa.select(rows.id, rows.body).where(rows.id.in_(sorted(request_ids)))
+        return {row.id: request_of(row.body) for row in self.connection.execute(query)} if request_ids else {}
+
+    def rollbacks_of(self, models: Collection[tuple[str, str]]) -> list[TransitionRequest]:
+        """The rollbacks that were applied in these models, each a workspace and a name."""
+        rows = tables.requests.c
+        here = sa.tuple_(rows.workspace, rows.model).in_(sorted(models))
+        query = sa.select(rows.body).where(here, rows.state == State.APPLIED, rows.kind == Kind.ROLLBACK)
+        return [request_of(body) for body in self.connection.execute(query).scalars()] if models else []
+
     def full_id(self, beginning: str) -> str:
         """The full id for the first characters of one; returns anything else unchanged. Raises Refused when several ids match."""
         if len(beginning) < SHORTEST_ID or not (beginning.isascii() and beginning.isalnum()):

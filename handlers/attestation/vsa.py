@@ -21,7 +21,7 @@ from bot.domain.events import VerdictSigned
 from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.engine.lanes import Lane, model_lane
-from bot.errors import InvalidStatement, NotVerified
+from bot.errors import InvalidStatement, NotVerified, Permanent
 from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE, digest_of
 from bot.signatures import payload_of as payload_in
@@ -30,17 +30,20 @@ from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.attestation.signing import check_counts, register_key
-from handlers.custody.belief import check_row_believed
+from handlers.custody.belief import check_not_doubted, check_row_believed
 
 log = structlog.get_logger()
 VALID_FOR = timedelta(hours=24)
 RENEWED_BEFORE = timedelta(hours=12)  # how long an outage of the bot may last at the least
+A_MOMENT = timedelta(minutes=1)  # between two sweeps, which find out whether the registry is another one
 
 
 def renew_verdict(request_id: str, s: Services) -> None:
     """Brings the verdicts of this request's target up to date: of its version, of the target's holders, and of those that had one before.
 
     The registry is asked only about versions whose verdict may change, or was not seen on the version since the request last changed.
+    What our own move has read a moment ago is not read again, and only what is said against a version needs the registry's identity: in
+    another registry, versions would be said to have lost their approval.
     """
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -52,11 +55,19 @@ def renew_verdict(request_id: str, s: Services) -> None:
         due, registry = _due(request, tx, now), tx.trust.find(request.version.workspace)
     if not due:
         return
-    check_row_believed(registry, s)  # else versions of another registry would be said to have lost their approval
+    says_nothing_bad = all(one.is_allowed for one in due)
+    if says_nothing_bad:
+        check_not_doubted(registry)
+    else:
+        check_row_believed(registry, s)
     if key is None:
         register_key(s)
     for verdict in due:
+        if verdict.just_moved and _is_on_its_way(verdict, s):
+            continue
         seen = s.registry_at(verdict.workspace).find_version(verdict.workspace, verdict.model, verdict.number)
+        if says_nothing_bad and (seen is None or seen.id != verdict.judged_version):
+            check_row_believed(registry, s)
         if seen is not None:
             _renew(seen, verdict, s)
 
@@ -92,7 +103,8 @@ class Judged:
 class Due:
     """A version whose verdict is to be looked at. `held` are the versions that hold the target by a request of ours.
 
-    `judged` is about the version as our own rows name it; None where they do not.
+    `judged` is about the version as our own rows name it; None where they do not. `just_moved`: we have moved the target to it within
+    the last minute, and read the registry before and after.
     """
 
     workspace: str
@@ -102,6 +114,16 @@ class Due:
     row: VerdictRow | None
     held: frozenset[VersionId]
     judged: Judged | None = None
+    just_moved: bool = False
+
+    @property
+    def is_allowed(self) -> bool:
+        """By our own rows."""
+        return self.judged is not None and self.judged.allowed
+
+    @property
+    def judged_version(self) -> VersionId | None:
+        return self.judged.question.version if self.judged else None
 
     @property
     def sending(self) -> str:
@@ -121,13 +143,28 @@ def _due(request: TransitionRequest, tx: Transaction, now: datetime) -> list[Due
     own = {request.version.version} if request.version.model == model else set[int]()
     numbers = {*rows, *own, *(version.version for version in held)}
     known = _known_versions(request, numbers, held, tx)
+    moved = _just_moved(request, now)
     due = [
-        Due(workspace, model, number, target, rows.get(number), held, _judge_known(known.get(number), target, tx, now))
+        Due(
+            workspace,
+            model,
+            number,
+            target,
+            rows.get(number),
+            held,
+            _judge_known(known.get(number), target, tx, now),
+            just_moved=moved and known.get(number) == request.version,
+        )
         for number in sorted(numbers)
     ]
     since = max(filter(None, (request.opened_at, request.decided_at, request.settled_at)))
     carried = SentRows(tx.connection).digests([one.sending for one in due], since)
     return [one for one in due if not _is_done(one, carried.get(one.sending), now)]
+
+
+def _just_moved(request: TransitionRequest, now: datetime) -> bool:
+    settled_at = request.settled_at
+    return request.state is State.APPLIED and settled_at is not None and now - settled_at < A_MOMENT
 
 
 def _known_versions(
@@ -170,6 +207,19 @@ def _is_done(due: Due, carried: str | None, now: datetime) -> bool:
     return due.row is not None and _is_current(due.row, judged, now) and carried == digest_of(due.row.envelope)
 
 
+def _is_on_its_way(due: Due, s: Services) -> bool:
+    """Sends the first verdict on a version. False when there was one before, or the registry does not take it."""
+    if due.judged is None or not due.is_allowed or due.row is not None:
+        return False
+    row = _sign(due.judged, s.clock.now(), s)
+    try:
+        s.registry_at(due.workspace).tag_version(due.model, due.number, {tag_of(due.target): row.envelope})
+    except Permanent:
+        return False  # it was deleted, perhaps: the registry says so
+    _note_sent(due, row, s)
+    return True
+
+
 def _renew(seen: VersionSnapshot, due: Due, s: Services) -> None:
     now, row, judged = s.clock.now(), due.row, due.judged
     if judged is None or judged.question.version != seen.id:
@@ -185,6 +235,10 @@ def _renew(seen: VersionSnapshot, due: Due, s: Services) -> None:
     tag = tag_of(due.target)
     if seen.tags.get(tag) != row.envelope:
         s.registry_at(seen.id.workspace).tag_version(seen.id.model, seen.id.version, {tag: row.envelope})
+    _note_sent(due, row, s)
+
+
+def _note_sent(due: Due, row: VerdictRow, s: Services) -> None:
     with s.store.transaction() as tx:
         SentRows(tx.connection).put(due.sending, digest_of(row.envelope), s.clock.now())
 

@@ -14,6 +14,7 @@ from bot.store.transaction import Transaction
 from handlers.request.casting import Reply
 from handlers.request.voters import VoterUnknown, person_of
 
+LIST_KEY = "group:"  # the same for a list that several requests share
 CARD_KEY = "card:"  # how the key of a card's message begins; the request's id follows
 
 
@@ -23,6 +24,13 @@ def record_comment(marked: Marked, s: Services) -> Reply:
     written = s.notifier.read_reply(marked)
     if written.is_by_bot:
         raise Refused(_("a bot wrote this message, and only what people wrote goes on record"))
+    if written.thread_key.startswith(LIST_KEY):
+        raise Refused(
+            _(
+                "the replies below a list of requests do not say which request they are about, so they cannot go on record. "
+                "Ask on the request's own card instead"
+            )
+        )
     if not written.thread_key.startswith(CARD_KEY):
         raise Refused(_("this thread is not below one of Countersign's cards. Only replies there go on record"))
     author = marker if written.author == marked.account else _author(written, s)

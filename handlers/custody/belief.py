@@ -54,10 +54,15 @@ def check_believed(workspace: str, s: Services) -> None:
 
 def check_row_believed(row: RegistryRow, s: Services) -> None:
     """As `check_believed`, on what was read with the rest. Asks the registry which one it is, so no transaction may be open."""
-    if row.doubted_since is not None:
-        raise Doubted(row.doubt, row.workspace, is_restored=row.backup_of is not None)
+    check_not_doubted(row)
     if not is_same(row, s):
         raise Doubted("it is another registry than before", row.workspace)
+
+
+def check_not_doubted(row: RegistryRow) -> None:
+    """For what harms nothing in another registry than ours. Asks the registry nothing. Raises Doubted."""
+    if row.doubted_since is not None:
+        raise Doubted(row.doubt, row.workspace, is_restored=row.backup_of is not None)
 
 
 def is_same(row: RegistryRow, s: Services) -> bool:

@@ -11,7 +11,6 @@ from bot.domain.attestation.gate import source_of
 from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
-from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
 from bot.domain.registry.names import Renamed, former_names, present_name, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
@@ -96,14 +95,25 @@ def _facts(
 
 def facts_about(request: TransitionRequest, s: Services) -> Facts:
     """Reads the registry again, once or, for a copy, twice."""
+    return read_facts(request, s)[0]
+
+
+def read_facts(
+    request: TransitionRequest, s: Services, known: ModelSnapshot | None = None
+) -> tuple[Facts, ModelSnapshot | None]:
+    """As `facts_about`, with what the registry shows of the place's model. `known` is what this job has read of it before.
+
+    Who holds an alias is always read again. Stages and copies are properties of the versions, so all of these are.
+    """
     place, version = place_of(request), request.version
-    seen = s.registry_at(place.workspace).find_model(place.workspace, place.model)
+    known = known if place.target.kind is TargetKind.ALIAS else None
+    seen = s.registry_at(place.workspace).find_model(place.workspace, place.model, known)
     there: tuple[VersionId, ...] = ()
     if version.model != place.model:
         source = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         there = (source.id,) if source else ()
     with s.store.transaction() as tx:
-        return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
+        return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there), seen
 
 
 def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
@@ -111,17 +121,6 @@ def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
     placed = _placed(place, tx)
     holders = tuple(held.version for held in placed)
     return _facts(place, None, holders, placed, tx, now, about=holders, there=holders)
-
-
-def basis_of(placements: Sequence[Placement], tx: Transaction, now: datetime) -> dict[tuple[VersionId, Target], Basis]:
-    """By what right each version holds its place, as the registry was last seen; only for the targets that a rule covers."""
-    found: dict[tuple[VersionId, Target], Basis] = {}
-    policy = tx.policy()
-    for place in dict.fromkeys(Place(one.version.workspace, one.version.model, one.target) for one in placements):
-        if policy.rule_for(place.workspace, place.model, place.target) is not None:
-            for holding in custody_of(on_record(place, tx, now)).holdings:
-                found[holding.version, place.target] = holding.basis
-    return found
 
 
 def is_newest_copy(version: VersionId, target: Target, tx: Transaction) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -14,8 +15,8 @@ from bot.domain.policy.rules import Poll
 from bot.domain.workspaces import DEFAULT
 from bot.engine.lanes import Lane
 from bot.errors import Refused
-from bot.services import Services
-from bot.store.transaction import Transaction
+from bot.ports import Clock
+from bot.store.transaction import Store, Transaction
 
 log = structlog.get_logger()
 HOUSEKEEPING: Mapping[str, timedelta] = {
@@ -36,7 +37,17 @@ SWEEPS = ("sweep_versions", "sweep_models")
 RETIMING = timedelta(seconds=10)
 
 
-def run_clock(s: Services) -> None:
+class Ticking(Protocol):
+    """Of the services, what a clock needs."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+
+def run_clock(s: Ticking) -> None:
     """Blocks. The poll's intervals follow the policy in force."""
     scheduler = BlockingScheduler(timezone="UTC")
     for effect, interval in {**_poll_intervals(s), **HOUSEKEEPING}.items():
@@ -45,7 +56,7 @@ def run_clock(s: Services) -> None:
     scheduler.start()
 
 
-def tick(effect: str, interval: timedelta, s: Services) -> bool:
+def tick(effect: str, interval: timedelta, s: Ticking) -> bool:
     """Defers the effect unless another clock has done so for this period; True when it was us."""
     with s.store.transaction() as tx:
         if not tx.outbox.reaches_new_period(effect, interval, s.clock.now()):
@@ -66,7 +77,7 @@ def defer_sweeps(effect: str, tx: Transaction) -> None:
             tx.defer(effect, place, f"{Lane.CLOCK}:{effect}:{place}", once=True)
 
 
-def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s: Services) -> None:
+def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s: Ticking) -> None:
     scheduler.add_job(
         lambda: _tick_or_say_why(effect, interval, s),
         "interval",
@@ -81,14 +92,14 @@ def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s:
     )
 
 
-def _tick_or_say_why(effect: str, interval: timedelta, s: Services) -> None:
+def _tick_or_say_why(effect: str, interval: timedelta, s: Ticking) -> None:
     try:
         tick(effect, interval, s)
     except (DBAPIError, PoolTimeout) as trouble:
         log.error("tick_skipped", effect=effect, kind=type(trouble).__name__, next_try=str(interval))
 
 
-def _retime(scheduler: BlockingScheduler, s: Services) -> None:
+def _retime(scheduler: BlockingScheduler, s: Ticking) -> None:
     try:
         wanted = _poll_intervals(s)
     except (DBAPIError, PoolTimeout) as trouble:
@@ -99,7 +110,7 @@ def _retime(scheduler: BlockingScheduler, s: Services) -> None:
             _schedule(scheduler, effect, interval, s)
 
 
-def _poll_intervals(s: Services) -> Mapping[str, timedelta]:
+def _poll_intervals(s: Ticking) -> Mapping[str, timedelta]:
     try:
         poll = s.store.policy().poll
     except Refused:

@@ -19,8 +19,9 @@ from bot.store.web.search import ModelName
 from handlers.doors.readers import Readers
 from handlers.doors.sign_in import sign_in_address
 from handlers.doors.web_frame import Frame
-from handlers.queries.overview import WAITING, all_models, search, start, versions_of
+from handlers.queries.overview import all_models, search, start, versions_of
 from handlers.queries.past_holders import PastHolders, held_at
+from handlers.queries.request_rows import WAITING
 
 HELD_SHOWN = 50
 LARGEST_NUMBER = 2**31 - 1  # of versions, as PostgreSQL keeps them

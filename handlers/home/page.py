@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,8 +12,8 @@ from bot.domain.card.card import Link
 from bot.domain.home.form import ModelRef
 from bot.domain.home.page import ROWS, HomePage, HomeState, Part, Row, Section
 from bot.domain.home.rows import asked_row, card_link, decided_row, held_row, notice_page, part_of, waiting_row
-from bot.domain.model import State, Target, TransitionRequest, VersionId
-from bot.domain.registry.custody import Basis
+from bot.domain.model import State, TransitionRequest
+from bot.domain.queries.description import Held
 from bot.domain.request.counting import rule_of_decision
 from bot.domain.text import model_name
 from bot.errors import Permanent
@@ -21,10 +21,9 @@ from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from bot.store.web.homes import HomeRows
-from handlers.custody.facts import basis_of
 from handlers.home.viewing import NoPage, Viewer, viewer_of
 from handlers.notify.render_context import context_for
-from handlers.queries.describe import held_of, rolled_back_by
+from handlers.queries.describe import all_held, rolled_back_by
 from handlers.queries.needed_votes import NeededVotes
 
 log = structlog.get_logger()
@@ -94,8 +93,8 @@ class _Lists:
         governed = [one for one in here if policy.rule_for(one.version.workspace, one.version.model, one.target)]
         begin = self._state.page_of(Section.HELD) * ROWS
         shown = governed[begin : begin + ROWS]
-        bases, names = basis_of(shown, self._tx, self._now), self._tx.people.all_names()
-        rows = [self._held_row(one, bases, names) for one in shown]
+        held = all_held(shown, self._tx, self._tx.people.all_names(), self._now)
+        rows = [self._held_row(place, one) for place, one in zip(shown, held, strict=True)]
         return self._part(Section.HELD, rows, has_more=len(governed) > begin + ROWS)
 
     def decided(self) -> Part:
@@ -112,11 +111,8 @@ class _Lists:
         ]
         return self._part(Section.DECIDED, rows, has_more=has_more)
 
-    def _held_row(
-        self, place: Placement, bases: Mapping[tuple[VersionId, Target], Basis], names: Mapping[str, str]
-    ) -> Row:
+    def _held_row(self, place: Placement, held: Held) -> Row:
         version = place.version
-        held = held_of(place, bases.get((version, place.target)), self._tx, names)
         url = self._s.links.to_version(version.model, version.version, self._now, version.workspace)
         return held_row(held, model_name(version.model, version.workspace), url, self._card_of(place))
 

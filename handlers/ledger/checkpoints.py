@@ -25,6 +25,7 @@ from handlers.ledger.outside import ask_witnesses
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import Write, post_once, send_all
 from handlers.notify.readers import for_everyone
+from handlers.notify.ticket_writes import is_from_backup
 
 
 def take_checkpoint(s: Services) -> Recorded:
@@ -62,12 +63,14 @@ def witness(request_id: str, s: Services) -> None:
         opens_ticket = _opens_ticket(request, tx)
         if not signed or tx.outbox.is_sent(key):
             return
+        on_ticket = [key] if request.ticket is not None else []
+        is_new = bool(tx.outbox.reserve_new(on_ticket, s.clock.now())) and not is_from_backup(request, tx)
     checkpoint = checkpoint_over(max(signed), s)
     with for_everyone(s):
         reply = checkpoint_card(request.version, checkpoint.size, checkpoint.note)
     ticket, said = request.ticket, reply.paragraphs[0]
     if ticket is not None:
-        send_all([Write(key, lambda: s.tickets.comment(ticket, key, said))], s)
+        send_all([Write(key, lambda: s.tickets.comment(ticket, key, said, is_new=is_new))], s)
     elif not opens_ticket and (card := card_in_place(request_id, s)) is not None:
         post_once(key, card.channel, reply, s, thread=card.root)
 

@@ -36,7 +36,14 @@ from handlers.notify.outbox import begin_update, post_once, send_all, unsent, un
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule
 from handlers.notify.ticket_opening import open_ticket
-from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
+from handlers.notify.ticket_writes import (
+    in_few_calls,
+    plan_of,
+    reserve_comments,
+    unreadable_key,
+    version_page,
+    writes_for,
+)
 
 log = structlog.get_logger()
 RecordCard = Callable[[Transaction, PostedCard], None]
@@ -160,8 +167,9 @@ def sync_ticket(request_id: str, s: Services) -> None:
         with in_language(tx.policy().language):
             wanted = writes_for(request, context, tx.requests.failed(request), s, lacks_evidence=lacks_evidence)
         writes = unsent(wanted, tx)
+        new = reserve_comments(writes, request, tx, s.clock.now())
     if request.ticket is not None:
-        send_all(writes, s)
+        send_all(in_few_calls(writes, new, s), s)
     elif request.state is State.COLLECTING and not request.unreadable:
         return  # its description is the evidence, which is still being collected
     elif request.state not in ENDED_UNDECIDED and needed_rule(request, context.rule).ticket is not None:

@@ -98,7 +98,11 @@ def _later_card(request: TransitionRequest, applied: Sequence[TransitionRequest]
 
 
 def _progress(request: TransitionRequest, tx: Transaction) -> str:
-    reading = tx.readings.find(request.id) if request.state is State.COLLECTING else None
+    return progress_text(tx.readings.find(request.id) if request.state is State.COLLECTING else None)
+
+
+def progress_text(reading: tuple[int, int] | None) -> str:
+    """How much of a version's files is read; empty when none is being read."""
     if reading is None:
         return ""
     return _("{read} of {size} of its files are read.", read=size_of(reading[0]), size=size_of(reading[1]))

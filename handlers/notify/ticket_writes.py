@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from itertools import groupby
 
 from bot.domain.break_glass.reviewing import wants_review
 from bot.domain.card.break_glass.sentences import review_text
@@ -20,10 +23,21 @@ from bot.domain.text import version_name
 from bot.errors import Permanent
 from bot.language import _
 from bot.services import Services
-from bot.store.outbox import ended_by_restore
+from bot.store.outbox import SentRows, ended_by_restore
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import Write
 from handlers.notify.render_context import needed_rule
+
+TOGETHER = 10_000  # characters of comments that are sent as one
+
+
+@dataclass(frozen=True)
+class Comment(Write):
+    """`marked` is its key on the ticket."""
+
+    ticket: TicketRef | None = None
+    marked: str = ""
+    text: str = ""
 
 
 def writes_for(
@@ -193,12 +207,66 @@ def _closed_since_backup(request: TransitionRequest, ticket: TicketRef, plan: Ti
     return [status] if status.lower() in (plan.approved.lower(), plan.rejected.lower()) else []
 
 
+def reserve_comments(
+    writes: Sequence[Write], request: TransitionRequest, tx: Transaction, now: datetime
+) -> frozenset[str]:
+    """The keys of the comments that the ticket certainly lacks. To be committed before they are sent: a later try then looks for them.
+
+    What a request from a backup has on its ticket is not known: people went on after the backup was made.
+    """
+    new = tx.outbox.reserve_new([write.key for write in writes if isinstance(write, Comment)], now)
+    return frozenset() if new and is_from_backup(request, tx) else new
+
+
+def is_from_backup(request: TransitionRequest, tx: Transaction) -> bool:
+    """Our database was restored, and the request was in the backup."""
+    row = tx.trust.find(request.version.workspace)
+    made_at = row.backup_of or row.accepted_backup
+    return made_at is not None and request.opened_at <= made_at
+
+
+def in_few_calls(writes: Sequence[Write], new: Collection[str], s: Services) -> list[Write]:
+    """Comments that follow one another on a ticket are sent as one. `new` as `reserve_comments` returns it."""
+    sent: list[Write] = []
+    for ticket, group in groupby(writes, lambda write: write.ticket if isinstance(write, Comment) else None):
+        if ticket is None:
+            sent += group
+        else:
+            sent += (_as_one(some, ticket, new, s) for some in _short_enough([*group]))  # type: ignore[list-item]
+    return sent
+
+
+def _short_enough(comments: Sequence[Comment]) -> Iterator[list[Comment]]:
+    """A comment that is too long for Jira is cut off, so a long one is sent alone."""
+    together: list[Comment] = []
+    for one in comments:
+        if together and sum(len(some.text) for some in (*together, one)) > TOGETHER:
+            yield together
+            together = []
+        together.append(one)
+    yield together
+
+
+def _as_one(comments: Sequence[Comment], ticket: TicketRef, new: Collection[str], s: Services) -> Write:
+    first, *others = comments
+    also = {other.marked: other.text for other in others}
+    is_new = all(one.key in new for one in comments)
+
+    def record(tx: Transaction) -> None:
+        for other in others:
+            SentRows(tx.connection).put(other.key, other.digest, s.clock.now())
+
+    act = partial(s.tickets.comment, ticket, first.marked, first.text, also=also, is_new=is_new)
+    return Write(first.key, act, record=record)
+
+
 def _link(ticket: TicketRef, key: str, title: str, url: str, s: Services) -> Write:
     return Write(f"link:{key}", partial(s.tickets.link, ticket, key, title, url), content=f"{title}\n{url}")
 
 
 def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> Write:
-    return Write(f"comment:{key}", partial(s.tickets.comment, ticket, key, text))
+    act = partial(s.tickets.comment, ticket, key, text)
+    return Comment(f"comment:{key}", act, ticket=ticket, marked=key, text=text)
 
 
 def _is_finished(request: TransitionRequest) -> bool:

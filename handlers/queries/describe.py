@@ -40,7 +40,8 @@ from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
-from handlers.custody.facts import basis_of, behind
+from handlers.custody.bases import basis_of
+from handlers.custody.facts import behind
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
 READ_BACK = 5 * SHOWN_VERSIONS  # requests: a version may have several, and some have no evidence
@@ -179,20 +180,30 @@ def _requests_about(version: VersionId, tx: Transaction) -> list[TransitionReque
 def _holders(version: VersionId, tx: Transaction, names: Mapping[str, str], now: datetime) -> tuple[Held, ...]:
     """Who holds what now, as the registry was last seen: the model's own targets, and the models that it is copied into."""
     workspace, model = version.workspace, version.model
-    here = tx.registry.placements(workspace)
-    copied_into = tx.requests.targets_of(workspace, model)
+    copied_into = {one.name for one in tx.requests.targets_of(workspace, model) if one.kind is TargetKind.MODEL}
     mine = [
         place
-        for place in here
-        if place.version.model == model or (place.target.kind is TargetKind.MODEL and place.target in copied_into)
+        for name in sorted({model, *copied_into})
+        for place in tx.registry.placements(workspace, name)
+        if name == model or place.target.kind is TargetKind.MODEL
     ]
-    bases = basis_of(mine, tx, now)
-    return tuple(held_of(place, bases.get((place.version, place.target)), tx, names) for place in mine)
+    return all_held(mine, tx, names, now)
 
 
-def held_of(place: Placement, basis: Basis | None, tx: Transaction, names: Mapping[str, str]) -> Held:
+def all_held(places: Sequence[Placement], tx: Transaction, names: Mapping[str, str], now: datetime) -> tuple[Held, ...]:
+    """In their order. `names` are those of all people."""
+    known = tx.requests.some({place.request_id for place in places if place.request_id})
+    bases = basis_of(places, known, tx, now)
+    return tuple(
+        _held(place, bases.get((place.version, place.target)), known.get(place.request_id or ""), tx, names)
+        for place in places
+    )
+
+
+def _held(
+    place: Placement, basis: Basis | None, request: TransitionRequest | None, tx: Transaction, names: Mapping[str, str]
+) -> Held:
     """By what right is said where it is not an approval. A copy in a target model counts as the version that was copied."""
-    request = tx.requests.get(place.request_id) if place.request_id else None
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""
     by_approval = basis in (None, Basis.APPROVED, Basis.RATIFIED)

@@ -9,54 +9,25 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from bot.domain.card.sentences import status_sentence
-from bot.domain.card.titles import title_of
 from bot.domain.ledger.chain import Entry
-from bot.domain.model import OPEN, DecidedBy, Metric, State, TransitionRequest, VersionId
-from bot.domain.queries.description import Held, Told, decided_by
+from bot.domain.model import OPEN, Metric, State, TransitionRequest, VersionId
+from bot.domain.queries.description import Held, Told
 from bot.domain.queries.history import HistoryEntry, happening
 from bot.domain.queries.metric_line import MetricLine, line_through
-from bot.domain.request.counting import rule_of_decision
-from bot.domain.text import duration_text, person_name
+from bot.domain.text import person_name
 from bot.errors import Refused
 from bot.language import _
 from bot.services import Services
 from bot.store.ledger import read_event
-from bot.store.registry import Placement
-from bot.store.transaction import Transaction
 from bot.store.web.search import After, ModelName, SearchRows, Wanted, Word
-from handlers.custody.facts import basis_of
-from handlers.notify.render_context import context_for
-from handlers.queries.describe import held_of, outcome_of, rolled_back_by
+from handlers.queries.describe import all_held, outcome_of
+from handlers.queries.request_rows import WAITING, Row, rows_of
 
-WAITING = (*OPEN, State.APPROVED)
 WAITING_SHOWN = 50
 METRICS_SHOWN = 4
 VERSION = re.compile(r"v?([0-9]{1,9})", re.IGNORECASE)
 LONGEST_SEARCH = 200  # characters
 WORDS = 6
-
-
-@dataclass(frozen=True)
-class Row:
-    """A request as one row. `decided_by` are printed names, or what decided without people, and then `people` is empty.
-
-    `needs` says what it waits for, empty when it does not wait.
-    """
-
-    id: str
-    version: VersionId
-    target: str
-    title: str
-    requester: str
-    decided_by: str
-    people: str
-    opened_at: datetime
-    decided_at: datetime | None
-    ticket: str
-    ticket_url: str
-    age: str
-    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,10 +95,11 @@ def start(s: Services, held_shown: int) -> Start:
     """By what right a version holds its target is worked out for the first `held_shown` alone: there may be thousands."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        waiting = tx.requests.find(states=WAITING)
-        placements = tx.registry.placements()
-        held = _held(placements[:held_shown], tx, now)
-        return Start(_rows(waiting[:WAITING_SHOWN], tx, now), len(waiting), held, len(placements))
+        rows, names = SearchRows(tx.connection), tx.people.all_names()
+        waiting, waiting_count = rows.oldest(WAITING, WAITING_SHOWN)
+        placements, held_count = rows.first_held(held_shown)
+        held = all_held(placements, tx, names, now)
+        return Start(rows_of(waiting, tx, now, names), waiting_count, held, held_count)
 
 
 def search(
@@ -150,7 +122,7 @@ def search(
         found, more = rows.requests(wanted, _after(after))
         models = rows.models(names)[0][:10] if names and not after else []
         last = f"{found[-1].opened_at.isoformat()}~{found[-1].id}" if more else ""
-        return Found(_rows(found, tx, now), tuple(models), last)
+        return Found(rows_of(found, tx, now, tx.people.all_names()), tuple(models), last)
 
 
 def all_models(
@@ -158,9 +130,13 @@ def all_models(
 ) -> tuple[list[tuple[ModelName, tuple[Held, ...]]], ModelName | None]:
     """A page of models, each with what holds its targets, and the last one if there are more."""
     with s.store.transaction() as tx:
-        found, more = SearchRows(tx.connection).models(after=after)
-        held = [(one, _held(tx.registry.placements(one.workspace, one.name), tx, s.clock.now())) for one in found]
-    return held, found[-1] if more else None
+        rows = SearchRows(tx.connection)
+        found, more = rows.models(after=after)
+        places = rows.held(found)
+        held: dict[ModelName, list[Held]] = {one: [] for one in found}
+        for place, shown in zip(places, all_held(places, tx, tx.people.all_names(), s.clock.now()), strict=True):
+            held[ModelName(place.version.workspace, place.version.model)].append(shown)
+    return [(one, tuple(shown)) for one, shown in held.items()], found[-1] if more else None
 
 
 def versions_of(model: ModelName, metric: str, before: int | None, s: Services) -> Versions:
@@ -184,20 +160,21 @@ def versions_of(model: ModelName, metric: str, before: int | None, s: Services) 
         values = {version: _values(version, requests) for version in in_order}
         drawn = metric if metric in shown else next(iter(shown), "")
         older = dict(pairwise(in_order))
+        shown_rows = rows_of([newest[version] for version in in_order], tx, now, names)
         table = tuple(
             VersionRow(
                 version,
-                _row(newest[version], tx, now, names),
+                row,
                 tuple(str(one.target) for one in placements if one.version == version),
                 tuple(
                     _cell(name, values[version], values[older[version]] if version in older else {}) for name in shown
                 ),
                 _author(newest[version], names),
             )
-            for version in in_order
+            for version, row in zip(in_order, shown_rows, strict=True)
         )
         line = line_through(drawn, [(one.version, values[one].get(drawn)) for one in reversed(in_order)])
-        return Versions(model, _held(placements, tx, now), shown, table, line, numbers[-1] if more else None)
+        return Versions(model, all_held(placements, tx, names, now), shown, table, line, numbers[-1] if more else None)
 
 
 def request_page(beginning: str, s: Services) -> Request:
@@ -208,7 +185,7 @@ def request_page(beginning: str, s: Services) -> Request:
         entries = tx.ledger.about(request.id)
         events = [read_event(entry.kind, entry.body) for entry in entries]
         happened = [happening(event, request, names) for event in events]  # type: ignore[arg-type]
-        needs = _row(request, tx, s.clock.now(), names).needs
+        needs = rows_of((request,), tx, s.clock.now(), names)[0].needs
         told = outcome_of(request, names, tx)
     return Request(
         request.version,
@@ -218,36 +195,6 @@ def request_page(beginning: str, s: Services) -> Request:
         tuple(one for one in happened if one is not None),
         tuple(entries),
     )
-
-
-def _rows(requests: Sequence[TransitionRequest], tx: Transaction, now: datetime) -> tuple[Row, ...]:
-    names = tx.people.all_names()
-    return tuple(_row(request, tx, now, names) for request in requests)
-
-
-def _row(request: TransitionRequest, tx: Transaction, now: datetime, names: Mapping[str, str]) -> Row:
-    waits = request.state in WAITING
-    decider = decided_by(request, names, rule_of_decision(request, tx.policy()))
-    return Row(
-        request.id,
-        request.version,
-        str(request.target),
-        title_of(request, is_rolled_back=rolled_back_by(request, tx) is not None),
-        person_name(request.requester, names) if request.requester else "",
-        decider,
-        decider if request.decided_by in (None, DecidedBy.PEOPLE) else "",
-        request.opened_at,
-        request.ended_at or request.decided_at,
-        request.ticket.key if request.ticket else "",
-        request.ticket.url if request.ticket else "",
-        duration_text(now - request.opened_at),
-        status_sentence(request, context_for(request, tx, now)) if waits else "",
-    )
-
-
-def _held(placements: Sequence[Placement], tx: Transaction, now: datetime) -> tuple[Held, ...]:
-    bases, names = basis_of(placements, tx, now), tx.people.all_names()
-    return tuple(held_of(one, bases.get((one.version, one.target)), tx, names) for one in placements)
 
 
 def _words(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.workspaces import of_subject, subject_of
+from bot.engine.deferring import NewJob
 from bot.engine.lanes import Lane, model_lane
 from bot.language import recorded
 from bot.services import Services
@@ -36,9 +37,14 @@ LOOK_AT = "look_at"
 AT_ONCE = 20  # requests that one look opens for a target; somebody may register a thousand versions between two looks
 
 
+def look_at(workspace: str, model: str) -> NewJob:
+    """One look, however many hints there are: what they hint at happened before it is deferred."""
+    return NewJob(LOOK_AT, subject_of(workspace, model), model_lane(Lane.LOOKS, workspace, model), once=True)
+
+
 def defer_look(tx: Transaction, workspace: str, model: str) -> None:
-    """Defers one look, however many hints there are: what they hint at happened before this transaction."""
-    tx.defer(LOOK_AT, subject_of(workspace, model), model_lane(Lane.LOOKS, workspace, model), once=True)
+    look = look_at(workspace, model)
+    tx.defer(look.name, look.request_id, look.lane, once=True)
 
 
 def reconcile_model(subject: str, s: Services) -> None:

@@ -11,7 +11,7 @@ from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.custody import custody_of
 from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.domain.request import lifecycle
-from bot.engine.lanes import Lane
+from bot.engine.lanes import FollowUp, Lane
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.facts import place_of
@@ -87,6 +87,8 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             on_record = [held for held in facts.seen if moved and held not in (*facts.holders, previous)]
             tx.record(_moved_by_hand(request, facts, ours, now) if not moved else [])
             tx.record(lifecycle.apply(locked, previous, now, moved=moved, besides=tuple(on_record), copies=copies))
+            if copies:  # the version itself has its tags since the decision was signed
+                tx.defer_for(FollowUp("sync_tags", Lane.TAGS), locked)
             _compare_with_the_fast_track(locked, tx, now)
             _take_the_buttons_away(locked, place.model, tx, now)
             # Who came into a stage while we moved it is taken off the record, so that the next look judges them.

@@ -6,6 +6,7 @@ call came and how long its answer took; the bot's own share is the time that no 
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 import uuid
@@ -124,6 +125,7 @@ class Street:
 
 def asks_and_clicks() -> Iterator[Figure]:
     own: list[float] = []
+    whole: list[float] = []
     acks: list[float] = []
     asked: list[float] = []
     clicked: list[float] = []
@@ -133,6 +135,7 @@ def asks_and_clicks() -> Iterator[Figure]:
             ack, _, _ = here.click(request)
             if number >= 0:
                 own.append((took - vendors) * 1000)
+                whole.append(took * 1000)
                 acks.append(ack * 1000)
         here.takes["seconds"] = VENDOR_TAKES
         for _ in range(SLOW):
@@ -144,6 +147,8 @@ def asks_and_clicks() -> Iterator[Figure]:
     scale = f"{INSTANT} promotions"
     yield figure("card own p50", own)
     yield figure("card own p99", max(own), f"the longest of {scale}")
+    yield figure("card p50", whole)
+    yield figure("card p95", statistics.quantiles(whole, n=20, method="inclusive")[-1], scale)
     yield figure("card total", asked)
     yield figure("click ack", max(acks), f"the longest of {INSTANT + SLOW} clicks")
     yield figure("click total", clicked)

@@ -101,6 +101,7 @@ SURFACES = (
     "handlers/queries/describe.py",
     "handlers/queries/ledger_page.py",
     "handlers/queries/overview.py",
+    "handlers/queries/request_rows.py",
     "handlers/queries/past_holders.py",
     "handlers/request/absences.py",
     "handlers/request/approvals.py",

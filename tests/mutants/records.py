@@ -40,6 +40,14 @@ MUTANTS = (
         ("tests/faults/test_outside_faults.py::test_a_promotion_comes_right_when_each_thing_fails_once",),
     ),
     Mutant(
+        "comment made without a look",
+        "after a lost answer a ticket gets a comment twice",
+        "handlers/notify/ticket_writes.py",
+        "is_new = all(one.key in new for one in comments)",
+        "is_new = True",
+        ("tests/e2e/notify/test_same_once.py::test_a_comment_whose_answer_was_lost_is_looked_for",),
+    ),
+    Mutant(
         "message posted without a look",
         "after a lost answer a second card is posted",
         "handlers/notify/outbox.py",

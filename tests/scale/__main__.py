@@ -8,63 +8,21 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from bot.domain.model import State
-from bot.store.requests import Wanted
-from bot.store.web.search import ModelName
-from handlers.queries import fast_track_report, ledger_page, overview
-from handlers.queries.history import history_of
-from handlers.queries.policy import replay_since
 from handlers.registry.sweeps import sweep_versions
 from tests.bench.database import database
 from tests.builders import opened
-from tests.scale.filling import a_year_until, fill
+from tests.scale.figures import MORE_MEMORY, Figure, measured
 from tests.scale.house import House, house_on
+from tests.scale.long_history import long_history
 from tests.scale.made_registry import MadeRegistry, model_name
 from tests.scale.real_registry import RealRegistry, filled_mlflow
 
 MOST_CALLS = 25
-MORE_MEMORY = 50.0  # megabytes
-AS_LONG = 3.0  # times as long as with a tenth of the history, beyond SHORT
-SHORT = 0.1  # seconds, which a busy machine adds to anything
-
-
-@dataclass(frozen=True)
-class Figure:
-    """`bar` is the most that is good; None for one that is only shown."""
-
-    what: str
-    value: float
-    unit: str
-    bar: float | None = None
-
-    @property
-    def is_met(self) -> bool:
-        return self.bar is None or self.value <= self.bar
-
-
-@dataclass(frozen=True)
-class Measured:
-    seconds: float
-    megabytes: float  # more at the peak than before
-
-
-def measured(act: Callable[[], object]) -> Measured:
-    before, began = _memory("VmRSS"), time.perf_counter()
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
-    act()
-    return Measured(time.perf_counter() - began, _memory("VmHWM") - before)
-
-
-def _memory(line: str) -> float:
-    status = dict(one.split(":", 1) for one in Path("/proc/self/status").read_text().splitlines())
-    return int(status[line].split()[0]) / 1024
 
 
 def first_baseline(models: int, versions: int) -> Iterator[Figure]:
@@ -148,49 +106,6 @@ def real_mlflow(models: int, versions: int) -> Iterator[Figure]:
                 yield Figure("… … time", cost.seconds, "s")
 
 
-def long_history(requests: int, models: int) -> Iterator[Figure]:
-    small, large = (_questions(size, models) for size in (requests // 10, requests))
-    for name, cost in large.items():
-        longest = AS_LONG * small[name].seconds + SHORT
-        yield Figure(f"{name}, {requests:,} requests, {10 * requests:,} entries", cost.seconds, "s", longest)
-        yield Figure("… memory", cost.megabytes, "MB", MORE_MEMORY)
-
-
-def _questions(requests: int, models: int) -> dict[str, Measured]:
-    """The same number of requests a model and a day in both sizes: what grows is how much lies beside."""
-    models = max(models * requests // 100_000, 1)
-    with database() as url, house_on(url, MadeRegistry(models)) as house:
-        s, now = house.s, house.clock.now()
-        rule_hash = s.store.policy().rule_hash(s.store.policy().rules[0])
-        fill(url, a_year_until(now, requests, models), rule_hash)
-        name = model_name(0)
-
-        def listed() -> object:
-            with s.store.transaction() as tx:
-                return tx.requests.page(Wanted(states=(State.APPLIED,)), 50)
-
-        questions: dict[str, Callable[[], object]] = {
-            "requests list": listed,
-            "policy replay --since 1d": lambda: sum(
-                1 for _ in replay_since(now - timedelta(days=1), s.store.policy(), s)
-            ),
-            "history of a model": lambda: history_of(name, None, s),
-            "fast-track report --since 1d": lambda: fast_track_report.report(now - timedelta(days=1), s),
-            "front page": lambda: overview.start(s, 50),
-            "models page": lambda: overview.all_models(None, s),
-            "versions page": lambda: overview.versions_of(ModelName("default", name), "", None, s),
-            "request page": lambda: overview.request_page("00000000beefbeef", s),
-            "ledger page": lambda: ledger_page.ledger_page(None, s),
-            "search by a word": lambda: overview.search("no-such-thing", None, None, (), "", s),
-            "sweep of models": house.sweep,
-        }
-        for ask in questions.values():
-            ask()  # once before, for what is imported and cached
-        return {
-            what: min((measured(ask) for _ in range(3)), key=lambda one: one.seconds) for what, ask in questions.items()
-        }
-
-
 @click.command()
 @click.option("--models", default=1_000, show_default=True)
 @click.option("--versions", default=10_000, show_default=True)
@@ -201,12 +116,13 @@ def main(models: int, versions: int, places: int, requests: int, *, without_mlfl
     parts = [first_baseline(models, versions), many_workspaces(places, 100, 100), long_history(requests, 1_000)]
     if not without_mlflow:
         parts.append(real_mlflow(models, versions))
-    figures = []
+    figures, began = [], time.monotonic()
     for part in parts:
         for one in part:
             figures.append(one)
             bar = "" if one.bar is None else f"  at most {one.bar:.2f}" + ("" if one.is_met else "  MISSED")
             click.echo(f"{one.what:<76}{one.value:>10.2f} {one.unit:<3}{bar}")
+    click.echo(f"took {time.monotonic() - began:.0f} s")
     sys.exit(0 if all(one.is_met for one in figures) else 1)
 
 

@@ -22,6 +22,7 @@ from bot.store.requests import search_columns
 from tests.builders import CHAMPION, TICKET, a_judgement, a_vote, an_evidence, opened
 from tests.scale.made_registry import model_name
 
+APART = timedelta(seconds=300)  # from one request to the next
 RULE = "bike-* → alias:champion"
 REQUEST_COLUMNS = (
     "id, state, kind, workspace, model, version, version_created, target, opened_at, expires_at, "
@@ -145,4 +146,4 @@ def _evolved(story: list[e.RequestEvent]) -> TransitionRequest:
 
 def a_year_until(now: datetime, requests: int, models: int) -> History:
     """Whole seconds, as the times are written in bodies with or without a fraction."""
-    return History(requests, models, now.astimezone(UTC).replace(microsecond=0), timedelta(seconds=300 * requests))
+    return History(requests, models, now.astimezone(UTC).replace(microsecond=0), APART * requests)

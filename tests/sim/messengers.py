@@ -12,6 +12,7 @@ from bot.domain.model import SignedBy
 from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import MessageGone, Permanent, Rejected
 from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
+from bot.ports.tickets import NOTHING_MORE
 
 TEAM, APP = "T1", "A1"
 
@@ -169,8 +170,13 @@ class Tickets:
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
         self._issue(ref).links[key] = url
 
-    def comment(self, ref: TicketRef, key: str, text: str) -> None:
-        self._issue(ref).comments.setdefault(key, text)
+    def comment(
+        self, ref: TicketRef, key: str, text: str, *, also: Mapping[str, str] = NOTHING_MORE, is_new: bool = False
+    ) -> None:
+        there = self._issue(ref).comments
+        assert not (is_new and {key, *also} & set(there)), f"{ref.key} gets a comment twice"
+        for one, said in {key: text, **also}.items():
+            there.setdefault(one, said)
 
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
         self._issue(ref)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from jira import JIRA
 
 from bot.clients.jira.calls import JiraCalls, JsonObject, object_in, objects_in, post, put
 from bot.clients.jira.fields import same, screen_field
-from bot.clients.jira.transitions import Here, Transition, next_step
+from bot.clients.jira.transitions import Here, Transition, called, next_step
 from bot.domain.references import TicketMove, TicketRef
 from bot.errors import Permanent
 
@@ -27,11 +27,17 @@ class Noted:
 
 @dataclass(frozen=True)
 class Seen:
+    """`listed` are the transitions as Jira lists them with the ticket, which leaves out what their screens ask for. `plain` are the ids
+    of those that have no screen.
+    """
+
     status: str
     category: str
     project: str
     type_id: str
     noted: Noted
+    listed: tuple[Transition, ...] = ()
+    plain: frozenset[str] = frozenset()
 
 
 def move_ticket(calls: JiraCalls, ref: TicketRef, to: TicketMove) -> None:
@@ -52,7 +58,7 @@ def move_ticket(calls: JiraCalls, ref: TicketRef, to: TicketMove) -> None:
 
 def _step(calls: JiraCalls, ref: TicketRef, to: TicketMove, seen: Seen, past: list[str]) -> bool:
     """Whether it was the last one."""
-    transitions = calls.read(f"reading the transitions of {ref.key}", lambda client: _transitions(client, ref.id))
+    transitions = _transitions(calls, ref, to, seen)
     is_near = to.path or any(transition.answers(to.to) for transition in transitions)
     known = (
         () if is_near else calls.read(f"reading the statuses of {seen.project}", lambda client: _known(client, seen))
@@ -73,20 +79,31 @@ def _step(calls: JiraCalls, ref: TicketRef, to: TicketMove, seen: Seen, past: li
     return step.is_last
 
 
+def _transitions(calls: JiraCalls, ref: TicketRef, to: TicketMove, seen: Seen) -> Sequence[Transition]:
+    """With their screens, unless the ones that are asked for have none."""
+    asked = called(seen.listed, to.to)
+    if asked and seen.plain.issuperset(transition.id for transition in asked):
+        return seen.listed
+    return calls.read(f"reading the transitions of {ref.key}", lambda client: _with_screens(client, ref.id))
+
+
 def _read(client: JIRA, issue_id: str) -> Seen:
-    issue = client._get_json(f"issue/{issue_id}", params={"fields": "status,project,issuetype", "properties": PROPERTY})
+    params = {"fields": "status,project,issuetype", "properties": PROPERTY, "expand": "transitions"}
+    issue = client._get_json(f"issue/{issue_id}", params=params)
     fields, note = object_in(issue, "fields"), object_in(object_in(issue, "properties"), PROPERTY)
-    status = object_in(fields, "status")
+    status, transitions = object_in(fields, "status"), objects_in(issue, "transitions")
     return Seen(
         str(status["name"]),
         str(object_in(status, "statusCategory").get("key", "")),
         str(object_in(fields, "project").get("key", "")),
         str(object_in(fields, "issuetype").get("id", "")),
         Noted(str(note.get("asked", "")), str(note.get("status", ""))),
+        tuple(map(_as_transition, transitions)),
+        frozenset(str(shown["id"]) for shown in transitions if shown.get("hasScreen") is False),
     )
 
 
-def _transitions(client: JIRA, issue_id: str) -> list[Transition]:
+def _with_screens(client: JIRA, issue_id: str) -> list[Transition]:
     return [_as_transition(shown) for shown in client.transitions(issue_id, expand="transitions.fields")]
 
 

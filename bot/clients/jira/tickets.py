@@ -6,8 +6,9 @@ and `screens`, the parsing of webhooks in `webhook`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from jira import JIRA, Issue
 from jira.resources import Comment
@@ -35,8 +36,10 @@ from bot.domain.card.card import Card
 from bot.domain.references import SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent
 from bot.ports import Attachment, Ticket, TicketHint
+from bot.ports.tickets import NOTHING_MORE
 
 LABEL = "countersign"
+MARKER = "countersign:"  # begins the lines that name a comment's keys
 LINE_LIMIT = 255  # of summaries, labels, global ids and titles of links
 SETTLES_ON_CLOUD = 120.0  # seconds; the search index usually lags by seconds, at worst by minutes
 SETTLES_ON_DATA_CENTER = 15.0  # seconds; the lag of the other nodes' indexes
@@ -127,16 +130,20 @@ class JiraTickets:
         }
         self._calls.write(f"linking {ref.key}", lambda client: post(client, f"issue/{ref.id}/remotelink", link)["id"])
 
-    def comment(self, ref: TicketRef, key: str, text: str) -> None:
-        mine = self._own_comments(ref)
-        if self._calls.cloud():
-            if not self._is_marked(mine, key):
-                mark = {"key": PROPERTY, "value": {"key": key}}
-                self._add_comment(ref, {"body": fitting_text(text, text_as_adf), "properties": [mark]})
+    def comment(
+        self, ref: TicketRef, key: str, text: str, *, also: Mapping[str, str] = NOTHING_MORE, is_new: bool = False
+    ) -> None:
+        there = frozenset() if is_new else self._commented(ref)
+        texts = {key: said for key, said in {key: text, **also}.items() if key not in there}
+        if not texts:
             return
-        marker = f"countersign:{key}"
-        if not any(comment.body.rstrip().endswith(f"\n{marker}") for comment in mine):
-            self._add_comment(ref, {"body": f"{fitting_text(text, text_as_wiki)}\n\n{marker}"})
+        keys, said = list(texts), "\n\n".join(texts.values())
+        if self._calls.cloud():
+            mark = {"key": PROPERTY, "value": {"key": keys[0], "keys": keys}}
+            self._add_comment(ref, {"body": fitting_text(said, text_as_adf), "properties": [mark]})
+        else:
+            marks = "\n".join(f"{MARKER}{one}" for one in keys)
+            self._add_comment(ref, {"body": f"{fitting_text(said, text_as_wiki)}\n\n{marks}"})
 
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
         """One call per file, so that a refused file does not block the others."""
@@ -173,16 +180,26 @@ class JiraTickets:
         )
         return [comment for comment in comments if account_of(comment.raw.get("author")) == me]
 
-    def _is_marked(self, comments: list[Comment], key: str) -> bool:
+    def _commented(self, ref: TicketRef) -> frozenset[str]:
+        """The keys of all our comments."""
+        mine = self._own_comments(ref)
+        return frozenset(self._marks(mine) if self._calls.cloud() else chain.from_iterable(map(marks_in, mine)))
+
+    def _marks(self, comments: list[Comment]) -> Iterator[str]:
         """The list of comments omits properties; the documented way is to read them by comment id."""
         if not comments:
-            return False
+            return
         ids = {"ids": [int(comment.id) for comment in comments[-IDS_AT_ONCE:]]}
         answer = self._calls.read(
             "reading what the comments are about", lambda client: post(client, "comment/list?expand=properties", ids)
         )
-        marks = (mark for comment in objects_in(answer, "values") for mark in objects_in(comment, "properties"))
-        return any(mark.get("key") == PROPERTY and object_in(mark, "value").get("key") == key for mark in marks)
+        for comment in objects_in(answer, "values"):
+            for mark in objects_in(comment, "properties"):
+                if mark.get("key") == PROPERTY:
+                    value = object_in(mark, "value")
+                    keys = value.get("keys")
+                    yield str(value.get("key"))  # all that releases before wrote
+                    yield from map(str, keys if isinstance(keys, list) else ())
 
     def _add_comment(self, ref: TicketRef, body: Mapping[str, object]) -> None:
         self._calls.write_once(
@@ -223,6 +240,12 @@ def _labels_in(given: Mapping[str, object]) -> list[str]:
 def _quoted(text: str) -> str:
     """A JQL string."""
     return '"' + one_line(text, LINE_LIMIT).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def marks_in(comment: Comment) -> Iterator[str]:
+    """On a Data Center the last paragraph, which no text of a comment can become: ours always follows."""
+    last = comment.body.replace("\r\n", "\n").rstrip().rpartition("\n\n")[2]
+    return (line.removeprefix(MARKER) for line in last.splitlines() if line.startswith(MARKER))
 
 
 def _all_comments(client: JIRA, issue_id: str) -> list[Comment]:

@@ -59,7 +59,7 @@ class Step:
 
 def next_step(transitions: Sequence[Transition], to: TicketMove, here: Here, *, cloud: bool) -> Step:
     """The wanted transition, else the furthest one of `path`, else the only one that leads on. Raises Permanent, which lists them all."""
-    wanted = _called(transitions, to.to)
+    wanted = called(transitions, to.to)
     for group, is_last in ((wanted, True), (_on_the_path(transitions, to, here), False)):
         for transition in group:
             fields = _filled_screen(transition, to, here.ticket, cloud=cloud)
@@ -76,7 +76,7 @@ def next_step(transitions: Sequence[Transition], to: TicketMove, here: Here, *, 
     raise Permanent(_no_transition(transitions, to, here))
 
 
-def _called(transitions: Sequence[Transition], name: str) -> list[Transition]:
+def called(transitions: Sequence[Transition], name: str) -> list[Transition]:
     """By id, else name, else target status."""
     return (
         [transition for transition in transitions if transition.id == name.strip()]
@@ -88,7 +88,7 @@ def _called(transitions: Sequence[Transition], name: str) -> list[Transition]:
 def _on_the_path(transitions: Sequence[Transition], to: TicketMove, here: Here) -> list[Transition]:
     """From the end, because someone may have moved the ticket along already."""
     new = [transition for transition in transitions if not _is_past(transition, here)]
-    return next((called for name in reversed(to.path) if (called := _called(new, name))), [])
+    return next((found for name in reversed(to.path) if (found := called(new, name))), [])
 
 
 def _only_one_onward(transitions: Sequence[Transition], to: TicketMove, here: Here) -> Transition | None:

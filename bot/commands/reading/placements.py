@@ -15,16 +15,18 @@ from bot.domain.workspaces import DEFAULT
 @telling_mistakes
 def list_placements(as_json: bool) -> None:
     """List what holds each target, since when, by what right, and who approved it."""
-    from handlers.custody.facts import basis_of, behind
+    from handlers.custody.bases import basis_of
+    from handlers.custody.facts import behind
 
     with services_for() as services, services.store.transaction() as tx:
         policy, rows = tx.policy(), []
         placements, names = tx.registry.placements(), tx.people.all_names()
-        bases = basis_of(placements, tx, services.clock.now())
+        known = tx.requests.some({one.request_id for one in placements if one.request_id})
+        bases = basis_of(placements, known, tx, services.clock.now())
         for placement in placements:
             version = placement.version
             rule = policy.rule_for(version.workspace, version.model, placement.target)
-            request = tx.requests.get(placement.request_id) if placement.request_id else None
+            request = known.get(placement.request_id) if placement.request_id else None
             approval = behind(request, tx)
             basis = bases.get((version, placement.target))
             rows.append(

@@ -30,6 +30,8 @@ def get_issue(id_or_key: str) -> Response:
     issue = site().get_issue(id_or_key)
     names = frozenset(filter(None, request.args.get("fields", "").split(","))) or frozenset({"*all"})
     shown = view().issue(issue, names, frozenset(request.args.get("expand", "").split(",")))
+    if "TRANSITION_ISSUES" in site().denied and "transitions" in shown:
+        shown["transitions"] = []
     if wanted := request.args.get("properties"):
         keys = issue.properties.keys() if wanted == "*all" else set(wanted.split(",")) & issue.properties.keys()
         shown["properties"] = {key: issue.properties[key] for key in keys}

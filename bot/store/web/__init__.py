@@ -1,1 +1,1 @@
-"""What the pages read and write in the database: sessions, and searches over requests."""
+"""What doors and pages read and write in the database beside `bot.store`: webhooks, sessions, and searches over requests."""

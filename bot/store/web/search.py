@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.domain.model import State, TransitionRequest
 from bot.store import tables
+from bot.store.registry import Placement, placement_of
 from bot.store.requests import request_of, search_columns
 from bot.store.transaction import Store
 
@@ -19,6 +20,13 @@ MODELS_A_PAGE = 100
 VERSIONS_A_PAGE = 25
 PEOPLE_MEANT = 200  # by one word
 A_FETCH = 500  # rows
+
+_PLACES = tables.placements.c
+_HELD = (
+    sa.select(tables.placements)
+    .where(_PLACES.is_judged)
+    .order_by(_PLACES.workspace, _PLACES.model, _PLACES.target, _PLACES.version.desc())
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,25 @@ class SearchRows:
         query = sa.select(known.c.workspace, known.c.name).order_by(known.c.workspace, known.c.name)
         found = [ModelName(*row) for row in self._connection.execute(query.limit(MODELS_A_PAGE + 1))]
         return found[:MODELS_A_PAGE], len(found) > MODELS_A_PAGE
+
+    def held(self, models: Sequence[ModelName]) -> list[Placement]:
+        """What holds the targets of these models, as `RegistryRows.placements` returns it."""
+        rows = tables.placements.c
+        query = _HELD.where(sa.tuple_(rows.workspace, rows.model).in_([(one.workspace, one.name) for one in models]))
+        return [placement_of(row) for row in self._connection.execute(query)] if models else []
+
+    def first_held(self, limit: int) -> tuple[list[Placement], int]:
+        """Of all that is held, the first ones, and how much there is."""
+        count = self._connection.execute(sa.select(sa.func.count()).select_from(_HELD.subquery())).scalar_one()
+        return [placement_of(row) for row in self._connection.execute(_HELD.limit(limit))], count
+
+    def oldest(self, states: Sequence[State], limit: int) -> tuple[list[TransitionRequest], int]:
+        """Of the requests in these states, the oldest ones, and how many there are."""
+        rows = tables.requests.c
+        mine = rows.state.in_(states)
+        query = sa.select(rows.body).where(mine).order_by(rows.opened_at, rows.id).limit(limit)
+        count = self._connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
+        return [request_of(body) for body in self._connection.execute(query).scalars()], count
 
     def versions(self, model: ModelName, before: int | None = None) -> tuple[list[int], bool]:
         """The numbers of versions that were asked for, highest first, and whether there are more."""

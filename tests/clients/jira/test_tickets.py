@@ -149,6 +149,48 @@ def test_a_comment_is_recognised_among_hundreds_of_others(site: JiraSandbox, tic
     assert len(site.comments(ref.key)) == 121
 
 
+def test_comments_that_are_made_together_are_one_and_each_is_recognised_later(
+    site: JiraSandbox, tickets: JiraTickets
+) -> None:
+    ref = opened(tickets)
+
+    tickets.comment(ref, "decision:0190", "Approved.", also={"outcome:0190": "It is the champion."})
+    for key in ("decision:0190", "outcome:0190"):
+        tickets.comment(ref, key, "Said again.")
+    tickets.comment(ref, "outcome:0190", "Said again.", also={"later:0190": "Something more."})
+
+    first, second = site.comments(ref.key)
+    assert all(said in first.text for said in ("Approved.", "It is the champion."))
+    assert "Something more." in second.text
+    assert "Said again." not in first.text + second.text
+
+
+def test_a_comment_that_is_certainly_new_costs_one_call(site: JiraSandbox, tickets: JiraTickets) -> None:
+    ref = opened(tickets)
+    before = len(list(site.calls))
+
+    tickets.comment(ref, "decision:0190", "Approved.", is_new=True)
+
+    assert len(list(site.calls)) - before == 1
+    tickets.comment(ref, "decision:0190", "Approved.")
+    assert len(site.comments(ref.key)) == 1
+
+
+def test_a_comment_of_a_release_that_marked_one_key_alone_is_recognised(
+    site: JiraSandbox, tickets: JiraTickets
+) -> None:
+    ref = opened(tickets)
+    tickets.comment(ref, "decision:0190", "Approved.")
+    (comment,) = site.comments(ref.key)
+    issue = site.issue(ref.key)
+    if comment.properties:
+        site.site.put_comment(issue, replace(comment, properties={"countersign": {"key": "decision:0190"}}), site.bot)
+
+    tickets.comment(ref, "decision:0190", "Approved.")
+
+    assert len(site.comments(ref.key)) == 1
+
+
 def test_nobody_elses_comment_passes_for_ours(site: JiraSandbox, tickets: JiraTickets) -> None:
     ref = opened(tickets)
     site.comment(ref.key, "Approved.\n\ncountersign:decision:0190:approved", "ana")

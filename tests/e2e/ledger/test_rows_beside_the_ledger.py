@@ -18,6 +18,7 @@ from bot.errors import ChainBroken, InvalidPolicy
 from bot.store.record_checks import differences
 from handlers.ledger.audit import audit
 from handlers.ledger.old_records import list_old_records
+from handlers.request.accounts import unbind_by_hand
 from tests.fixtures.installation import Installation
 
 DEEDS = {
@@ -166,3 +167,16 @@ def test_our_own_move_that_a_sweep_sees_before_it_is_recorded_is_no_fault(instal
     move = "update placements set version = 2, version_created = :created, request_id = null"
 
     assert found(installation, move, created=second.version.created) == ""
+
+
+def test_what_an_older_release_bound_after_our_migration_may_be_unbound(installation: Installation) -> None:
+    """It writes the person's account and no row of the binding."""
+    installation.promoted()
+    with installation.s.store.engine.begin() as connection:
+        bound = sa.text("update people set account = 'U0BEA000004' where email = 'bea@example.com'")
+        assert connection.execute(bound).rowcount == 1
+
+    unbound = unbind_by_hand("bea@example.com", "", installation.s)
+
+    with installation.s.store.engine.connect() as connection:
+        assert (unbound, list(differences(connection))) == ("U0BEA000004", [])
