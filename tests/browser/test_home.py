@@ -38,7 +38,7 @@ def test_a_person_asks_from_home_and_the_card_appears(
     expect(form.get_by_label("Target")).not_to_have_value("")
     form.get_by_label("Reason").fill("better on holidays")
     faults = faults_of(page, "form")
-    form.get_by_role("button", name="Ask").click()
+    form.get_by_role("button", name="Ask for it").click()
     expect(form).to_contain_text(f"You have asked for {installation.model} v2 as champion.")
     form.get_by_role("button", name="Close").last.click()
     installation.settle()
