@@ -106,9 +106,12 @@ def _print_addresses(world: World) -> None:
 
        {next_version} {" ".join(BAD)}
 
-  4. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
+  4. Without a button: in Slack, press the lightning bolt beside Countersign as Ben Okafor, and ask for version 1 with the form. Then decide
+     in Jira: open the new ticket, act as Ana Ruiz, and press Decline with a reason.
 
-  5. Passkeys: in Slack, say /countersign passkey as Cy Lindqvist, and open the link in a browser that has passkeys. Ana Ruiz confirms it.
+  5. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
+
+  6. Passkeys: in Slack, say /countersign passkey as Cy Lindqvist, and open the link in a browser that has passkeys. Ana Ruiz confirms it.
      No rule of this demo asks for one. `countersign demo --auto` has a rule that does, where Chromium and Playwright are installed.
 
   What the bot says of it:
@@ -118,7 +121,7 @@ def _print_addresses(world: World) -> None:
        {countersign} describe models:/bike-demand@champion
        {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pem
        {countersign} audit verify
-       {countersign} digest                                   # after step 4
+       {countersign} digest                                   # after step 5
        {countersign} doctor
 
   In Slack, /countersign help lists what can be typed. Ctrl-C ends everything; the next demo starts from the beginning again.

@@ -1,4 +1,7 @@
-"""What `countersign demo --auto` plays: three versions, one for each of the three ways to decide. Every step is checked."""
+"""What `countersign demo --auto` plays: three versions, one for each way to decide, and a form that is decided in Jira.
+
+Every step is checked.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from bot.demo.asking import decided_in_jira
 from bot.demo.evidence import at_the_gate, the_ledger_holds, walk_back
 from bot.demo.passkeys import device, last_link, make_passkey, use
 from bot.demo.world import CHANNEL, Say, World, find_card, train
@@ -41,6 +45,11 @@ def play(world: World, say: Say) -> None:
     people_reject(world, model, version, say)
     if _champion(world, model) == version:
         raise DemoFailed(f"{model} v{version} was rejected and holds champion all the same")
+
+    say(
+        "4. Without a button: Ben Okafor asks for the first version again with a form in Slack, and Ana Ruiz decides in Jira."
+    )
+    decided_in_jira(world, model, 1, say)
 
     say(
         f"checked: MLflow says models:/{model}@champion is version {_champion(world, model)}, and nobody had to wait for it"
