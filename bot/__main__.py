@@ -64,7 +64,7 @@ GROUPS: Mapping[str, Mapping[str, Named]] = {
     },
     "Operate": {
         "doctor": Named("doctor:doctor", "Check every setting against the real systems."),
-        "admission": Named("operating.admission:admission", "Answer Kubernetes: is this pod's model approved?"),
+        "admission": Named("operating.admission:admission", "Let Kubernetes refuse pods with unapproved models."),
         "jobs": Named("operating.jobs:jobs_group", "List, show, replay and drop jobs."),
         "registry": Named("operating.registry:registry_group", "Show whether MLflow is believed, or accept its state."),
         "backup": Named("operating.backups:backup", "Write the whole database into one file."),

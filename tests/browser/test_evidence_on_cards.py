@@ -69,20 +69,21 @@ def test_the_plot_is_drawn_and_says_in_words_what_it_shows(installation: Install
     expect(page.get_by_test_id("messages").get_by_role("button", name="Approve")).to_be_in_viewport()
 
 
-def test_a_reminder_stands_in_the_cards_thread_and_calls_those_who_are_missing(
+def test_a_reminder_is_one_direct_message_to_a_person_whose_vote_is_missing(
     installation: Installation, page: Page
 ) -> None:
     installation.use_policy(extra=REMINDING, top=OPEN_ALL_WEEK)
     installation.asked()
     installation.clock.ahead += timedelta(hours=2)
     installation.sweep("remind_people")
+    installation.settle_all()
     open_channel(page, installation)
 
-    card_on(page, installation, 1).get_by_role("button", name="2 replies").click()
-    reminder = page.get_by_test_id("thread").get_by_test_id("message").last
+    page.locator("#directs").get_by_role("button").click()
+    reminder = page.get_by_test_id("message").last
 
-    expect(reminder).to_contain_text(f"Still waiting: {installation.model} v1 → champion")
-    expect(reminder.locator(".mention")).to_have_text(["@ml-leads"])
+    expect(reminder).to_contain_text("waits for you")
+    expect(reminder).to_contain_text(f"{installation.model} v1 → champion")
 
 
 def test_undo_asks_why_and_takes_back_what_the_fast_track_let_through(installation: Installation, page: Page) -> None:

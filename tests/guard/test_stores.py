@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 from countersign_guard.guard import Guard
 from countersign_guard.keeping import Keeper, Source
+from countersign_guard.outbox import Outbox
+from countersign_guard.reporting import Reporter, nobody
 from countersign_guard.stores import Mlflow, Unknown
 from countersign_guard.writes import Act, Write
 from mlflow.exceptions import MlflowException
@@ -76,7 +78,8 @@ def test_what_cannot_be_decided_is_not_done(store: Store, tmp_path: Path) -> Non
     bot.govern([a_rule(models="bike-*", target=Target(TargetKind.ALIAS, "champion"))])
     keeper = Keeper(Source("http://127.0.0.1:9", "", "default", (bot.key.public_key(),)), tmp_path)
     keeper.take(bot.answer or "")
-    guard = Guard(keeper, "x" * 32)
+    reporter = Reporter(keeper.source, "x" * 32, Outbox(tmp_path / "writes.sqlite"), nobody)
+    guard = Guard(keeper, "x" * 32, reporter)
     free = Write(Act.SET_ALIAS, "default", "bike-demand", "1", name="challenger")
 
     store.error = TEMPORARILY_UNAVAILABLE

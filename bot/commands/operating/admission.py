@@ -12,6 +12,8 @@ import click
 
 from bot.admission.app import create_app
 from bot.admission.judging import Judge
+from bot.commands.output.printing import say
+from bot.domain.text import counted
 from bot.errors import Refused
 from bot.gate.checks import check_can_ask, proof_of
 from bot.gate.command import Age
@@ -71,8 +73,9 @@ def admission(
         raise click.UsageError(f"{str(refusal)[:1].upper()}{str(refusal)[1:]}") from None
     judge = Judge(plan, proof, os.environ)
     options = options_for(listen, str(tls_cert), str(tls_key), str(client_ca) if client_ca else "")
-    click.echo(
-        f"Answering admission reviews at https://{listen}, for {len(plan.rules)} patterns of namespaces.", err=True
+    say(
+        f"answering admission reviews at https://{listen}, for {counted(len(plan.rules), 'pattern')} of namespaces",
+        err=True,
     )
     AdmissionServer(create_app(judge), options).run()
 

@@ -51,7 +51,7 @@ def test_the_example_reads_as_its_comments_promise() -> None:
     rule = policy.rule_for("default", "bike-demand", Target(TargetKind.ALIAS, "champion"))
     assert rule is not None
     assert rule.ask_on == (Ask(AskKind.ALIAS, "candidate"), Ask(AskKind.TAG, "countersign.ask"))
-    assert rule.ticket == TicketPlan("GOV", "Task", "Done", "Won't Do")
+    assert rule.ticket == TicketPlan("GOV", "Task", "Done", "Won't Do", decide_approve="Done", decide_reject="Won't Do")
     assert rule.approve.all_of == (Requirement("ml-leads", 1), Requirement("risk", 1))
     assert rule.approve.unknown_requester is UnknownRequester.AUTHOR_ONLY
     assert rule.expire_after == timedelta(days=3)
@@ -71,7 +71,7 @@ def test_what_the_example_comments_out_can_be_taken_in() -> None:
     policy = read_policy(text)
 
     (rule,) = policy.rules
-    assert taken_in == 7
+    assert taken_in == 8
     assert policy.language == "es"
     assert rule.copies is Copies.DELETE
     assert rule.escalate == Escalate(timedelta(hours=8), "heads")
