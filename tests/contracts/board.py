@@ -16,8 +16,9 @@ from bot.domain.card.card import Card, Item, Link
 from bot.domain.grounds import SignedBy, SignedRequest
 from bot.domain.references import Image, PostedCard
 from bot.domain.request.shown import read_value
-from bot.errors import MessageGone, Permanent, Rejected
+from bot.errors import MessageGone, Permanent, Refused, Rejected
 from bot.ports import Account, AccountKind, Attachment, Click
+from bot.ports.notifier import Marked, WrittenReply
 
 TEAM, APP, TOKEN = "board-team", "countersign-on-the-board", b"the-boards-own-token"
 Post = dict[str, object]
@@ -56,7 +57,10 @@ class Board:
 
     # The port
 
-    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+    def post(
+        self, channel: str, card: Card, key: str, thread: str | None = None, *, broadcast: bool = False
+    ) -> PostedCard:
+        """The board shows every reply in its channel, so a broadcast is nothing more."""
         if thread and all(post["id"] != thread for post in self.posts):
             raise MessageGone(f"there is no post {thread}")
         post: Post = {"id": f"p{len(self.posts) + 1}", "channel_id": channel, "root_id": thread or "", **_drawn(card)}
@@ -96,8 +100,24 @@ class Board:
             raise Permanent(f"there is no group {group}")
         return self.groups[group]
 
-    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False) -> None:
-        self.forms.append({"title": title, "prompt": prompt, "optional": optional, "value": click.value})
+    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False, initial: str = "") -> None:
+        form: Post = {"title": title, "prompt": prompt, "optional": optional, "initial": initial, "value": click.value}
+        self.forms.append(form)
+
+    def ask_person(self, click: Click, title: str, prompt: str) -> None:
+        self.forms.append({"title": title, "prompt": prompt, "value": click.value, "asks": "person"})
+
+    def read_shortcut(self, body: Mapping[str, object]) -> Marked:
+        said = {name: str(body[name]) for name in ("user_id", "channel_id", "post_id", "root_id")}
+        return Marked(TEAM, APP, said["user_id"], said["channel_id"], said["post_id"], said["root_id"], reply_to="")
+
+    def read_reply(self, marked: Marked) -> WrittenReply:
+        found = next((one for one in self.posts if one["id"] == marked.message), None)
+        if found is None or not found["root_id"]:
+            raise Refused("this is no reply")
+        root = next(one for one in self.posts if one["id"] == found["root_id"])
+        url = f"https://board.example.com/posts/{found['id']}"
+        return WrittenReply(str(root["key"]), str(found["author"]), str(found["message"]), self.now(), url)
 
     def read_mention(self, text: str) -> str | None:
         return next((one.id for one in self.accounts.values() if f"@{one.name}" == text), None)

@@ -14,6 +14,7 @@ import bot.ports
 from bot.domain.model import State, TransitionRequest
 from bot.errors import Rejected
 from bot.ports import Click, Notifier, TicketSystem
+from bot.ports.ticket_decisions import NO_DECISIONS
 from bot.sandbox.slack import SlackSandbox
 from handlers.request import approvals
 from handlers.request.buttons import open_card
@@ -40,7 +41,7 @@ def elsewhere(open_installation: Callable[..., Installation]) -> Iterator[Instal
     for name, person in (("ana", "Ana Ruiz"), ("ben", "Ben Okafor"), ("bea", "Bea Baker")):
         board.join(f"board-{name}", f"{name}@example.com", person)
     board.groups["ml-leads"] = frozenset()
-    opened.s = replace(opened.s, notifier=board, tickets=tracker)
+    opened.s = replace(opened.s, notifier=board, tickets=tracker, decisions=NO_DECISIONS)
     opened.sweep()
     yield opened
     assert said_by(opened.slack) == []

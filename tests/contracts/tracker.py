@@ -10,6 +10,7 @@ from bot.domain.card.card import Card, Link
 from bot.domain.references import SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent, Rejected
 from bot.ports import Attachment, Ticket, TicketHint
+from bot.ports.tickets import NOTHING_MORE
 
 OPENED, CLOSED = "opened", "closed"
 
@@ -69,8 +70,11 @@ class Tracker:
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
         self._issue(ref).links[key] = (title, url)
 
-    def comment(self, ref: TicketRef, key: str, text: str) -> None:
-        self._issue(ref).notes.setdefault(key, text)
+    def comment(
+        self, ref: TicketRef, key: str, text: str, *, also: Mapping[str, str] = NOTHING_MORE, is_new: bool = False
+    ) -> None:
+        for name, said in {key: text, **also}.items():
+            self._issue(ref).notes.setdefault(name, said)
 
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
         issue = self._issue(ref)

@@ -286,6 +286,10 @@ def _ticket_details(plan: TicketPlan) -> Iterator[str]:
         yield _ticket_fields(plan.fields)
     if plan.break_glass_type:
         yield f"break glass type {plan.break_glass_type}"
+    if plan.decide_approve:
+        yield f"decided there by {plan.decide_approve} or {plan.decide_reject}"
+    if plan.approvals:
+        yield "decided there by its approvals"
     if plan.relation:
         of_these = f" in {', '.join(plan.relation_projects)}" if plan.relation_projects else ""
         yield f"named as {plan.relation} {plan.relation_type}{of_these}"

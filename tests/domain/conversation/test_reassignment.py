@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.calm.mentions import missing
 from bot.domain.card.card import Called, Mention
 from bot.domain.card.context import CardContext
-from bot.domain.card.request_card import reminder_card, request_card
+from bot.domain.card.request_card import request_card
 from bot.domain.conversation import reassignment
 from bot.domain.conversation.reassignment import Candidate, in_charge
 from bot.domain.conversation.speakers import Speaker
@@ -86,10 +87,10 @@ def test_the_first_reminder_is_theirs_and_the_next_is_for_all_again() -> None:
     request = after(handed(a_request()), [ReminderDue(LATER + timedelta(hours=4), a_request().id, 1)])
     later = after(request, [ReminderDue(LATER + timedelta(hours=8), request.id, 2)])
 
-    first, second = reminder_card(request, CONTEXT), reminder_card(later, CONTEXT)
+    first, second = missing(request, CONTEXT), missing(later, CONTEXT)
 
-    assert [mention.key for mention in first.mentions] == ["eve@example.com"]
-    assert [mention.key for mention in second.mentions] == ["ml-leads"]
+    assert [mention.key for mention in first] == ["eve@example.com"]
+    assert [mention.key for mention in second] == ["ml-leads"]
 
 
 def test_others_may_still_vote_and_it_is_with_nobody_once_they_have_voted_themselves() -> None:

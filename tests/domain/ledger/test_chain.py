@@ -74,6 +74,7 @@ def test_a_body_says_its_place_what_happened_and_everything_about_it() -> None:
         "barred": [],
         "adopted": False,
         "deadlines": None,
+        "vouched_by": "",
     }
 
 

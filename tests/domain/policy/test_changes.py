@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.model import Ask, AskKind, FastTrackMode
+from bot.domain.policy.break_glass import BreakGlass
 from bot.domain.policy.calendars import Dated, Freeze, Weekly, WorkingHours
 from bot.domain.policy.changes import addresses_in, changes, digest_of, with_people_as
 from bot.domain.policy.rules import (
@@ -97,6 +98,10 @@ OF_A_RULE: dict[str, tuple[Any, str]] = {
     "freezes": (("year-end",), "freezes: year-end, was none"),
     "rollback": (RollbackBy.VOTES, "rollback: by_votes, was at_once"),
     "approval_valid_for": (timedelta(days=180), "approval_valid_for: 180d, was none"),
+    "break_glass": (
+        BreakGlass("on-call", "leads", timedelta(days=2)),
+        "break_glass: on-call, reviewed by leads within 2d, was none",
+    ),
 }
 OF_APPROVE: dict[str, tuple[Any, str]] = {
     "all_of": ((Requirement("leads", 12),), "approve: 12 of leads, was one of leads"),
@@ -186,7 +191,8 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         Group: {"name", "slack_group", "people"},
         TicketPlan: {"project", "type", "approved", "rejected", "fields"}
         | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution"}
-        | {"relation", "relation_type", "relation_projects"},
+        | {"relation", "relation_type", "relation_projects", "break_glass_type"}
+        | {"decide_approve", "decide_reject", "approvals"},
         WorkingHours: {"timezone", "days", "opens", "closes", "holidays"},
         Freeze: {"name", "timezone", "deny", "allow"},
         Registry: {"name", "workspaces", "uri", "public_url"},
@@ -230,6 +236,22 @@ def test_what_becomes_of_a_named_ticket_is_said(
     (change,) = changes(before, after)
 
     assert f"rejected Rejected {said}, was project GOV" in change
+
+
+@pytest.mark.parametrize(
+    ("decides", "said"),
+    [
+        ({"decide_approve": "Done", "decide_reject": "Rejected"}, "decided there by Done or Rejected"),
+        ({"approvals": True}, "decided there by its approvals"),
+        ({"break_glass_type": "Incident"}, "break glass type Incident"),
+    ],
+)
+def test_what_a_ticket_is_for_beyond_the_record_is_said(decides: dict[str, Any], said: str) -> None:
+    plain = TicketPlan("GOV", "Task", "Done", "Rejected")
+
+    (change,) = changes(a_policy(a_rule(ticket=plain)), a_policy(a_rule(ticket=replace(plain, **decides))))
+
+    assert said in change
 
 
 # Rules that come, go and move
