@@ -53,6 +53,7 @@ from bot.domain.vote_events import DecisionReopened as DecisionReopened
 from bot.domain.vote_events import DecisionSigned as DecisionSigned
 from bot.domain.vote_events import ModelSigned as ModelSigned
 from bot.domain.vote_events import OldRecordsListed as OldRecordsListed
+from bot.domain.vote_events import OwnAskApproved as OwnAskApproved
 from bot.domain.vote_events import SelfApprovalRefused as SelfApprovalRefused
 from bot.domain.vote_events import StandInsVoided as StandInsVoided
 from bot.domain.vote_events import VerdictSigned as VerdictSigned

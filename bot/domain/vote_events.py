@@ -31,6 +31,14 @@ class DecisionReopened(RequestEvent):
 
 
 @dataclass(frozen=True)
+class OwnAskApproved(RequestEvent):
+    """After the approval was carried out it became known that `person`, whose vote it rests on, had asked for it in the registry."""
+
+    person: str
+    vouched_by: str
+
+
+@dataclass(frozen=True)
 class SelfApprovalRefused(RequestEvent):
     """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they click."""
 

@@ -10,6 +10,7 @@ from bot.domain.card.sentences import WAS_APPROVED
 from bot.domain.digest import findings
 from bot.domain.digest.figures import LISTED, EarlierApproval, Finding, Listed, PolicyChange, Transition
 from bot.domain.digest.glass_findings import glass_broken, review_overdue
+from bot.domain.digest.own_asks import own_ask_approved
 from bot.domain.digest.periods import Period
 from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
 from bot.domain.digest.sentences import NOBODY, decider, local_moment
@@ -101,6 +102,9 @@ def findings_of_the_week(
     yield Listed(tuple(_moves(period, figures, names, policy)) if kinds.of(moved) else (), kinds.of(moved))
     refusals = figures.told(period, [refused], LISTED) if kinds.of(refused) else []
     yield Listed(tuple(_self_approval(told, names) for told in refusals), kinds.of(refused))
+    own = e.OwnAskApproved.__name__
+    known_since = figures.told(period, [own], LISTED) if kinds.of(own) else []
+    yield Listed(tuple(_own_ask(told, names) for told in known_since), kinds.of(own))
     unproven = e.VoteRefused.__name__
     votes = figures.told(period, [unproven], LISTED) if kinds.of(unproven) else []
     yield Listed(tuple(_vote_refused(told, names, period) for told in votes), kinds.of(unproven))
@@ -214,6 +218,11 @@ def _approval_text(approval: TransitionRequest, period: Period, names: Names, po
 def _self_approval(told: Told, names: Names) -> Finding:
     name = person_name(json.loads(told.body)["person"], names)
     return findings.self_approval_refused(name, _request_of(told), told.at)
+
+
+def _own_ask(told: Told, names: Names) -> Finding:
+    name = person_name(json.loads(told.body)["person"], names)
+    return own_ask_approved(name, _request_of(told), told.at)
 
 
 def _vote_refused(told: Told, names: Names, period: Period) -> Finding:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
@@ -49,10 +48,10 @@ class Reported(BaseModel):
 
 
 class Report(BaseModel):
-    """The body of `POST /guard/writes`."""
+    """The body of `POST /guard/writes`. Each write is read by itself, so that one that cannot be read holds up no other."""
 
     registry: str = Field(DEFAULT, max_length=200)
-    writes: list[Reported] = Field(max_length=MOST)
+    writes: list[dict[str, object]] = Field(max_length=MOST)
 
 
 def guard_doors(s: Services, token: str, secrets: Mapping[str, str]) -> Blueprint:
@@ -81,8 +80,13 @@ def guard_doors(s: Services, token: str, secrets: Mapping[str, str]) -> Blueprin
         body = raw_body(BODY_LIMIT)
         report = _read(body)
         _check_signature(body, secrets.get(report.registry, ""))
-        known = [write for one in report.writes if (write := _write_of(one, report.registry)) is not None]
-        return {"taken": len(report.writes), "new": take_writes(known, s)}, 200
+        known, refused = list[RegistryWrite](), dict[str, str]()
+        for one in report.writes:
+            try:
+                known.append(_write_of(one, report.registry))
+            except (ValidationError, Refused) as why:
+                refused[str(one.get("id", ""))[:64]] = _first_line(why)
+        return {"new": take_writes(known, s), "refused": refused}, 200
 
     return door
 
@@ -91,9 +95,14 @@ def _read(body: bytes) -> Report:
     try:
         return Report.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Rejected("bad_report", f"{place}: {first['msg']}", 400) from None
+        raise Rejected("bad_report", _first_line(error), 400) from None
+
+
+def _first_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _check_signature(body: bytes, secret: str) -> None:
@@ -107,18 +116,15 @@ def _check_signature(body: bytes, secret: str) -> None:
         raise Rejected("bad_signature", "the report is not signed with COUNTERSIGN_GUARD_SECRET", 401)
 
 
-def _write_of(one: Reported, registry: str) -> RegistryWrite | None:
-    """None for an act of a newer guard, or a name that no workspace has."""
+def _write_of(said: Mapping[str, object], registry: str) -> RegistryWrite:
+    """Raises ValidationError, and Refused for an act of a newer guard or a name that no workspace has."""
+    one = Reported.model_validate(said)
     if one.act not in set(WriteAct):
-        return None
-    try:
-        place = str(Workspace(registry, Workspace.parse(one.workspace).name))
-    except Refused:
-        return None
-    at: datetime = one.at
+        raise Refused(f"this release does not know the write {one.act}")
+    place = str(Workspace(registry, Workspace.parse(one.workspace).name))
     return RegistryWrite(
         id=one.id,
-        at=at,
+        at=one.at,
         user=one.user if one.vouched_by in VOUCHERS else "",
         vouched_by=VOUCHERS.get(one.vouched_by, ""),
         act=WriteAct(one.act),

@@ -21,6 +21,7 @@ from bot.store.transaction import Transaction
 KINDS: tuple[type[Event], ...] = (
     e.RequestOpened,
     e.AskJoined,
+    e.OwnAskApproved,
     e.GlassBroken,
     e.GlassReviewed,
     e.VoteRefused,

@@ -18,6 +18,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.steps import Step
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request import lifecycle
+from bot.domain.request.askers import asked_in_words
 from bot.domain.request.lifecycle import NewRequest
 from bot.engine.lanes import move_lane
 from bot.language import recorded
@@ -160,7 +161,7 @@ def _ask_again(left: TransitionRequest, seen: ModelSnapshot, tx: Transaction, no
     asked = tx.requests.get(left.follows)
     if asked.kind is not Kind.PROMOTION or asked.state is not State.WITHDRAWN:
         return
-    if asked.requester is None and not tx.registry.still_asked(asked.id):
+    if not asked_in_words(asked) and not tx.registry.still_asked(asked.id):
         return
     fresh = open_new(lifecycle.continued(asked, now), tx, now)
     tx.registry.hand_over_asks(asked.id, fresh.id)

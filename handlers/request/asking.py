@@ -21,8 +21,9 @@ from bot.domain.model import (
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot
-from bot.domain.registry.writes import RegistryWrite, asks
+from bot.domain.registry.writes import asks
 from bot.domain.request import lifecycle
+from bot.domain.request.askers import asked_in_words
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
@@ -30,10 +31,8 @@ from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
 from bot.language import _, recorded
-from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.store.people import Person
-from bot.store.registry import Placement
 from bot.store.requests import LIVE, new_request_id
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at, is_newest_copy
@@ -128,7 +127,7 @@ def _own_up(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReques
                 target=str(new.target),
             )
         )
-    return _join(live[0], new, tx, now)
+    return join(live[0], new, tx, now)
 
 
 def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
@@ -136,7 +135,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     tx.requests.lock_model(new.version.workspace, new.version.model)
     live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
     if live and not end_dropped(live[0], tx, now):
-        return _join(live[0], new, tx, now)
+        return join(live[0], new, tx, now)
     request = opened(new, tx.requests.new_id(), tx, now)
     others = tx.requests.find(
         workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
@@ -209,19 +208,7 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
     return rule
 
 
-def name_asker(write: RegistryWrite, tx: Transaction, now: datetime) -> None:
-    """Open requests that come of this write get to know who wrote it."""
-    person = person_of_user(write.user, tx) if write.user and write.version is not None else None
-    if person is None:
-        return
-    tx.requests.lock_model(write.workspace, write.model)
-    for live in tx.requests.find(workspace=write.workspace, model=write.model, states=LIVE, for_update=True):
-        if asks(write, live.version, live.target, live.ask, live.kind):
-            said = NewRequest(live.version, live.target, live.ask, requester=person.id, vouched_by=write.vouched_by)
-            _join(live, said, tx, now)
-
-
-def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
+def join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     """Votes that are enough since decide at once, or when it was looked up whose account the address belongs to: it may be a voter's."""
     if new.requester is not None:
         policy = tx.policy()
@@ -243,43 +230,6 @@ def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: dateti
     if live.card is not None:
         tx.defer_for(FollowUp("look_at_card", Lane.SLACK), live)  # perhaps they ask again because they miss it
     return tx.requests.get(live.id)
-
-
-def adopt(s: Services, report: Report = silent) -> list[TransitionRequest]:
-    """Turns targets that are held without an approval into requests to ratify them."""
-    now = s.clock.now()
-    with s.store.transaction() as tx:
-        adopted, without = list[TransitionRequest](), _without_approval(tx)
-        for place, held in enumerate(without, start=1):
-            report(f"asking about target {place:,} of {len(without):,}")
-            new = NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED)
-            adopted.append(open_new(new, tx, now))
-    return adopted
-
-
-def to_adopt(s: Services) -> list[Placement]:
-    """The targets that `adopt` would ask about now."""
-    with s.store.transaction() as tx:
-        return _without_approval(tx)
-
-
-def _without_approval(tx: Transaction) -> list[Placement]:
-    """What is held without a request, where a rule applies."""
-    policy = tx.policy()
-    return [
-        held
-        for held in tx.registry.placements()
-        if held.version.workspace in policy.places and held.request_id is None
-        if policy.rule_for(held.version.workspace, held.version.model, held.target)
-        if not _is_denied(held, tx)
-    ]
-
-
-def _is_denied(held: Placement, tx: Transaction) -> bool:
-    """A copy that was denied stays where it is; the decision on it has been carried out."""
-    asked = [one for one in tx.requests.find(version=held.version, target=held.target) if one.kind is Kind.OBSERVED]
-    is_settled_no = bool(asked) and asked[-1].state is State.REJECTED and asked[-1].settled_at is not None
-    return is_settled_no and held.target.kind is TargetKind.MODEL
 
 
 def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime, *, overtaken: bool = False) -> None:
@@ -311,7 +261,7 @@ def ask_again(request_id: str, s: Services) -> None:
         if not waiting or tx.policy().rule_for(workspace, model, target) is None:
             return
         ask, older = max(waiting, key=lambda found: found[0].version.version)
-        in_words = older.requester is not None  # still wants it, also when the alias or tag is removed
+        in_words = asked_in_words(older)  # still wants it, also when the alias or tag is removed
         fresh = open_new(asked_again(older, Ask(AskKind.REOPENED) if in_words else ask.ask, now), tx, now)
         tx.registry.hand_over_asks(older.id, fresh.id)
 
@@ -354,7 +304,7 @@ def _is_called_off(ask: OpenAsk, request: TransitionRequest, seen: ModelSnapshot
 
 def _nobody_asks_in_words(request: TransitionRequest) -> bool:
     """A request that was also made on the command line or through the API stays; so does one that replaced a stale one of theirs."""
-    again_by_itself = request.ask.kind is AskKind.REOPENED and request.requester is None
+    again_by_itself = request.ask.kind is AskKind.REOPENED and not asked_in_words(request)
     return request.kind is Kind.PROMOTION and (request.ask.is_automatic or again_by_itself)
 
 

@@ -10,7 +10,7 @@ from bot.domain.events import MoveObserved
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.sandbox.faults import Faults
-from handlers.request import asking
+from handlers.request import adopting
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import Installation
 
@@ -51,7 +51,7 @@ def test_a_put_back_that_is_replayed_after_the_holder_was_ratified_moves_nothing
     installation: Installation, registry: tuple[str, Faults]
 ) -> None:
     rejected = parked_put_back(installation, registry[1])
-    (adopted,) = asking.adopt(installation.s)
+    (adopted,) = adopting.adopt(installation.s)
     installation.settle()
     installation.approve_with_reason(adopted, "It was looked at since.")
 
@@ -84,7 +84,7 @@ def test_a_parked_put_back_does_not_hide_a_later_move_to_where_it_wanted_to_go(
     assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
     assert "went back" not in installation.card(rejected).all_text + installation.comments(rejected)
     assert installation.reread(observed).state is State.PENDING
-    assert [waiting.id for waiting in asking.adopt(installation.s)] == [observed.id]  # held without an approval still
+    assert [waiting.id for waiting in adopting.adopt(installation.s)] == [observed.id]  # held without an approval still
 
 
 def test_a_put_back_that_somebody_does_by_hand_while_it_is_parked_ends_the_matter(
@@ -98,4 +98,4 @@ def test_a_put_back_that_somebody_does_by_hand_while_it_is_parked_ends_the_matte
     assert installation.champion() == 1
     assert installation.unfinished() == []
     assert installation.reread(rejected).settled_holder == installation.request(1).version
-    assert asking.adopt(installation.s) == []
+    assert adopting.adopt(installation.s) == []

@@ -46,6 +46,8 @@ class StandIn:
     retry_after: str = ""
     reports: list[dict[str, object]] = field(default_factory=list)
     takes_reports: bool = True
+    reads: bool = True
+    sizes: list[int] = field(default_factory=list)
     issued: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(minutes=1))
 
     @property
@@ -90,13 +92,15 @@ def standing_in() -> Iterator[StandIn]:
             signed = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
             allowed = self.headers["Authorization"] == f"Bearer {TOKEN}" and self.headers[SIGNATURE] == signed
             status = (200 if bot.takes_reports else 503) if allowed else 401
-            if status == 200:
-                known = {one["id"] for one in bot.reports}
-                bot.reports.extend(one for one in json.loads(body)["writes"] if one["id"] not in known)
+            bot.sizes.append(len(body))
+            writes = json.loads(body)["writes"] if status == 200 else []
+            known = {one["id"] for one in bot.reports}
+            bot.reports.extend(one for one in writes if bot.reads and one["id"] not in known)
+            said = json.dumps({"refused": {} if bot.reads else {one["id"]: "why" for one in writes}}).encode()
             self.send_response(status)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(said)
 
         def log_message(self, *_: object) -> None:
             """The test's output is for the test."""

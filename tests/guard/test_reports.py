@@ -109,6 +109,28 @@ def test_a_write_whose_server_ended_in_between_is_reported_as_one_that_may_have_
     assert bot.reports[0]["is_certain"] is False
 
 
+def test_a_write_with_many_long_tags_holds_up_no_other(bot: StandIn, outbox: Outbox) -> None:
+    one = reporter(bot, outbox, user="u" * 1_000)
+    many = Write(Act.TAG_VERSION, "default", "bike", "7", tags=tuple(f"{number}{'x' * 1_000}" for number in range(500)))
+    for write in [many] * 60 + [ALIAS]:
+        one.end(one.begin(write), answer())
+    wait_until(lambda: len(bot.reports) == 61)
+
+    assert len(bot.reports[0]["names"]) == 100  # type: ignore[arg-type]
+    assert max(bot.sizes) < 1024 * 1024
+
+
+def test_a_write_that_the_bot_can_never_read_is_dropped_with_an_error(
+    bot: StandIn, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot.reads = False
+    one = reporter(bot, outbox)
+    one.end(one.begin(ALIAS), answer())
+    wait_until(lambda: not outbox.waiting(10))
+
+    assert "cannot read the report" in caplog.text
+
+
 def test_a_full_disk_keeps_no_one_from_writing(bot: StandIn, tmp_path: Path) -> None:
     one = reporter(bot, Outbox(tmp_path / "no such folder" / "writes.sqlite"))
 

@@ -23,14 +23,14 @@ def adopt(yes: bool, as_json: bool) -> None:
 
     An approval ratifies it. A rejection is recorded and moves nothing.
     """
-    from handlers.request import asking
+    from handlers.request import adopting
 
     with services_for(Need.REGISTRY) as services:
-        waiting = asking.to_adopt(services)
+        waiting = adopting.to_adopt(services)
         if waiting:
             confirm(f"{counted(len(waiting), 'request')} will be opened, each with a card for its approvers.", yes=yes)
         with progress("adopting") as report:
-            adopted = asking.adopt(services, report) if waiting else []
+            adopted = adopting.adopt(services, report) if waiting else []
     if as_json:
         print_json([{"request_id": one.id, "version": str(one.version), "target": str(one.target)} for one in adopted])
         return

@@ -47,6 +47,7 @@ class FindingKind(StrEnum):
     NO_RULE = "no_rule"
     PARKED_JOBS = "parked_jobs"
     SELF_APPROVAL_REFUSED = "self_approval_refused"
+    OWN_ASK_APPROVED = "own_ask_approved"
     NOT_SIGNED_OFF = "not_signed_off"
     DIGESTS_LEFT_OUT = "digests_left_out"
 

@@ -54,6 +54,7 @@ CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.NO_RULE: N_("No rule"),
     FindingKind.PARKED_JOBS: N_("Parked jobs"),
     FindingKind.SELF_APPROVAL_REFUSED: N_("Self-approval blocked"),
+    FindingKind.OWN_ASK_APPROVED: N_("Approved by the one who asked"),
     FindingKind.NOT_SIGNED_OFF: N_("Digest not signed off"),
     FindingKind.DIGESTS_LEFT_OUT: N_("Weeks without a digest"),
 }

@@ -109,6 +109,9 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
                 _names((event.person,), names),
                 _because(_(HOW[event.ask.kind], name=event.ask.name), event.comment) + _vouching(event.vouched_by),
             )
+        case e.OwnAskApproved():
+            said = _("had asked for it: {voucher} vouches for the name", voucher=_(event.vouched_by))
+            return _("approved their own ask"), _names((event.person,), names), said
         case e.RequestApproved():
             decider, grounds = WITHOUT_PEOPLE.get(event.by, ("", ""))
             return (

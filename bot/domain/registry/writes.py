@@ -47,8 +47,8 @@ class RegistryWrite:
 
 
 def asks(write: RegistryWrite, version: VersionId, target: Target, ask: Ask, kind: Kind) -> bool:
-    """Whether this write asked for the target, or moved it there by hand."""
-    if (write.workspace, write.model) != (version.workspace, version.model):
+    """Whether this write asked for the target, or moved it there by hand. One that may not have happened names no one."""
+    if not write.is_certain or (write.workspace, write.model) != (version.workspace, version.model):
         return False
     if write.at < version.created - CLOCKS_DIFFER or write.version != version.version:
         return False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from bot.domain.events import AskJoined, Event
-from bot.domain.model import TransitionRequest
+from bot.domain.events import AskJoined, Event, OwnAskApproved
+from bot.domain.model import DecidedBy, TransitionRequest, Verdict
 from bot.domain.policy.rules import Policy
+from bot.domain.registry.writes import RegistryWrite
 
 
 def asked_by(request: TransitionRequest) -> tuple[str, ...]:
@@ -30,3 +31,24 @@ def known_as(request: TransitionRequest, person: str, also: Iterable[str], at: d
     if not request.state.is_open or person not in asked_by(request) or not new:
         return []
     return [AskJoined(at, request.id, person, request.ask, "", new)]
+
+
+def asked_in_words(request: TransitionRequest) -> bool:
+    """Whether a person asked in a form, on the command line or through the API, and not only by what is in the registry."""
+    return request.requester is not None and not request.vouched_by
+
+
+def approved_by(request: TransitionRequest, ids: Collection[str]) -> bool:
+    """Whether people approved it, and one of them has one of these ids."""
+    by_people = request.decided_by is DecidedBy.PEOPLE
+    return by_people and any(vote.verdict is Verdict.APPROVE and vote.ids & set(ids) for vote in request.votes)
+
+
+def own_ask_approved(
+    request: TransitionRequest, person: str, is_own: bool, write: RegistryWrite, at: datetime
+) -> list[Event]:
+    """What was carried out stays, and compliance reads of it. Only what was written before the decision had asked for it."""
+    decided = request.decided_at
+    if not is_own or decided is None or write.at > decided or person in request.parties:
+        return []
+    return [OwnAskApproved(at, request.id, person, write.vouched_by)]

@@ -203,9 +203,16 @@ def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:
         comment=request.comment or event.comment,
         ask=ask,
         joined=_with(request.joined, (event.person,)),
-        vouched_by=request.vouched_by if request.requester else event.vouched_by,
+        vouched_by=_voucher(request, event),
         barred=_with(request.barred, event.also),
     )
+
+
+def _voucher(request: TransitionRequest, event: AskJoined) -> str:
+    """For the requester, as long as no one has asked in words: then the ask no longer ends with what is in the registry."""
+    if request.requester is None:
+        return event.vouched_by
+    return request.vouched_by if event.vouched_by else ""
 
 
 def _rebound(request: TransitionRequest, event: VotesRebound) -> TransitionRequest:

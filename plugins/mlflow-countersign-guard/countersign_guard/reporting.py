@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import logging
 import os
@@ -24,6 +25,8 @@ from countersign_guard.writes import REPORTED, Write
 log = logging.getLogger("countersign_guard")
 SIGNATURE = "X-Countersign-Guard-Signature"
 AT_ONCE = 100
+LARGEST = 512 * 1024  # bytes of a report; the bot takes twice as much
+MOST_NAMES, LONGEST_NAME, LONGEST_USER = 100, 250, 320  # MLflow's own tags have names of at most 250 characters
 LONGEST_WAIT = 60.0  # seconds between two tries while the bot is away
 BEGINNING = threading.Lock()
 
@@ -57,13 +60,13 @@ class Reporter:
         user, vouched_by = self._user()
         body = {
             "at": datetime.now(UTC).isoformat(),
-            "user": user,
+            "user": user[:LONGEST_USER],
             "vouched_by": vouched_by,
             "act": write.act.name,
             "workspace": write.workspace,
             "model": write.model,
             "version": int(write.number) if write.number.isascii() and write.number.isdigit() else None,
-            "names": [name for name in (write.name, *write.tags) if name],
+            "names": [name[:LONGEST_NAME] for name in (write.name, *write.tags) if name][:MOST_NAMES],
         }
         try:
             return self._outbox.begin(body)
@@ -85,13 +88,17 @@ class Reporter:
     def report(self) -> int:
         """Sends what waits, oldest first; returns how many were taken. Raises what requests and sqlite3 raise, and ValueError."""
         taken = 0
-        while writes := self._outbox.waiting(AT_ONCE):
-            self._send(writes)
+        while writes := _that_fit(self._outbox.waiting(AT_ONCE)):
+            for write, why in self._send(writes).items():
+                log.error(
+                    "countersign-guard: the bot cannot read the report of the write %s: %s", shown(write), shown(why)
+                )
             self._outbox.drop([one.id for one in writes])
             taken += len(writes)
         return taken
 
-    def _send(self, writes: list[Waiting]) -> None:
+    def _send(self, writes: list[Waiting]) -> Mapping[str, str]:
+        """Those that the bot will never take, and why. Raises as `report`."""
         body = json.dumps({"registry": self._source.registry, "writes": [_as_sent(one) for one in writes]}).encode()
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
         answer = requests.post(
@@ -107,6 +114,8 @@ class Reporter:
         )
         if answer.status_code != 200:
             raise ValueError(f"the bot answered {answer.status_code}: {shown(answer.text, 200)}")
+        refused = answer.json().get("refused")
+        return {str(write): str(why) for write, why in refused.items()} if isinstance(refused, dict) else {}
 
     def _go_on(self) -> None:
         failures = 0
@@ -136,6 +145,12 @@ class Reporter:
             log.log(
                 logging.WARNING if what else logging.INFO, "countersign-guard: %s", what or "all writes are reported"
             )
+
+
+def _that_fit(writes: list[Waiting]) -> list[Waiting]:
+    """The oldest of them, at least one."""
+    sizes = itertools.accumulate(len(json.dumps(_as_sent(one))) for one in writes)
+    return [one for number, (one, size) in enumerate(zip(writes, sizes, strict=True)) if not number or size <= LARGEST]
 
 
 def _as_sent(one: Waiting) -> Mapping[str, Any]:

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 import requests
 
-from bot.domain.events import AskJoined, RequestOpened
-from bot.domain.model import Kind, TransitionRequest
+from bot.domain.events import AskJoined, OwnAskApproved, RequestOpened
+from bot.domain.model import Kind, State, TransitionRequest
 from handlers.doors.guard import MOST
 from tests.fixtures.installation import API_TOKEN, GUARD_SECRET, Installation
 
@@ -120,7 +120,6 @@ def test_the_same_report_again_changes_nothing(installation: Installation) -> No
         ("ana", "SET_ALIAS", ["another"]),
         ("ana", "TAG_VERSION", ["candidate"]),
         ("ana", "DELETE_ALIAS", ["candidate"]),
-        ("ana", "AN_ACT_OF_A_NEWER_GUARD", ["candidate"]),
     ],
 )
 def test_a_write_that_did_not_ask_names_no_one(
@@ -138,6 +137,14 @@ def test_a_write_about_an_earlier_version_of_that_number_names_no_one(installati
     before = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
 
     told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate", at=before))
+
+    assert installation.reread(request).requester is None
+
+
+def test_a_write_that_may_not_have_happened_names_no_one(installation: Installation) -> None:
+    request = installation.asked()
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate", is_certain=False))
 
     assert installation.reread(request).requester is None
 
@@ -161,13 +168,74 @@ def test_only_who_has_the_token_and_the_guards_secret_may_report(installation: I
 
 
 @pytest.mark.parametrize(
-    "change", [{"model": ""}, {"version": 0}, {"version": 2**40}, {"at": "now"}, {"id": "x"}, {"names": ["x"] * 200}]
+    "change",
+    [
+        {"model": ""},
+        {"version": 0},
+        {"version": 2**40},
+        {"at": "now"},
+        {"id": "x"},
+        {"names": ["x"] * 200},
+        {"act": "AN_ACT_OF_A_NEWER_GUARD"},
+        {"workspace": "a/b/c"},
+    ],
 )
-def test_a_report_that_cannot_be_read_is_refused_whole(installation: Installation, change: dict[str, object]) -> None:
-    answer = report(installation, {**write(installation, "ana", "SET_ALIAS", 1, "candidate"), **change})
+def test_a_write_that_cannot_be_read_is_refused_by_itself(
+    installation: Installation, change: dict[str, object]
+) -> None:
+    request = installation.asked()
+    usual = write(installation, "ana", "SET_ALIAS", request.version.version, "candidate")
+    strange = {**write(installation, "ben", "SET_ALIAS", request.version.version, "candidate"), **change}
 
-    assert answer.status_code == 400
-    assert "writes" in answer.json()["error"]
+    answer = report(installation, strange, usual)
+
+    assert answer.status_code == 200
+    assert answer.json()["new"] == 1
+    assert list(answer.json()["refused"]) == [strange["id"]]
+    assert name_of(installation, installation.reread(request)) == "Ana Ruiz"
+
+
+def test_the_vote_of_who_had_asked_decides_nothing_however_late_that_becomes_known(installation: Installation) -> None:
+    installation.use_policy(unknown_requester="author_only")
+    request = installation.asked()
+    installation.slack.click("ana", "model-approvals", installation.card(request).ts, "approve")
+    assert installation.reread(request).state is State.APPROVED
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate"))
+
+    again = installation.request(request.version.version)
+    assert installation.reread(request).state is State.CALLED_OFF
+    assert (again.state, name_of(installation, again)) == (State.PENDING, "Ana Ruiz")
+    assert installation.champion() is None
+    installation.approve(again, "ben")
+    assert installation.champion() == request.version.version
+
+
+def test_compliance_reads_of_what_was_carried_out_by_the_vote_of_who_had_asked(installation: Installation) -> None:
+    installation.use_policy(unknown_requester="author_only")
+    request = installation.asked()
+    before = datetime.now(UTC).isoformat()
+    installation.approve(request, "ana")
+    assert installation.champion() == request.version.version
+
+    told(installation, write(installation, "ana", "SET_ALIAS", request.version.version, "candidate", at=before))
+
+    assert installation.happened(OwnAskApproved) == ["OwnAskApproved"]
+    assert installation.reread(request).state is State.APPLIED
+
+
+def test_a_tag_that_is_taken_away_withdraws_also_when_it_is_known_who_had_set_it(installation: Installation) -> None:
+    version = installation.register()
+    installation.mlflow.set_model_version_tag(installation.model, str(version), "countersign.ask", "champion")
+    installation.use_policy(ask_on="[{tag: countersign.ask}]")
+    installation.sweep()
+    told(installation, write(installation, "ana", "TAG_VERSION", version, "countersign.ask"))
+    assert name_of(installation, installation.request(version)) == "Ana Ruiz"
+
+    installation.mlflow.delete_model_version_tag(installation.model, str(version), "countersign.ask")
+    installation.sweep()
+
+    assert installation.request(version).state is State.WITHDRAWN
 
 
 def test_too_many_writes_in_one_report_are_refused(installation: Installation) -> None:

@@ -14,7 +14,7 @@ from handlers.policy.kill_switch import person_named, switch_fast_track
 from handlers.registry import sweeps
 from handlers.request import calling_off
 from handlers.request.accounts import bind_by_hand, unbind_by_hand
-from handlers.request.asking import adopt
+from handlers.request.adopting import adopt
 from handlers.request.calling_off import ITS_JOBS
 from tests.fixtures.mortal import Killed
 from tests.sim.people.policies import changed
