@@ -175,14 +175,14 @@ class PasskeyRows:
 
     def keep_card(self, credential: str, asked_in: str, posted: PostedCard) -> None:
         """`asked_in` is the channel as the policy names it."""
-        values = {"credential": credential, "asked_in": asked_in, **asdict(posted)}
+        values = {"credential": credential, "asked_in": asked_in, **_columns(posted)}
         self._connection.execute(insert(tables.passkey_cards).values(values).on_conflict_do_nothing())
 
     def replace_card(self, credential: str, asked_in: str, posted: PostedCard, instead_of: PostedCard) -> None:
         """When the message `instead_of` was deleted."""
         rows = tables.passkey_cards
         here = (rows.c.credential == credential, rows.c.asked_in == asked_in, rows.c.message == instead_of.message)
-        self._connection.execute(sa.update(rows).where(*here).values(**asdict(posted)))
+        self._connection.execute(sa.update(rows).where(*here).values(**_columns(posted)))
 
     def cards(self, credential: str) -> dict[str, PostedCard]:
         """By channel, as the policy names it."""
@@ -225,3 +225,8 @@ def _pending_of(row: sa.Row[Any]) -> PendingVote:
         row.expires_at,
         row.used_at,
     )
+
+
+def _columns(posted: PostedCard) -> dict[str, str]:
+    """These cards are never replies, so the row has no thread."""
+    return {name: value for name, value in asdict(posted).items() if name != "thread"}

@@ -258,6 +258,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.GlassPassed(LATER, request_id, ("the freeze year-end",)),
         e.GlassReviewDue(LATER, request_id, 1, False),
         e.GlassReviewed(LATER, request_id, a_vote("dan", via="review of break glass")),
+        e.OwnAskApproved(LATER, request_id, "ana", "MLflow's basic auth"),
         e.QuestionAsked(LATER, request_id, 1, "cy", "why is winter missing?", LATER + timedelta(days=3)),
         e.QuestionPosted(LATER, request_id, 1, CARD),
         e.QuestionAnswered(LATER + timedelta(hours=1), request_id, 1, "ana", "it was too short"),

@@ -68,7 +68,7 @@ MUTANTS = (
         "freeze ignored",
         "an approval is applied in a freeze",
         "bot/domain/policy/freezes.py",
-        "if rule is None or goes_back or request.kind is Kind.OBSERVED:",
+        "if rule is None or goes_back or passes or request.kind is Kind.OBSERVED:",
         "if rule is None or not goes_back:",
         ("tests/domain/policy/test_freezes.py::test_a_freeze_holds_back_what_is_new_and_no_way_back",),
     ),

@@ -79,7 +79,10 @@ class Notifier:
             raise Permanent(f"subteam_not_found: {group}")
         return self.groups[group]
 
-    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False) -> None:
+    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False, initial: str = "") -> None:
+        self.asked.append(title)
+
+    def ask_person(self, click: Click, title: str, prompt: str) -> None:
         self.asked.append(title)
 
     def read_mention(self, text: str) -> str | None:

@@ -81,7 +81,7 @@ def record_and_fail(store: Store, *events: Event) -> None:
 
 def waiting(store: Store) -> list[tuple[str, str, str]]:
     """(effect, subject, lane), in the order of their deferring."""
-    return [(job.name, job.request_id, job.lane) for job in reversed(store.jobs.listing())]
+    return [(job.name, job.request_id, job.lane) for job in reversed(store.jobs.listing(limit=1_000))]
 
 
 def another(request_id: str, number: int, **changes: Any) -> RequestOpened:

@@ -199,7 +199,7 @@ def test_the_note_follows_the_persons_own_time_zone_and_language(
     (note,) = direct(installation, "ana")
     assert "09:00 (America/New_York)" in said
     assert before == []
-    assert f"Te espera: {request.version} → champion" in note
+    assert f"Espera tu voto: {request.version} → champion" in note
 
 
 def test_a_day_on_which_nothing_waits_and_nothing_happened_sends_nothing(

@@ -49,7 +49,6 @@ def counts(installation: Installation) -> dict[str, int]:
 
 
 def deleted(**rows: int) -> dict[str, object]:
-    none = dict.fromkeys(
-        ("deliveries", "clock_ticks", "sendings", "intents", "pending_enrolments", "web_sessions", "readings"), 0
-    )
+    tables = ("deliveries", "clock_ticks", "sendings", "intents", "pending_enrolments", "web_sessions", "readings")
+    none = dict.fromkeys((*tables, "homes", "registry_writes"), 0)
     return {"event": "old_rows_deleted", "log_level": "info", **none, **rows}

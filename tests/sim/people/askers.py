@@ -10,6 +10,7 @@ from bot.domain.card.card import Button
 from bot.domain.model import Ask, AskKind, Kind, Target
 from bot.domain.request.shown import read_value
 from bot.ports import Click
+from handlers.conversation import questions, reassigning
 from handlers.request import approvals, rollbacks
 from handlers.request.asking import request_transition
 from handlers.request.buttons import call_off, roll_back
@@ -28,7 +29,13 @@ STORIES = {
     "reject": approvals.press,
     "roll_back": roll_back.press,
     "call_off": call_off.press,
+    "ask": questions.ask,
+    "answer": questions.answer,
+    "reassign": reassigning.reassign,
 }
+
+
+FORMS = ("ask", "answer", "reassign")  # a sent form of these is no vote
 
 
 def ask_in_words(world: World, random: Random) -> bool:
@@ -106,12 +113,13 @@ def call_off(world: World, random: Random) -> bool:
 
 def _pressing(world: World, human: Human, message: Message, button: Button) -> Callable[[], None]:
     value, shown = read_value(button.value)
-    place = (TEAM, APP, message.channel, message.ts)
+    place, other = (TEAM, APP, message.channel, message.ts), world.humans["ben"]
     click = Click(*place, human.account, button.action, value, "trigger", shown=shown)
 
     def body() -> None:
         story = STORIES[button.action]
         if story(world.notifier.signed(click), world.s).asked:
-            story(world.notifier.signed(replace(click, reason="because I say so")), world.s)
+            filled_in = replace(click, reason="because I say so", is_form=button.action in FORMS, chosen=other.account)
+            story(world.notifier.signed(filled_in), world.s)
 
     return body
