@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotInTime
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.admission.objects import MODEL, Named
+from bot.admission.objects import MODEL, UNSEEN, Named
 from bot.admission.plan import Mode, NamespaceRule, Plan
 from bot.admission.provenance import Provenance, annotations_of, provenance_of
 from bot.admission.review import Answer, Question
@@ -96,8 +95,9 @@ class Judge:
         if len(asked) > MOST:
             raise Refused(f"it names {len(asked)} models, and {MOST} are the most that are checked. Split it")
         environ = self._where(named)
-        futures = [(text, self._pool.submit(self._ask, text, rule.target, environ)) for text in asked]
-        return [_in_time(text, future, seconds) for text, future in futures]
+        futures = {text: self._pool.submit(self._ask, text, rule.target, environ) for text in asked}
+        wait(futures.values(), timeout=seconds)  # one deadline for all of them
+        return [_by_now(text, future, seconds) for text, future in futures.items()]
 
     def _where(self, named: Named) -> Mapping[str, str]:
         """Whose answer counts: the registry and workspace that its containers load from. Raises Refused."""
@@ -107,10 +107,13 @@ class Judge:
                 f"it loads models from {foreign[0][:200]}, and approvals count for another registry. Take that address out, or add it "
                 "to `registries` in the plan if it is the same server"
             )
-        if len(named.workspaces) > 1:
+        if UNSEEN in named.workspaces:
             raise Refused(
-                f"its containers load from the workspaces {', '.join(named.workspaces)}. Use one workspace in an object"
+                "a container takes MLFLOW_WORKSPACE from elsewhere. Write its value, so that it can be checked"
             )
+        if len(named.workspaces) > 1:
+            names = ", ".join(name or "the default one" for name in named.workspaces)
+            raise Refused(f"its containers load from several workspaces: {names}. Use one workspace in an object")
         return {**self.environ, "MLFLOW_WORKSPACE": named.workspaces[0]} if named.workspaces else self.environ
 
     def _ask(self, text: str, target: Target, environ: Mapping[str, str]) -> Found:
@@ -165,12 +168,11 @@ def _at_location(address: str, registry: Registry) -> Wanted:
     )
 
 
-def _in_time(text: str, future: Future[Found], seconds: float) -> Found:
-    try:
-        return future.result(timeout=seconds)
-    except NotInTime:
-        future.cancel()
-        return Found(None, f"{text[:200]}: the gate did not answer within {seconds:g} seconds. Try again.")
+def _by_now(text: str, future: Future[Found], seconds: float) -> Found:
+    if future.done():
+        return future.result()
+    future.cancel()
+    return Found(None, f"{text[:200]}: the gate did not answer within {seconds:g} seconds. Try again.")
 
 
 def _false_annotations(named: Named, known: list[Provenance | None]) -> tuple[str, ...]:

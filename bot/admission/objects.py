@@ -16,6 +16,11 @@ MODEL = f"{PREFIX}model"  # the annotation in which a workload says what it serv
 RUNS_PODS = ("Pod", "InferenceService", "InferenceGraph", "LLMInferenceService", "SeldonDeployment")
 LOCATION_KEYS = ("storageUri", "modelUri")  # of KServe and Seldon
 URIS_KEY = "storageUris"  # KServe's list of {uri, mountPath}
+STORAGE_KEY = "storage"  # KServe's {key, path}
+CONTAINER_KEYS = ("containers", "initContainers", "ephemeralContainers")
+KSERVES_INITIALIZER = "storage-initializer"  # of the pods that KServe makes; its first argument is where the model is
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # what is in the object itself
+UNSEEN = "(from elsewhere)"
 REGISTRY_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 WORKSPACE_VARIABLE = "MLFLOW_WORKSPACE"
 MENTION = re.compile(
@@ -23,7 +28,7 @@ MENTION = re.compile(
 )  # anywhere: -mmodels:/x/1 is an option too
 CLOSING = "\"'`)]},;."  # what closes a sentence or a quotation around a name
 DEEPEST = 60  # levels; Kubernetes' own objects have about 15
-LONGEST = 4_000  # characters of one mention
+LONGEST = 4_000  # characters of one mention; a longer one stays as it is, which is no name
 
 
 @dataclass(frozen=True)
@@ -57,23 +62,26 @@ class TooDeep(ValueError):
 def named_in(kind: str, content: Mapping[str, object]) -> Named:
     """Raises TooDeep."""
     metadata = content.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    own = (
-        {key: text for key, text in annotations.items() if isinstance(text, str)}
-        if isinstance(annotations, Mapping)
-        else {}
-    )
+    annotations = _texts(metadata, "annotations")
+    said = {key: text for key, text in annotations.items() if key == MODEL or not key.startswith((PREFIX, APPLIED))}
     walk = _Walk()
-    walk.value({MODEL: own[MODEL]} if MODEL in own else {}, 0)
+    walk.value([said, _texts(metadata, "labels")], 0)  # a container can read both
     walk.value({key: value for key, value in content.items() if key not in ("metadata", "status")}, 0)
-    provenance = {key: text for key, text in own.items() if key.startswith(PREFIX) and key != MODEL}
+    provenance = {key: text for key, text in annotations.items() if key.startswith(PREFIX) and key != MODEL}
     return Named(
         kind,
         tuple(dict.fromkeys(walk.mentions)),
         tuple(dict.fromkeys(walk.locations)),
         tuple(dict.fromkeys(walk.registries)),
-        tuple(dict.fromkeys(walk.workspaces)),
+        walk.workspaces,
         provenance,
+    )
+
+
+def _texts(metadata: object, name: str) -> dict[str, str]:
+    found = metadata.get(name) if isinstance(metadata, Mapping) else None
+    return (
+        {str(key): text for key, text in found.items() if isinstance(text, str)} if isinstance(found, Mapping) else {}
     )
 
 
@@ -84,7 +92,15 @@ class _Walk:
         self.mentions: list[str] = []
         self.locations: list[str] = []
         self.registries: list[str] = []
-        self.workspaces: list[str] = []
+        self._containers: list[tuple[str, int]] = []  # the workspace of each, and how many models it names
+
+    @property
+    def workspaces(self) -> tuple[str, ...]:
+        """Those of the containers that name a model; of all, for a model that is named outside of them. Empty: none is set."""
+        inside = {place for place, models in self._containers if models}
+        if len(self.mentions) + len(self.locations) > sum(models for _, models in self._containers):
+            inside |= {place for place, _ in self._containers if place} or {""}
+        return tuple(sorted(inside - {""} if inside == {""} else inside))
 
     def value(self, value: object, depth: int) -> None:
         if depth > DEEPEST:
@@ -92,36 +108,61 @@ class _Walk:
         if isinstance(value, str):
             self._text(value, depth)
         elif isinstance(value, Mapping):
-            self._variable(value)
-            for key, inner in value.items():
-                self._entry(str(key), inner, depth)
+            if isinstance(value.get("env"), list):
+                self._container(value, depth)
+            else:
+                self._entries(value, depth)
         elif isinstance(value, list):
             for inner in value:
                 self.value(inner, depth + 1)
+
+    def _entries(self, value: Mapping[str, object], depth: int) -> None:
+        for key, inner in value.items():
+            self._entry(str(key), inner, depth)
 
     def _entry(self, key: str, value: object, depth: int) -> None:
         if key == MODEL and isinstance(value, str):
             self.mentions.extend(re.split(r"[\s,]+", value.strip()))
         elif key in LOCATION_KEYS and isinstance(value, str):
             self._location(value)
+        elif key == STORAGE_KEY and isinstance(value, Mapping) and isinstance(value.get("path"), str):
+            self.locations.append(f"storage.path {value['path']}")  # below a bucket that only a Secret names
         elif key == URIS_KEY and isinstance(value, list):
             for one in value:
                 self._location(
                     one if isinstance(one, str) else str(one.get("uri", "")) if isinstance(one, Mapping) else ""
                 )
+        elif key in CONTAINER_KEYS and isinstance(value, list):
+            for one in value:
+                self._container(one, depth + 1) if isinstance(one, Mapping) else self.value(one, depth + 1)
         else:
             self._text(key, depth)
             self.value(value, depth + 1)
 
-    def _variable(self, entry: Mapping[str, object]) -> None:
-        """An entry of a container's `env`."""
+    def _container(self, container: Mapping[str, object], depth: int) -> None:
+        """A mapping with an `env`, or one of a pod's containers."""
+        if depth > DEEPEST:
+            raise TooDeep
+        before, place = len(self.mentions) + len(self.locations), ""
+        env = container.get("env")
+        for entry in env if isinstance(env, list) else ():
+            if isinstance(entry, Mapping):
+                place = self._variable(entry) or place
+        args = container.get("args")
+        if container.get("name") == KSERVES_INITIALIZER and isinstance(args, list) and args:
+            self._location(str(args[0]))
+        self._entries(container, depth)
+        self._containers.append((place, len(self.mentions) + len(self.locations) - before))
+
+    def _variable(self, entry: Mapping[str, object]) -> str:
+        """The workspace that this entry of `env` sets; UNSEEN where its value is elsewhere."""
         name, value = entry.get("name"), entry.get("value")
-        if not isinstance(value, str) or not value.strip():
-            return
-        if name in REGISTRY_VARIABLES:
-            self.registries.append(value.strip())
-        elif name == WORKSPACE_VARIABLE:
-            self.workspaces.append(value.strip())
+        text = value.strip() if isinstance(value, str) else ""
+        if name in REGISTRY_VARIABLES and text:
+            self.registries.append(text)
+        if name != WORKSPACE_VARIABLE:
+            return ""
+        return text or (UNSEEN if "valueFrom" in entry else "")
 
     def _location(self, address: str) -> None:
         found = address.strip()
@@ -133,15 +174,21 @@ class _Walk:
     def _text(self, text: str, depth: int) -> None:
         if text.lstrip()[:1] in ("{", "["):
             try:
-                inner = json.loads(text)
+                inner = json.loads(text, object_pairs_hook=_each)
             except (ValueError, RecursionError):
                 inner = None
-            if isinstance(inner, dict | list):
+            if isinstance(inner, list):
                 self.value(inner, depth + 1)
                 return
         self.mentions.extend(_mentions(text))
 
 
+def _each(pairs: list[tuple[str, object]]) -> list[dict[str, object]]:
+    """Every pair of a JSON object, also of two with one key: which of them counts, its reader knows."""
+    return [{key: value} for key, value in pairs]
+
+
 def _mentions(text: str) -> Iterator[str]:
     """Each word that has a model's name in it, up to its end: to a shell, `models:/bike/7"1"` is version 71, so it must not pass as 7."""
-    return (found[0][:LONGEST].rstrip(CLOSING) for found in MENTION.finditer(text))
+    words = (found[0] for found in MENTION.finditer(text))
+    return (word.rstrip(CLOSING) if len(word) <= LONGEST else word for word in words)

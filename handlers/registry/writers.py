@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.model import State, TransitionRequest
-from bot.domain.registry.writes import RegistryWrite, asks
+from bot.domain.registry.writes import RegistryWrite, asks, since_the_last
 from bot.domain.request import lifecycle
 from bot.domain.request.askers import approved_by, own_ask_approved
 from bot.domain.request.lifecycle import NewRequest
@@ -44,7 +44,7 @@ def _name_asker(write: RegistryWrite, tx: Transaction, now: datetime) -> None:
     tx.requests.lock_model(write.workspace, write.model)
     known = (*LIVE, State.APPLIED)
     for request in tx.requests.find(workspace=write.workspace, model=write.model, states=known, for_update=True):
-        if not asks(write, request.version, request.target, request.ask, request.kind):
+        if not asks(write, request.version, request.target, request.ask, request.kind) or _is_older(write, request, tx):
             continue
         own = approved_by(request, tx.people.ids_of(person.id))
         if request.state is State.APPLIED:
@@ -56,6 +56,13 @@ def _name_asker(write: RegistryWrite, tx: Transaction, now: datetime) -> None:
                 request.version, request.target, request.ask, requester=person.id, vouched_by=write.vouched_by
             )
             join(request, said, tx, now)
+
+
+def _is_older(write: RegistryWrite, request: TransitionRequest, tx: Transaction) -> bool:
+    """It asked for an earlier request: a report may come late."""
+    alike = tx.requests.find(version=request.version, target=request.target)
+    before = since_the_last((one for one in alike if one.opened_at < request.opened_at), request.kind)
+    return before is not None and write.at <= before
 
 
 def _ask_others(approved: TransitionRequest, person: Person, vouched_by: str, tx: Transaction, now: datetime) -> None:

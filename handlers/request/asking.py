@@ -21,7 +21,7 @@ from bot.domain.model import (
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot
-from bot.domain.registry.writes import asks
+from bot.domain.registry.writes import asks, since_the_last
 from bot.domain.request import lifecycle
 from bot.domain.request.askers import asked_in_words
 from bot.domain.request.lifecycle import NewRequest
@@ -177,11 +177,15 @@ def named_by_guard(new: NewRequest, tx: Transaction) -> NewRequest:
     if not writes:
         return new
     earlier = tx.requests.find(version=new.version, target=new.target)
-    since = max((one.opened_at for one in earlier if one.kind is new.kind), default=None)
+    since = since_the_last(earlier, new.kind)
     people = [person_of_user(one.user, tx) for one in writes if since is None or one.at > since]
     known = list(dict.fromkeys(person.id for person in people if person is not None))
     if not known:
         return new
+    if (
+        people[0] is None
+    ):  # the one who asked last is unknown: those known before may not vote, and the rule for unknown requesters applies
+        return replace(new, barred=(*new.barred, *known))
     return replace(new, requester=known[0], joined=(*new.joined, *known[1:]), vouched_by=writes[0].vouched_by)
 
 

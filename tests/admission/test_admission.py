@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,22 @@ def test_a_deletion_is_never_in_the_way(kubernetes: Kubernetes) -> None:
 def test_more_models_than_are_checked_are_refused(kubernetes: Kubernetes, shelf: Shelf) -> None:
     uris = [f"models:/{shelf.model}/{number}" for number in range(1, MOST + 2)]
     assert "Split it" in kubernetes.refusal(pod(*uris))
+
+
+def test_all_models_of_an_object_are_answered_by_one_deadline(
+    kubernetes: Kubernetes, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = threading.Event()
+    monkeypatch.setattr(Judge, "_ask", lambda *_: opened.wait(60))
+    uris = [f"models:/{shelf.model}/{number}" for number in range(1, MOST + 1)]
+
+    began = time.monotonic()
+    said = kubernetes.client.post("/validate?timeout=2s", json=review(pod(*uris))).json
+    opened.set()
+
+    assert said is not None
+    assert said["response"]["allowed"] is False
+    assert time.monotonic() - began < MOST  # and not so long for each
 
 
 def test_a_registry_that_does_not_answer_is_no_yes(shelf: Shelf, key: str) -> None:

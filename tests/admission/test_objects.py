@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.admission.objects import MODEL, Named, TooDeep, named_in
+from bot.admission.objects import MODEL, UNSEEN, Named, TooDeep, named_in
 from bot.errors import Refused
 from bot.gate.uris import Wanted
 
@@ -97,7 +97,57 @@ def test_the_registry_and_workspace_of_its_containers_are_known() -> None:
         {"name": "MLFLOW_REGISTRY_URI", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "y"}}},
     ]
     found = named_in("Pod", pod(env=env))
-    assert (found.registries, found.workspaces) == (("http://evil:5000",), ("team-b",))
+    assert (found.registries, found.workspaces) == (("http://evil:5000",), ())
+
+
+def workspaces_of(*containers: dict[str, object], **metadata: object) -> tuple[str, ...]:
+    return named_in("Pod", {"metadata": metadata, "spec": {"containers": list(containers)}}).workspaces
+
+
+def container(*args: str, workspace: str | None = None, **env: object) -> dict[str, object]:
+    variables = [] if workspace is None else [{"name": "MLFLOW_WORKSPACE", "value": workspace}]
+    more = [
+        {"name": name, **value} if isinstance(value, dict) else {"name": name, "value": value}
+        for name, value in env.items()
+    ]
+    return {"name": "c", "image": "i", "args": list(args), "env": [*variables, *more]}
+
+
+def test_the_workspace_is_that_of_the_container_that_names_the_model() -> None:
+    model, sidecar = "models:/bike/7", container(workspace="team-a")
+    assert workspaces_of(container(model, workspace="team-b")) == ("team-b",)
+    assert workspaces_of(container(model), sidecar) == ()
+    assert workspaces_of(container(model, NOTE='{"name":"MLFLOW_WORKSPACE","value":"team-a"}')) == ()
+    assert workspaces_of(container(model), container(model, workspace="team-a")) == ("", "team-a")
+    assert workspaces_of(container(), sidecar, annotations={MODEL: model}) == ("team-a",)
+
+
+def test_a_workspace_from_elsewhere_is_told_from_none() -> None:
+    found = workspaces_of(container("models:/bike/7", MLFLOW_WORKSPACE={"valueFrom": {"configMapKeyRef": {}}}))
+    assert found == (UNSEEN,)
+
+
+@pytest.mark.parametrize("where", ["annotations", "labels"])
+def test_a_name_that_a_container_can_read_from_its_metadata_is_found(where: str) -> None:
+    content = {"metadata": {where: {"team/model": "models:/bike/7"}}, "spec": {"containers": [container()]}}
+    assert named_in("Pod", content).mentions == ("models:/bike/7",)
+
+
+def test_both_values_of_a_key_that_comes_twice_in_json_are_found() -> None:
+    assert mentions('{"uri": "models:/evil/1", "uri": "models:/bike/7"}') == ("models:/evil/1", "models:/bike/7")
+
+
+def test_a_name_too_long_to_be_one_is_not_cut_to_a_good_one() -> None:
+    (found,) = mentions("models:/bike/1" + '""' * 4_200 + "7")
+    with pytest.raises(Refused):
+        Wanted.parse(found)
+
+
+def test_what_kserve_loads_is_found_in_its_service_and_in_its_pod() -> None:
+    initializer = {"name": "storage-initializer", "image": "i", "args": ["s3://models/a", "/mnt/models"]}
+    assert named_in("Pod", {"spec": {"initContainers": [initializer]}}).locations == ("s3://models/a",)
+    service = {"spec": {"predictor": {"model": {"storage": {"key": "k", "path": "models/a"}}}}}
+    assert named_in("InferenceService", service).locations == ("storage.path models/a",)
 
 
 def test_our_own_annotations_are_told_from_the_one_that_names_the_model() -> None:

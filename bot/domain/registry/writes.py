@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.model import Ask, AskKind, Kind, Target, TargetKind, VersionId
+from bot.domain.model import Ask, AskKind, Kind, Target, TargetKind, TransitionRequest, VersionId
 
 CLOCKS_DIFFER = timedelta(minutes=5)  # between bot and server
 
@@ -24,6 +25,8 @@ class WriteAct(StrEnum):
     DELETE_VERSION = "DELETE_VERSION"
     TAG_MODEL = "TAG_MODEL"
     TAG_VERSION = "TAG_VERSION"
+    UNTAG_MODEL = "UNTAG_MODEL"
+    UNTAG_VERSION = "UNTAG_VERSION"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class RegistryWrite:
     version: int | None
     names: tuple[str, ...] = ()
     is_certain: bool = True
+
+
+def since_the_last(requests: Iterable[TransitionRequest], kind: Kind) -> datetime | None:
+    """What was written before the last request of that kind was opened had asked for that one."""
+    return max((one.opened_at for one in requests if one.kind is kind), default=None)
 
 
 def asks(write: RegistryWrite, version: VersionId, target: Target, ask: Ask, kind: Kind) -> bool:

@@ -62,7 +62,7 @@ class Reporter:
             "at": datetime.now(UTC).isoformat(),
             "user": user[:LONGEST_USER],
             "vouched_by": vouched_by,
-            "act": write.act.name,
+            "act": f"UN{write.act.name}" if write.removes else write.act.name,
             "workspace": write.workspace,
             "model": write.model,
             "version": int(write.number) if write.number.isascii() and write.number.isdigit() else None,

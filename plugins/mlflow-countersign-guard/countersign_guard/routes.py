@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, Request
@@ -79,6 +79,10 @@ def _tag(seen: Seen) -> Write:
     return Write(seen.act, seen.workspace, seen.said.name, _version_in(seen), tags=(seen.said.key,))
 
 
+def _tag_gone(seen: Seen) -> Write:
+    return replace(_tag(seen), removes=True)
+
+
 def _webhook(seen: Seen) -> Write:
     return Write(seen.act, seen.workspace, number=str(seen.path.get("webhook_id", "")))
 
@@ -136,9 +140,9 @@ GUARDED: Mapping[str, tuple[Act, Reader]] = {
     "_create_model_version": (Act.CREATE_VERSION, _new),
     "_delete_model_version": (Act.DELETE_VERSION, _version),
     "_set_registered_model_tag": (Act.TAG_MODEL, _tag),
-    "_delete_registered_model_tag": (Act.TAG_MODEL, _tag),
+    "_delete_registered_model_tag": (Act.TAG_MODEL, _tag_gone),
     "_set_model_version_tag": (Act.TAG_VERSION, _tag),
-    "_delete_model_version_tag": (Act.TAG_VERSION, _tag),
+    "_delete_model_version_tag": (Act.TAG_VERSION, _tag_gone),
     "_update_webhook": (Act.WRITE_WEBHOOK, _webhook),
     "_delete_webhook": (Act.WRITE_WEBHOOK, _webhook),
     **dict.fromkeys(

@@ -78,4 +78,5 @@ class Write:
     path: str = ""
     url: str = ""
     experiment: str = ""
+    removes: bool = False  # a tag
     takes_models: bool = False  # when a workspace is deleted: its models are deleted too, or move into the default one

@@ -120,6 +120,7 @@ def test_the_same_report_again_changes_nothing(installation: Installation) -> No
         ("ana", "SET_ALIAS", ["another"]),
         ("ana", "TAG_VERSION", ["candidate"]),
         ("ana", "DELETE_ALIAS", ["candidate"]),
+        ("ana", "UNTAG_VERSION", ["candidate"]),
     ],
 )
 def test_a_write_that_did_not_ask_names_no_one(
@@ -222,6 +223,29 @@ def test_compliance_reads_of_what_was_carried_out_by_the_vote_of_who_had_asked(i
 
     assert installation.happened(OwnAskApproved) == ["OwnAskApproved"]
     assert installation.reread(request).state is State.APPLIED
+
+
+def test_a_report_that_comes_late_names_no_one_for_a_later_request(installation: Installation) -> None:
+    version = installation.register()
+    early = write(installation, "cy", "SET_ALIAS", version, "candidate")
+    installation.asked(version)
+    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    installation.sweep()
+    request = installation.asked(version)
+
+    told(installation, early)
+
+    assert installation.reread(request).requester is None
+
+
+def test_who_takes_a_tag_away_has_not_asked_for_what_it_asks_when_it_is_set_again(installation: Installation) -> None:
+    installation.use_policy(ask_on="[{tag: countersign.ask}]")
+    version = installation.register()
+    told(installation, write(installation, "cy", "UNTAG_VERSION", version, "countersign.ask"))
+    installation.mlflow.set_model_version_tag(installation.model, str(version), "countersign.ask", "champion")
+    installation.sweep()
+
+    assert installation.request(version).requester is None
 
 
 def test_a_tag_that_is_taken_away_withdraws_also_when_it_is_known_who_had_set_it(installation: Installation) -> None:
