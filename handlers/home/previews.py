@@ -1,7 +1,7 @@
 """What is shown of links to model versions, below the messages that have them.
 
-Only where the version's model is no secret: in a channel in which the newest card for one of its targets is, and which no stranger reads.
-There everything that a preview says has been on a card. In all other channels, and in direct messages, a link stays a link.
+Only in a channel that no stranger reads, and only about targets whose newest card is there: everything that a preview says has been on a
+card in it. In all other channels, and in direct messages, a link stays a link.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import structlog
 
 from bot.domain.home.links import LinkedRequest, LinkedVersion, Server, read_link
 from bot.domain.home.preview import Preview, preview_of
-from bot.domain.model import TransitionRequest
+from bot.domain.model import Target, TransitionRequest
 from bot.domain.queries.description import decided_by
 from bot.domain.request.counting import rule_of_decision
 from bot.errors import Permanent, Refused
@@ -61,10 +61,10 @@ def _preview(link: LinkedVersion | LinkedRequest | None, channel: str, tx: Trans
     if link is None:
         return None
     of_model = tx.requests.find(workspace=link.workspace, model=link.model)
-    if channel not in _channels(of_model):
-        return None
-    asked = [one for one in of_model if one.version.version == link.version]
-    held = [one for one in tx.registry.placements(link.workspace, link.model) if one.version.version == link.version]
+    known = known_in(channel, of_model)
+    asked = [one for one in of_model if one.version.version == link.version and one.target in known]
+    placed = tx.registry.placements(link.workspace, link.model)
+    held = [one for one in placed if one.version.version == link.version and one.target in known]
     if not (asked or held):
         return None
     newest = asked[-1] if asked else None
@@ -75,10 +75,10 @@ def _preview(link: LinkedVersion | LinkedRequest | None, channel: str, tx: Trans
     return preview_of(version, holds, newest, decider, is_rolled_back=is_back)
 
 
-def _channels(requests: list[TransitionRequest]) -> set[str]:
-    """Where the newest card for each target is: a channel that the policy has left since reads no more of it."""
+def known_in(channel: str, requests: list[TransitionRequest]) -> frozenset[Target]:
+    """The targets whose newest card is in this channel: one that the policy has left since reads no more of them."""
     newest = {request.target: request.card.channel for request in requests if request.card}
-    return set(newest.values())
+    return frozenset(target for target, place in newest.items() if place == channel)
 
 
 def _request(link: LinkedRequest, tx: Transaction) -> TransitionRequest | None:

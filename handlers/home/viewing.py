@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.policy.rules import Group, Policy
-from bot.errors import Permanent, Refused, Temporary
+from bot.errors import Refused
 from bot.language import N_, _
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
+from handlers.notify.who_reads import reads_all
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ def viewer_of(account_id: str, s: Services) -> Viewer:
         policy = tx.policy()
         person = _person_behind(account, tx)
         ids = tx.people.ids_of(person.id)
-    return Viewer(person, ids, _reads_all(person, policy, s))
+    return Viewer(person, ids, reads_all(person, policy, s))
 
 
 def _person_behind(account: Account, tx: Transaction) -> Person:
@@ -75,28 +75,3 @@ def _person_behind(account: Account, tx: Transaction) -> Person:
     if tx.people.accounts(account=account.id) or (known and tx.people.accounts(person=known.id)):
         raise NoPage(_(UNBOUND, email=account.email, account=account.id))
     return Person(known.id if known else account.id, account.email.lower(), account.name, account.id)
-
-
-def _reads_all(person: Person, policy: Policy, s: Services) -> bool:
-    """As on the pages: the groups that the policy names as readers, else all of its groups."""
-    readers = [group for group in policy.groups if not policy.readers or group.name in policy.readers]
-    trouble: Temporary | None = None
-    for group in readers:
-        try:
-            if _is_in(group, person, s):
-                return True
-        except Temporary as untold:  # another group may admit them
-            trouble = untold
-    if trouble is not None:
-        raise trouble
-    return False
-
-
-def _is_in(group: Group, person: Person, s: Services) -> bool:
-    if group.slack_group is None:
-        return person.email in group.people
-    try:
-        return person.account in s.notifier.members_of(group.slack_group)
-    except Permanent as gone:
-        log.warning("group_not_read", group=group.name, why=str(gone))
-        return False

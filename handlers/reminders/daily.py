@@ -17,6 +17,7 @@ from bot.store.transaction import Transaction
 from handlers.notify.outbox import post_once
 from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
+from handlers.notify.who_reads import reads_all
 from handlers.reminders.waiting import member_with, waits_for
 from handlers.request.voters import person_of
 
@@ -95,11 +96,15 @@ def _day(note: DailyNote, on: date, account: Account, s: Services) -> Day:
     now, (since, until) = s.clock.now(), day_before(on, note.timezone)
     waits = waits_for(account, s)
     with s.store.transaction() as tx:
+        person, policy = tx.people.get(note.person), tx.policy()
+    may_read = reads_all(person, policy, s)
+    with s.store.transaction() as tx:
         rows, ids = DailyRows(tx.connection), tx.people.ids_of(note.person)
         calendar = tx.policy().calendar
         asked = [_with_context(one.id, tx, now) for one in rows.asked_by(ids) if one.state is State.PENDING]
         late = [one for one in asked if is_overdue(one, calendar, now)]
-        return Day(tuple(waits), tuple(late), tuple(rows.decided(ids, since, until)), tuple(rows.moved(since, until)))
+        moved = rows.moved(since, until) if may_read else ()
+        return Day(tuple(waits), tuple(late), tuple(rows.decided(ids, since, until)), tuple(moved))
 
 
 def _with_context(request_id: str, tx: Transaction, now: datetime) -> Waits:

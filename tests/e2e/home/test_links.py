@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.model import Target, TargetKind
 from bot.sandbox.slack import Message
 from bot.sandbox.slack.payloads import event_callback
 from bot.sandbox.slack.wire import Json, every_object, every_text
+from handlers.home.previews import known_in
+from tests.builders import CARD, a_request
 from tests.fixtures.installation import CHANNEL, OWN, Installation
 
 
@@ -70,6 +73,19 @@ def test_where_no_card_of_the_model_is_a_link_stays_a_link(linked: Installation)
     assert said(linked, link_to(linked), "general").attachments == ()
     assert said(linked, link_to(linked, 99)).attachments == ()
     assert said(linked, link_to(linked).replace(linked.model, "no-such-model")).attachments == ()
+
+
+def test_a_channel_reads_only_of_the_targets_whose_newest_card_is_there() -> None:
+    champion, challenger = Target(TargetKind.ALIAS, "champion"), Target(TargetKind.ALIAS, "challenger")
+    asked = [
+        a_request(target=champion, card=replace(CARD, channel="C1")),
+        a_request(target=challenger, card=replace(CARD, channel="C2")),
+        a_request(target=challenger, card=replace(CARD, channel="C1")),
+    ]
+
+    assert known_in("C1", asked) == {champion, challenger}
+    assert known_in("C1", asked[:2]) == {champion}
+    assert known_in("C2", asked) == frozenset()
 
 
 def posted_bare(linked: Installation) -> tuple[Message, Json]:
