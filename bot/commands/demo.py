@@ -130,7 +130,8 @@ def _print_addresses(world: World) -> None:
 
 
 def _follow(world: World) -> None:
-    from bot.demo.world import services_of, story
+    from bot.demo.story import story
+    from bot.demo.world import services_of
 
     with services_of(world) as services:
         shown = 0
@@ -171,7 +172,7 @@ def _presses() -> SimpleQueue[str]:
 
 
 def _tell(world: World, services: Services) -> None:
-    from bot.demo.world import story
+    from bot.demo.story import story
 
     click.echo("\nWhat happened, from the ledger:")
     for line in story(world, services):
