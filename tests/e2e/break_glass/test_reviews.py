@@ -125,7 +125,9 @@ def test_it_is_asked_for_until_somebody_has_done_it(installation: Installation) 
 def test_the_digest_lists_a_review_that_is_overdue_until_somebody_has_done_it(installation: Installation) -> None:
     allow(installation, top=DIGEST)
     first, second, third = weeks_from_now(3)
-    request = break_it(installation, installation.register())
+    version = installation.register()
+    installation.sweep()
+    request = break_it(installation, version)
 
     for week in (first, second):
         go_to_due(installation, week)
