@@ -30,7 +30,7 @@ class No(StrEnum):
     REJECTED = "rejected"
     ROLLED_BACK = "rolled back"
     CALLED_OFF = "called off"
-    REVIEWED = "rejected by the review"
+    REVIEWED = "reviewed"
 
 
 HOW = {
