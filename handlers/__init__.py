@@ -55,6 +55,7 @@ post_digest = FollowUp("post_digest", Lane.DIGEST)
 file_digest = FollowUp("file_digest", Lane.DIGEST)
 mail_digest = FollowUp("mail_digest", Lane.DIGEST)
 sound_alarm = FollowUp("sound_alarm", Lane.NOTES)
+correct_alarm = FollowUp("correct_alarm", Lane.NOTES)
 remind_of_review = FollowUp("remind_of_review", Lane.NOTES)
 take_back = FollowUp("take_back", Lane.EVIDENCE)
 show_sign_off = FollowUp("show_sign_off", Lane.DIGEST)
@@ -111,9 +112,9 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.PasskeyConfirmed: [show_passkey],
     e.PasskeyRevoked: [show_passkey],
     e.GlassBroken: [sound_alarm, sync_card],
-    e.GlassHeld: [sync_card],
+    e.GlassHeld: [correct_alarm, sync_card],
     e.GlassReviewDue: [remind_of_review],
-    e.GlassReviewed: [take_back, sync_card, sync_ticket],
+    e.GlassReviewed: [take_back, renew_verdict, sync_card, sync_ticket],
     e.DigestClosed: [post_digest, file_digest, mail_digest],
     e.DigestSignedOff: [show_sign_off],
 }
@@ -128,7 +129,16 @@ URGENCY: dict[str, Urgency] = {
     ),
     "sign_governed": Urgency.LOOK,
     **dict.fromkeys(
-        ("sync_ticket", "tell", "announce", "sound_alarm", "answer_refused_votes", "remind", "remind_of_review"),
+        (
+            "sync_ticket",
+            "tell",
+            "announce",
+            "sound_alarm",
+            "correct_alarm",
+            "answer_refused_votes",
+            "remind",
+            "remind_of_review",
+        ),
         Urgency.NOTE,
     ),
     **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey", "show_questions", "hand_over"), Urgency.NOTE),

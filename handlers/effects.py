@@ -66,6 +66,7 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "sync_group": lists.sync_group,
     "look_at_group": lists.look_at_group,
     "sound_alarm": alarm.sound_alarm,
+    "correct_alarm": alarm.correct_alarm,
     "nag_reviewers": alarm.nag_reviewers,
     "remind_of_review": alarm.remind_of_review,
     "take_back": reviews.take_back,

@@ -30,12 +30,14 @@ class No(StrEnum):
     REJECTED = "rejected"
     ROLLED_BACK = "rolled back"
     CALLED_OFF = "called off"
+    REVIEWED = "reviewed"
 
 
 HOW = {
     No.REJECTED: recorded("outcome", "rejected"),
     No.ROLLED_BACK: recorded("outcome", "rolled back"),
     No.CALLED_OFF: recorded("outcome", "called off"),
+    No.REVIEWED: recorded("outcome", "rejected by the review of a broken glass"),
 }
 
 

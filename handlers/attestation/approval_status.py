@@ -26,7 +26,7 @@ from bot.domain.attestation.gate import (
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.registry.custody import Basis, custody_of
-from bot.domain.registry.facts import is_about
+from bot.domain.registry.facts import is_about, last_word, rejected_by_review
 from bot.domain.registry.names import Renamed, present_name, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
@@ -75,7 +75,7 @@ def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> Appr
     claims = [_under_present_name(claim, renames) for claim in claims]
     result = judge(question, claims, [*doubts, *_elsewhere(question, tx)], now=now)
     called_off = newest is not None and newest.state is State.CALLED_OFF
-    objections = list(_objections(question, newest, basis, tx, now)) if result.allowed or called_off else []
+    objections = list(_objections(question, requests, basis, tx, now)) if result.allowed or called_off else []
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
@@ -145,8 +145,9 @@ def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Ve
 
 
 def _objections(
-    question: GateQuery, newest: TransitionRequest | None, basis: Basis | None, tx: Transaction, now: datetime
+    question: GateQuery, requests: Sequence[TransitionRequest], basis: Basis | None, tx: Transaction, now: datetime
 ) -> Iterator[Reason]:
+    newest = newest_verdict(requests)
     if newest is None:
         return
     denied = _denied_copy(question, tx)
@@ -173,11 +174,24 @@ def _objections(
             f"{question.version} was approved for {question.target} once, and is back there by hand since. Have it approved again, or "
             "ship the version that may hold it.",
         )
+    yield from _rejected_by_review(question, requests)
     failure = _failure(question, newest, tx)
     if failure:
         yield Reason(
             ReasonCode.ROLLED_BACK,
             f"{question.version} was {failure}. Have it approved again, or ship another version.",
+        )
+
+
+def _rejected_by_review(question: GateQuery, requests: Sequence[TransitionRequest]) -> Iterator[Reason]:
+    """No envelope has what the review of a broken glass said, only our rows."""
+    last = max((one for one in requests if verdict_of(one) is not None), key=last_word, default=None)
+    review = rejected_by_review(last) if last is not None else None
+    if last is not None and review is not None:
+        yield Reason(
+            ReasonCode.REJECTED,
+            f"{last.version} got {question.target} by a broken glass, and its review rejected that: {review.reason.rstrip('.')}. "
+            "Ship another version.",
         )
 
 

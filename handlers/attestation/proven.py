@@ -16,7 +16,7 @@ from bot.domain.attestation.vote_statement import rule_in
 from bot.domain.evidence.changes import changes
 from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
-from bot.domain.request.rollback import brought_by
+from bot.domain.request.rollback import relied_on
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent
 from bot.services import Services
@@ -103,7 +103,7 @@ def why_not_proven(request: TransitionRequest, tx: Transaction, s: Services) -> 
 
 def _why_no_way_back(request: TransitionRequest, tx: Transaction, s: Services) -> str:
     """The rule alone approves only what goes back to a version, and to files, whose approval this worker believes."""
-    found = brought_by(request.version, decided_for(request, tx))
+    found = relied_on(request.version, decided_for(request, tx))
     if found is None:
         return NOT_APPROVED_BEFORE
     approved = tx.requests.get(found.id)  # as it was signed, under the name that the model had then

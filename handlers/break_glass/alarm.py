@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.break_glass.reviewing import next_reminder, remind, wants_review
-from bot.domain.card.break_glass.messages import alarm_card, review_reminder_card
+from bot.domain.card.break_glass.messages import alarm_card, held_card, review_reminder_card
 from bot.domain.model import TransitionRequest
 from bot.domain.policy.rules import Group
 from bot.services import Services
@@ -27,6 +27,24 @@ def sound_alarm(request_id: str, s: Services) -> None:
     channel = needed_rule(request, context.rule).channel
     with for_everyone(s):
         post_once(f"glass:{request.id}", channel, alarm_card(request, context, group), s)
+
+
+def correct_alarm(request_id: str, s: Services) -> None:
+    """Effect: replies to the alarm, and writes to who broke the glass, that it decided nothing, and why; once."""
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id)
+        context = context_for(request, tx, s.clock.now())
+        group = _reviewers(request, tx)
+    glass = request.glass
+    if glass is None or not glass.held_by:
+        return
+    channel, key = needed_rule(request, context.rule).channel, f"glass-held:{request.id}"
+    with for_everyone(s):
+        alarm = post_once(f"glass:{request.id}", channel, alarm_card(request, context, group), s)
+        post_once(key, alarm.channel, held_card(request, context), s, thread=alarm.root)
+    if glass.account:
+        with for_account(glass.account, s):
+            post_once(f"{key}:{glass.account}", glass.account, held_card(request, context), s)
 
 
 def nag_reviewers(_: str, s: Services) -> None:

@@ -56,9 +56,9 @@ def _record(click: Click, offer: Offer, pressed: Pressed, tx: Transaction, now: 
         raise Refused(_(POLICY_CHANGED))
     if tx.people.get(pressed.voter.person.id).account != click.account:
         raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
-    live = live_ones(version, offer.target, tx, for_update=True)
-    if any(one.id == offer.request_id for one in live):
+    if tx.requests.some([offer.request_id]):
         raise Refused(_(RECORDED_BEFORE))
+    live = live_ones(version, offer.target, tx, for_update=True)
     check_not_under_way(live, tx)
     _end(live, tx, now)
     follows = live[-1].id if live else None

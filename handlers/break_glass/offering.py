@@ -115,7 +115,7 @@ def _rule_for(wanted: Wanted, policy: Policy) -> Rule:
     if rule is None:
         raise Refused(
             _(
-                "no rule in the policy speaks of {target} for {model}",
+                "the policy has no rule for {target} of {model}",
                 target=str(wanted.target),
                 model=model_name(wanted.model, wanted.workspace),
             )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import structlog
 
-from bot.domain.break_glass.reviewing import VERDICTS, VIA, check_may_review, review
+from bot.domain.break_glass.reviewing import VERDICTS, VIA, check_may_review, only_members, review
+from bot.domain.broken_glass import GlassReview
 from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest, Verdict, Vote
+from bot.domain.registry.facts import rejected_by_review
+from bot.domain.registry.names import request_now
 from bot.domain.text import target_label, version_name
 from bot.errors import Permanent, Refused
 from bot.language import _, sentences
 from bot.ports import Click
 from bot.services import Services
+from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
+from handlers.custody.facts import decisions_for, place_of
 from handlers.notify.readers import for_account
 from handlers.request.casting import SENT_TWICE, Reply, request_under
 from handlers.request.rollbacks import foreseen, roll_back
@@ -23,8 +28,9 @@ log = structlog.get_logger()
 def press(click: Click, s: Services) -> Reply:
     """Confirming asks for a word, which may be left out; taking it back asks for the reason."""
     with s.store.transaction() as tx:
-        request = request_under(click, tx)
+        request = _as_called_now(request_under(click, tx), tx)
         policy = tx.policy()
+        holds = _holds(request, tx)
     if request.glass is None:
         raise Refused(_("nobody broke the glass here, so there is nothing to review"))
     wanted = request.glass.reviewers
@@ -33,15 +39,16 @@ def press(click: Click, s: Services) -> Reply:
         raise Refused(
             _("the policy has no group {group} any more, which was to review this. Put it back", group=wanted)
         )
-    refusal = _("only members of {group} may review this. Ask one of them", group=wanted)
-    voter = member_of(click.account, group, refusal, s)
+    voter = member_of(click.account, group, only_members(wanted), s)
     said = _said_by(click, voter, s)
     check_may_review(request, said)
     if said.verdict is Verdict.REJECT:
-        _check_can_go_back(request, s)
+        _check_can_go_back(request, s, holds=holds)
     if not click.is_form:
         with for_account(click.account, s):
-            s.notifier.ask_reason(click, *_question(request, said.verdict), optional=said.verdict is Verdict.APPROVE)
+            s.notifier.ask_reason(
+                click, *_question(request, said.verdict, holds=holds), optional=said.verdict is Verdict.APPROVE
+            )
         return Reply(asked=True)
     with s.store.transaction() as tx:
         _record(click, said, tx, s)
@@ -61,11 +68,14 @@ def _record(click: Click, said: Vote, tx: Transaction, s: Services) -> None:
 
 
 def take_back(request_id: str, s: Services) -> None:
-    """Effect: goes back from what the review rejected, unless that is under way, or another version has the target by now."""
+    """Effect: goes back from what the review rejected, unless that is under way, or another version has the target by now.
+
+    Raises Permanent where there is no way back: the job waits, and is listed, until a person has gone back in another way.
+    """
     with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)
-        rejected = request.glass.review if request.glass else None
-        if rejected is None or rejected.is_confirmed or request.state is not State.APPLIED or _is_left(request, tx):
+        request = _as_called_now(tx.requests.get(request_id), tx)
+        rejected = rejected_by_review(request)
+        if rejected is None or not _holds(request, tx) or _is_left(request, rejected, tx):
             return
         email = tx.people.get(rejected.person).email
     version = request.version
@@ -86,20 +96,30 @@ def take_back(request_id: str, s: Services) -> None:
         raise Permanent(f"the review of {request.short_id} asks for the way back, but {refusal}") from None
 
 
-def _is_left(request: TransitionRequest, tx: Transaction) -> bool:
-    """A rollback from it was asked for, or the target has moved on."""
-    version = request.version
-    found = tx.requests.find(workspace=version.workspace, model=version.model, target=request.target)
-    asked = any(
-        one.kind is Kind.ROLLBACK and one.away_from == version and one.opened_at > request.opened_at for one in found
+def _as_called_now(request: TransitionRequest, tx: Transaction) -> TransitionRequest:
+    """Its model may have another name since the glass was broken."""
+    return request_now(request, tx.custody.renames(request.version.workspace))
+
+
+def _holds(request: TransitionRequest, tx: Transaction) -> bool:
+    """Whether the target has not moved on, as the registry was last seen."""
+    places = tx.registry.placements(request.version.workspace, request.target_model)
+    return any(one.target == request.target and one.request_id == request.id for one in places)
+
+
+def _is_left(request: TransitionRequest, rejected: GlassReview, tx: Transaction) -> bool:
+    """A rollback from it is under way, or the review has asked for one before. One that ended before the review counts for nothing."""
+    decided = decisions_for(place_of(request), tx, (request.version,))
+    return any(
+        one.kind is Kind.ROLLBACK
+        and one.away_from == request.version
+        and (one.state in LIVE or one.opened_at >= rejected.at)
+        for one in decided
     )
-    places = tx.registry.placements(version.workspace, request.target_model)
-    holds = any(one.target == request.target and one.request_id == request.id for one in places)
-    return asked or not holds
 
 
-def _check_can_go_back(request: TransitionRequest, s: Services) -> None:
-    """Before anything is recorded: a review must not promise a way back that does not exist."""
+def _check_can_go_back(request: TransitionRequest, s: Services, *, holds: bool) -> None:
+    """Before anything is recorded: a review must not promise a way back that does not exist. It promises none where the target moved on."""
     if request.state is not State.APPLIED:
         raise Refused(
             _(
@@ -108,7 +128,8 @@ def _check_can_go_back(request: TransitionRequest, s: Services) -> None:
                 target=target_label(request),
             )
         )
-    foreseen(request.version.model, request.target, None, s, request.version.workspace)
+    if holds:
+        foreseen(request.version.model, request.target, None, s, request.version.workspace)
 
 
 def _said_by(click: Click, voter: Voter, s: Services) -> Vote:
@@ -127,11 +148,18 @@ def _said_by(click: Click, voter: Voter, s: Services) -> Vote:
     )
 
 
-def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
+def _question(request: TransitionRequest, verdict: Verdict, *, holds: bool) -> tuple[str, str]:
     where = _("What you write goes on the card, into the ticket and into the ledger.")
     version, target = version_name(request.version), target_label(request)
     if verdict is Verdict.APPROVE:
         asks = _("You say that {version} was rightly promoted to {target} at once.", version=version, target=target)
         return _("Confirm"), sentences(asks, where)
+    if not holds:
+        asks = _(
+            "{version} no longer holds {target}, so nothing moves. Your no counts against it: without votes it does not come back. Why?",
+            version=version,
+            target=target,
+        )
+        return _("Reject"), sentences(asks, where)
     asks = _("{target} goes back from {version}. Why?", version=version, target=target)
     return _("Roll back"), sentences(asks, where)

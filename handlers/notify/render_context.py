@@ -133,7 +133,7 @@ def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:
     """Raises Permanent when the policy no longer has one: the job is parked until a rule is back."""
     if rule is None:
         raise Permanent(
-            f"no rule in the policy speaks of {request.target} for {request.version.model}"
+            f"the policy has no rule for {request.target} of {request.version.model}"
             f"{in_workspace(request.version.workspace)} any more. "
             "Put one back with `countersign policy activate`, then replay this job"
         )

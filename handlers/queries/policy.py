@@ -27,6 +27,7 @@ from bot.domain.policy.rules import Group, PersonEntry, Policy, Rule
 from bot.domain.queries import policy_explanation
 from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
 from bot.domain.queries.policy_replay import Replayed, replay
+from bot.domain.registry.facts import is_unconfirmed
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track
@@ -124,7 +125,7 @@ def replay_since(since: datetime, policy: Policy, s: Services) -> Iterator[Repla
 def _came_before(other: TransitionRequest, one: TransitionRequest) -> bool:
     """By the other request the version reached the target before this one was opened."""
     same = (other.version, other.target) == (one.version, one.target)
-    return same and other.settled_at is not None and other.settled_at < one.opened_at
+    return same and not is_unconfirmed(other) and other.settled_at is not None and other.settled_at < one.opened_at
 
 
 def _version_of(uri: ModelUri, model: ModelSnapshot) -> VersionId:

@@ -204,7 +204,7 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
         named = f"{model}{in_workspace(workspace)}"
         raise Refused(
             _(
-                "no rule in the policy speaks of {target} for {model}. Add one to policy.yaml",
+                "the policy has no rule for {target} of {model}. Add one to policy.yaml",
                 target=str(target),
                 model=named,
             )

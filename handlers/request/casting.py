@@ -174,7 +174,7 @@ def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:
     if rule is None:
         raise Refused(
             _(
-                "no rule in the policy speaks of {target} for {model} any more",
+                "the policy has no rule for {target} of {model} any more",
                 target=str(request.target),
                 model=request.version.model,
             )

@@ -10,7 +10,6 @@ from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.evidence.lineage import KeptLock
-from bot.domain.grounds import HOW, No
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, Origin, State, TransitionRequest, VersionId
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
@@ -19,8 +18,8 @@ from bot.domain.registry.comparisons import lawful_there
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
-from bot.domain.request.rollback import brought_by, needs_no_vote, rejection_of
-from bot.domain.text import format_utc, target_label
+from bot.domain.request.rollback import how_rejected, needs_no_vote, rejection_of, relied_on, why_not_approved
+from bot.domain.text import target_label
 from bot.engine.lanes import Lane
 from bot.errors import Permanent
 from bot.language import recorded
@@ -204,9 +203,10 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
         return ""
     version, target = str(request.version), target_label(request)
     decided = decided_for(request, tx)
-    approved = brought_by(request.version, decided)
+    approved = relied_on(request.version, decided)
+    rejected = rejection_of(request.version, decided)
     if approved is None or approved.evidence is None:
-        return recorded("outcome", "{version} was never approved for {target}", version=version, target=target)
+        return how_rejected(rejected) if rejected is not None else why_not_approved(request.version, target, decided)
     if not is_approval_believed(tx.requests.get(approved.id), tx, s):
         return recorded(
             "outcome", "{version} was approved, but not with a signature that this worker believes", version=version
@@ -217,17 +217,8 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
         )
     if request.failed_before:
         return recorded("outcome", "{version} was {failed}", version=version, failed=request.failed_before)
-    rejected = rejection_of(request.version, decided)
-    if rejected is not None and rejected.decided_at is not None:
-        return recorded(
-            "outcome",
-            "{version} was {how} for {target} on {when}: {reason}",
-            version=str(rejected.version),
-            how=HOW[No.REJECTED],
-            target=target,
-            when=format_utc(rejected.decided_at),
-            reason=rejected.outcome.rstrip("."),
-        )
+    if rejected is not None:
+        return how_rejected(rejected)
     differs = "; ".join(changes(approved.evidence, seen))
     if not differs:
         return ""

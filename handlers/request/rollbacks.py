@@ -31,7 +31,9 @@ from bot.domain.request.rollback import (
     failed_tag,
     needs_no_vote,
     rejection_of,
+    relied_on,
     ways_back,
+    why_not_approved,
 )
 from bot.domain.text import model_name, target_label, version_name
 from bot.errors import Refused
@@ -119,7 +121,8 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
     with s.store.transaction() as tx:
         rule = rule_of(request, tx)
         decided = decided_for(request, tx)
-    was_approved = brought_by(request.version, decided) is not None
+    was_approved = relied_on(request.version, decided) is not None
+    never = "" if was_approved else why_not_approved(request.version, target_label(request), decided)
     rejected = rejection_of(request.version, decided) is not None
     card = f"Its card: {request.card.url}" if request.card else f"Its card comes to {rule.channel}."
     if request.state is State.APPROVED:
@@ -128,7 +131,7 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
         before = f"{request.version} was approved for {target_label(request)} before"
         return f"{before}, so it goes back at once, if it is still what was approved. {card}"
     votes = " and ".join(f"{needed.quorum} of {needed.group}" for needed in rule.approve.all_of)
-    return f"{_why_votes(request, was_approved=was_approved, rejected=rejected)}, so it needs votes: {votes}. {card}"
+    return f"{_why_votes(request, never=never, rejected=rejected)}, so it needs votes: {votes}. {card}"
 
 
 def mark_failed(request_id: str, s: Services) -> None:
@@ -288,7 +291,7 @@ def _checked_reason(reason: str) -> str:
     return reason.strip()
 
 
-def _why_votes(request: TransitionRequest, *, was_approved: bool, rejected: bool) -> str:
+def _why_votes(request: TransitionRequest, *, never: str, rejected: bool) -> str:
     version, target = str(request.version), target_label(request)
     if request.failed_before:
         return recorded("outcome", "{version} was {failed}", version=version, failed=request.failed_before)
@@ -296,6 +299,6 @@ def _why_votes(request: TransitionRequest, *, was_approved: bool, rejected: bool
         return recorded(
             "outcome", "{version} was rejected for {target} since it was approved", version=version, target=target
         )
-    if not was_approved:
-        return recorded("outcome", "{version} was never approved for {target}", version=version, target=target)
+    if never:
+        return never
     return recorded("outcome", "The rule for {target} wants votes to go back as well", target=target)

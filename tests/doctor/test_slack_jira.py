@@ -217,6 +217,12 @@ def test_an_unknown_issue_type_is_a_failure_that_names_those_that_there_are(inst
     assert "there are: Task, Bug" in installed.troubles()["jira type Approval in GOV"].why
 
 
+def test_the_issue_type_of_break_glass_is_looked_up_too(installed: Installation) -> None:
+    installed.rewrite_policy("type: Task", "type: Task, break_glass_type: Incident")
+
+    assert "there are: Task, Bug" in installed.troubles()["jira type Incident in GOV"].why
+
+
 def test_missing_permissions_are_named_with_what_they_are_for(installed: Installation) -> None:
     installed.jira.denied_permissions = frozenset({"ADD_COMMENTS", "TRANSITION_ISSUES"})
 

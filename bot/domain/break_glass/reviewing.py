@@ -41,8 +41,12 @@ def check_may_review(request: TransitionRequest, said: Vote) -> BrokenGlass:
     if said.ids & (glass.ids | request.parties):
         raise Refused(_("you broke the glass, asked for the version or trained it, so somebody else must review this"))
     if glass.reviewers not in said.groups:
-        raise Refused(_("only members of {group} may review this. Ask one of them", group=glass.reviewers))
+        raise Refused(only_members(glass.reviewers))
     return glass
+
+
+def only_members(group: str) -> str:
+    return _("only members of {group} may review this. Ask one of them", group=group)
 
 
 def review(request: TransitionRequest, said: Vote, at: datetime) -> list[Event]:

@@ -37,6 +37,7 @@ OBJECTED = {
     No.REJECTED: N_("{version} was rejected for {target} by {person} on {when}"),
     No.ROLLED_BACK: N_("{version} was rolled back for {target} by {person} on {when}"),
     No.CALLED_OFF: N_("{version} was called off for {target} by {person} on {when}"),
+    No.REVIEWED: N_("{version} got {target} by a broken glass, which {person} reviewed and rejected on {when}"),
 }
 
 

@@ -33,7 +33,7 @@ def check_is_open(request: TransitionRequest, at: datetime) -> None:
     if request.state is not State.PENDING:
         raise AlreadyDecided(request)
     if request.expires_at is not None and at >= request.expires_at:
-        raise Refused(_("the time to decide is over. Whoever still wants it asks again"))
+        raise Refused(_("the time to decide is over. Ask again if it is still wanted"))
 
 
 def has_a_say(request: TransitionRequest, speaker: Speaker, rule: Rule) -> bool:

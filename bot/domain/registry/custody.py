@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.model import EVER_APPROVED, Kind, State, TargetKind, TransitionRequest, VersionId
-from bot.domain.registry.facts import Facts, Intent, came_by, is_a_no, when
+from bot.domain.registry.facts import Facts, Intent, came_by, is_a_no, last_word, rejected_by_review, when
 
 
 class Basis(StrEnum):
@@ -135,7 +135,16 @@ def _history(facts: Facts) -> list[VersionId]:
             held.update(dict.fromkeys(came))
         elif is_a_no(one):
             held.pop(one.version, None)
-    return [version for version in held if version is not None]
+    return [version for version in held if version is not None and not _is_taken_back(version, facts)]
+
+
+def _is_taken_back(version: VersionId, facts: Facts) -> bool:
+    """The review of a broken glass rejected it, and it has left the place. While it is there, only the rollback takes it away."""
+    if version in facts.holders:
+        return False
+    applied = [one for one in facts.decisions if one.version == version and one.state is State.APPLIED]
+    newest = max(applied, key=last_word, default=None)
+    return newest is not None and rejected_by_review(newest) is not None
 
 
 def _rightful(facts: Facts) -> frozenset[VersionId]:

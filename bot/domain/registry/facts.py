@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.broken_glass import GlassReview
 from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 
 RESTORE = "restore:"  # begins the id of an intent that belongs to no request
@@ -109,8 +110,29 @@ def _decided(request: TransitionRequest) -> datetime:
 
 
 def is_a_no(request: TransitionRequest) -> bool:
-    """People rejected the version for this target. A rule that puts a move back says nothing about the version."""
-    return request.state is State.REJECTED and request.decided_by is not DecidedBy.RULE
+    """People rejected the version for this target, before or after it got there. A rule that puts a move back says nothing about it."""
+    was_rejected = request.state is State.REJECTED and request.decided_by is not DecidedBy.RULE
+    return was_rejected or rejected_by_review(request) is not None
+
+
+def rejected_by_review(request: TransitionRequest) -> GlassReview | None:
+    """The review of a broken glass, if it said no to what was applied."""
+    review = request.glass.review if request.glass is not None and request.state is State.APPLIED else None
+    return None if review is None or review.is_confirmed else review
+
+
+def last_word(request: TransitionRequest) -> datetime:
+    """When people last said something with it. `when` gives the order in which versions came to the place."""
+    review = rejected_by_review(request)
+    return review.at if review is not None else when(request)
+
+
+def is_unconfirmed(request: TransitionRequest) -> bool:
+    """One person decided it by breaking the glass, and no review has confirmed that."""
+    glass = request.glass
+    if glass is None or request.decided_by is not DecidedBy.BREAK_GLASS:
+        return False
+    return glass.review is None or not glass.review.is_confirmed
 
 
 def was_put_back_by_rule(request: TransitionRequest) -> bool:

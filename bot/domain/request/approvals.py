@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
-from bot.domain.registry.facts import when
+from bot.domain.registry.facts import is_unconfirmed, when
 
 
 @dataclass(frozen=True)
@@ -42,4 +42,4 @@ def _is_relied_on(one: TransitionRequest, rollback: TransitionRequest) -> bool:
     """Of the same version under whatever name the model had, which its number and time of creation say."""
     before = one.state is State.APPLIED and when(one) < when(rollback)
     same = (one.version.version, one.version.created) == (rollback.version.version, rollback.version.created)
-    return before and same and one.target == rollback.target and not restores(one)
+    return before and same and one.target == rollback.target and not restores(one) and not is_unconfirmed(one)

@@ -8,6 +8,7 @@ from bot.domain.broken_glass import BrokenGlass, GlassReview
 from bot.domain.conversation_events import CONVERSATION_EVENTS, conversed
 from bot.domain.deadlines import Deadlines
 from bot.domain.events import (
+    GLASS_EVENTS,
     ApprovalCalledOff,
     ApprovalHeld,
     ApprovalStale,
@@ -145,10 +146,10 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return replace(request, card=event.card, earlier_cards=(*request.earlier_cards, *before))
     if isinstance(event, TicketOpened):
         return replace(request, ticket=event.ticket, named=event.named)
-    if request.glass is not None or isinstance(event, GlassBroken):
-        request = replace(request, glass=_glass_after(request.glass, event))
     if isinstance(event, TicketClosed):
         return replace(request, ticket_status=event.status)
+    if isinstance(event, GLASS_EVENTS):
+        return replace(request, glass=_glass_after(request.glass, event))
     return request
 
 

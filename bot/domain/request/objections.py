@@ -1,4 +1,4 @@
-"""What people said against a content: rejections, rollbacks, and approvals that a person called off."""
+"""What people said against a content: rejections, rollbacks, approvals called off by a person, and rejecting reviews of broken glass."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.domain.grounds import No, Objection
 from bot.domain.model import DecidedBy, State, TargetKind, TransitionRequest, Verdict
+from bot.domain.registry.facts import rejected_by_review
 from bot.domain.request.content import content_of
 from bot.domain.request.rollback import failing
 from bot.domain.text import target_label
@@ -35,6 +36,11 @@ def _said_of(
     if one.state is State.CALLED_OFF and one.ended_by:
         yield _no(one, No.CALLED_OFF, one.ended_by, one.outcome, one)
     back = failing(one.version, [other for other in applied if other.target == one.target])
+    review = rejected_by_review(one)
+    if review is not None and (back is None or back.opened_at < review.at or _is_to_its_original(back, one)):
+        yield Objection(
+            one.id, No.REVIEWED, str(one.version), target_label(one), review.person, review.reason, review.at
+        )
     is_told_already = one.version == request.version and request.failed_before != ""
     if one.state is State.APPLIED and back is not None and not is_told_already and not _is_to_its_original(back, one):
         yield _no(one, No.ROLLED_BACK, back.requester or "", back.comment, back)

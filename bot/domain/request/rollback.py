@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bot.domain.grounds import HOW, No
 from bot.domain.model import AskKind, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import RollbackBy, Rule
-from bot.domain.registry.facts import is_a_no, when
+from bot.domain.registry.facts import is_a_no, is_unconfirmed, last_word, rejected_by_review, when
 from bot.domain.request.content import content_of
 from bot.domain.text import format_utc, target_label
 from bot.language import recorded
@@ -38,7 +39,7 @@ def rejection_of(version: VersionId, decided: Sequence[TransitionRequest]) -> Tr
     """The rejection, if it is the newest decision on the version, or on the same content under another number."""
     contents = [content_of(one.evidence) for one in decided if one.version == version]
     about = [one for one in decided if one.version == version or any(map(content_of(one.evidence).is_like, contents))]
-    newest = max(about, key=when, default=None)
+    newest = max(about, key=last_word, default=None)
     return newest if newest is not None and is_a_no(newest) else None
 
 
@@ -55,6 +56,38 @@ def brought_by(holder: VersionId, applied: Sequence[TransitionRequest]) -> Trans
     """The request by which the holder got the target; None when it came there without one."""
     brought = (one for one in reversed(applied) if one.version == holder and one.state is State.APPLIED)
     return next(brought, None)
+
+
+def relied_on(version: VersionId, decided: Sequence[TransitionRequest]) -> TransitionRequest | None:
+    """The newest request by which the version was approved and got the target. A broken glass counts once its review has confirmed it."""
+    brought = (one for one in reversed(decided) if one.version == version and one.state is State.APPLIED)
+    return next((one for one in brought if not is_unconfirmed(one)), None)
+
+
+def why_not_approved(version: VersionId, target: str, decided: Sequence[TransitionRequest]) -> str:
+    """As a phrase, of a version for which `relied_on` finds nothing."""
+    if brought_by(version, decided) is None:
+        return recorded("outcome", "{version} was never approved for {target}", version=str(version), target=target)
+    return recorded(
+        "outcome",
+        "{version} got {target} by a broken glass alone, and nobody has confirmed that",
+        version=str(version),
+        target=target,
+    )
+
+
+def how_rejected(rejected: TransitionRequest) -> str:
+    """How, when and why people said no, as a phrase without its full stop."""
+    review = rejected_by_review(rejected)
+    return recorded(
+        "outcome",
+        "{version} was {how} for {target} on {when}: {reason}",
+        version=str(rejected.version),
+        how=HOW[No.REVIEWED if review else No.REJECTED],
+        target=target_label(rejected),
+        when=format_utc(last_word(rejected)),
+        reason=(review.reason if review else rejected.outcome).rstrip("."),
+    )
 
 
 def failing(version: VersionId, applied: Iterable[TransitionRequest]) -> TransitionRequest | None:

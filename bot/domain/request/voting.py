@@ -31,7 +31,7 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     if request.state is not State.PENDING:
         raise AlreadyDecided(request)
     if request.expires_at is not None and vote.at >= request.expires_at:
-        raise Refused(_("the time to decide is over. Whoever still wants it asks again"))
+        raise Refused(_("the time to decide is over. Ask again if it is still wanted"))
     _check_is_no_party(request, vote)
     wanted = groups_with_a_say(request, rule)
     if not set(wanted) & set(vote.groups):

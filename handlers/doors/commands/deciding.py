@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.domain.break_glass.offer import ACTION
 from bot.domain.card.card import Card, Fact
 from bot.domain.model import Ask, AskKind
+from bot.domain.registry.names import request_now
 from bot.domain.text import target_label, version_name
 from bot.errors import Refused
 from bot.language import _, ngettext, sentences
@@ -67,6 +68,7 @@ def rollback(asked: Asked, s: Services) -> Card:
         rule = rule_for_new(named.place, named.model, target, policy)
         holding = next((h for h in tx.registry.placements(named.place, named.model) if h.target == target), None)
         request = tx.requests.get(holding.request_id) if holding and holding.request_id else None
+        renames = tx.custody.renames(named.place)
         may_undo = request is not None and context_for(request, tx, s.clock.now()).may_undo
     person = approver_under(rule, asked.account, s)
     if not reason:
@@ -82,7 +84,9 @@ def rollback(asked: Asked, s: Services) -> Card:
             _('To do it, say why: "{usage}"', usage=ROLLBACK),
         )
     ask = Ask(AskKind.UNDO if may_undo else AskKind.ROLLBACK)
-    asked_for = roll_back(named.model, target, None, readable(reason), person.email, ask, s, workspace=named.place)
+    undone = request_now(request, renames).version if request is not None and may_undo else None
+    why = readable(reason)
+    asked_for = roll_back(named.model, target, None, why, person.email, ask, s, held_by=undone, workspace=named.place)
     text = _(
         "Recorded: {target} is asked to go back to {version}. Its card comes to {channel}, and says whether votes are needed.",
         target=target_label(asked_for),
@@ -120,5 +124,5 @@ def freeze(asked: Asked, s: Services) -> Card:
     if not facts:
         return said(_("Freezes"), _("The policy has no freezes: what is approved is applied at once."))
     text = ngettext("{count} freeze is on.", "{count} freezes are on.", on) if on else _("No freeze is on.")
-    advice = _("Freezes are in the policy; whoever keeps it adds or ends one.")
+    advice = _("Freezes are in the policy; who keeps it adds or ends one.")
     return listing(_("Freezes"), sentences(text, advice), facts)

@@ -246,5 +246,5 @@ def test_a_vote_under_a_rule_that_has_changed_since_no_longer_counts_and_may_be_
 def test_nobody_votes_when_the_time_is_over_though_the_clock_has_not_come_by_yet() -> None:
     late = a_vote(at=NOON + timedelta(days=3))
 
-    with pytest.raises(Refused, match=r"the time to decide is over\. Whoever still wants it asks again"):
+    with pytest.raises(Refused, match=r"the time to decide is over\. Ask again if it is still wanted"):
         cast_vote(a_request(), late, RULE, RULE_HASH)

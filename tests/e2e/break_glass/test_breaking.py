@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.events import GlassBroken, RequestApproved, TargetMoved
 from bot.domain.model import DecidedBy, State
+from bot.sandbox.slack import payloads
 from tests.e2e.request.test_freeze import in_days, window
 from tests.fixtures.glass import (
     MAY,
@@ -236,6 +237,14 @@ def test_a_rejection_that_the_form_could_not_name_takes_the_votes_or_a_second_de
     assert held.state is State.PENDING
     assert held.glass is not None
     assert "people have said no to this content before" in held.glass.held_by
+    assert "decided nothing" in installation.told("cy")
+    alarm = next(one for one in installation.cards() if "The glass was broken:" in one.all_text)
+    replies = [
+        one.all_text for one in installation.slack.messages(CHANNEL) if one.thread_ts == alarm.ts and one.is_reply
+    ]
+    assert ["decided nothing" in text for text in replies] == [True]
+    assert "goes to champion without the votes" not in installation.card(held).all_text
+    assert "The request waits for its votes" in installation.card(held).all_text
     assert installation.champion() is None
     installation.click("cy", held, "offer_glass")
     assert "it forgets holidays" in form_of(installation)
@@ -244,3 +253,23 @@ def test_a_rejection_that_the_form_could_not_name_takes_the_votes_or_a_second_de
     assert broken(installation, int(same.version)).state is State.APPLIED
     assert installation.champion() == int(same.version)
     assert installation.reread(held).state is State.WITHDRAWN
+
+
+def test_a_form_that_is_sent_again_after_its_request_has_ended_was_recorded_then(installation: Installation) -> None:
+    allow(installation)
+    version = installation.register()
+    installation.sweep()
+    ask_for_it(installation, version)
+    view = installation.slack.open_view_of("cy")
+    assert view is not None
+    person = installation.slack.workspace.person("cy")
+    payload = payloads.view_submission(installation.slack.backend, person, view, {"reason": WHY})
+    installation.slack.send(payload)
+    installation.settle()
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    installation.sweep()
+
+    again = installation.slack.send(payload)
+
+    assert "it was recorded then" in str(again.body)
+    assert len(glasses(installation)) == 1

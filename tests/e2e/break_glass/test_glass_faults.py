@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain.events import TargetMoved
+from collections.abc import Callable
+
+from bot.domain.events import GlassBroken, MoveObserved, RequestApproved, TargetMoved
 from bot.domain.model import State
+from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.glass import allow, ask_for_it, broken, glasses, send
 from tests.fixtures.installation import Installation
 
@@ -29,6 +32,25 @@ def test_while_jira_is_down_the_target_moves_and_the_ticket_follows(installation
     installation.make_jobs_due()
     installation.settle_until(lambda: broken(installation, version).ticket is not None)
     assert installation.champion() == version
+
+
+def test_a_lost_answer_of_mlflow_to_the_move_is_looked_up_and_moves_nothing_twice(
+    open_installation: Callable[..., Installation], mlflow_server: str
+) -> None:
+    with fault_proxy(mlflow_server) as (url, faults):
+        installation = open_installation(registry_url=url)
+        version = ready(installation)
+        faults.add("cut", path="registered-models/alias", method="POST")
+        faults.add("status", path="registered-models/alias", method="POST", times=1000)  # a second move would fail
+
+        send(installation)
+        installation.settle_until(lambda: broken(installation, version).state is State.APPLIED)
+        installation.settle_all()
+        installation.sweep()
+
+        assert installation.champion() == version
+        once = installation.happened(GlassBroken, RequestApproved, TargetMoved, MoveObserved)
+        assert once == ["GlassBroken", "RequestApproved", "TargetMoved"]
 
 
 def test_while_slack_takes_no_messages_the_target_moves_and_the_alarm_follows_once(installation: Installation) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from bot.domain.digest.figures import FindingKind
+from bot.domain.digest.json_form import read_digest
 from bot.domain.events import GlassReviewDue, GlassReviewed
 from bot.domain.model import Kind, State, TransitionRequest
+from tests.fixtures.digest_weeks import DIGEST, go_to_due, look, rows, weeks_from_now
 from tests.fixtures.glass import allow, break_it, broken
 from tests.fixtures.installation import Installation
 
@@ -117,3 +120,23 @@ def test_it_is_asked_for_until_somebody_has_done_it(installation: Installation) 
     confirm(installation, broken(installation, request.version.version), "ben")
     later(installation, days=3)
     assert len(installation.happened(GlassReviewDue)) == 3
+
+
+def test_the_digest_lists_a_review_that_is_overdue_until_somebody_has_done_it(installation: Installation) -> None:
+    allow(installation, top=DIGEST)
+    first, second, third = weeks_from_now(3)
+    version = installation.register()
+    installation.sweep()
+    request = break_it(installation, version)
+
+    for week in (first, second):
+        go_to_due(installation, week)
+        look(installation)
+    confirm(installation, request, "ben")
+    go_to_due(installation, third)
+    look(installation)
+
+    digests = [read_digest(row.figures) for row in rows(installation, [first, second, third])]
+    listed = [{one.concern for one in digest.attention.shown} for digest in digests]
+    assert [FindingKind.GLASS_BROKEN in one for one in listed] == [True, False, False]
+    assert [FindingKind.GLASS_NOT_REVIEWED in one for one in listed][1:] == [True, False]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, Kind, State, Target
+from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, Target
 from handlers.doors.commands.table import HELP, WORDS
 from handlers.doors.slack_commands import answer
 from handlers.request.asking import request_transition
@@ -119,6 +119,21 @@ def test_a_rollback_in_words_asks_why_and_then_goes_the_way_of_every_rollback(in
     assert installation.champion() == first.version.version
     (rollback,) = [one for one in installation.requests() if one.kind is Kind.ROLLBACK]
     assert (rollback.state, rollback.comment) == (State.APPLIED, "it is slow")
+
+
+def test_a_rollback_in_words_undoes_only_what_still_holds_the_target(installation: Installation) -> None:
+    """The target has moved by hand since the last sweep: the open time to undo is another version's."""
+    track = "{mode: 'on', undo_for: 1h, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
+    installation.use_policy(extra=f"rollback: by_votes\nfast_track: {track}")
+    first, second = installation.asked(), installation.asked()
+    assert second.decided_by is DecidedBy.FAST_TRACK
+    installation.ask(installation.register(), "champion")
+
+    said = say(installation, "ana", f"rollback {installation.model} champion it is slow")
+
+    assert f"{second.version.version} no longer holds" in said.replace("version ", "").replace(" v", " ")
+    assert not [one for one in installation.requests() if one.kind is Kind.ROLLBACK]
+    assert first.state is State.APPLIED
 
 
 def test_it_says_which_freezes_are_on(installation: Installation) -> None:

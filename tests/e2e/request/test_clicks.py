@@ -186,7 +186,7 @@ def test_a_click_after_the_time_to_decide_is_refused_though_no_clock_has_come_by
 
     status, told = press_forged(installation, request, "ana")
 
-    assert (status, told) == (200, "The time to decide is over. Whoever still wants it asks again.")
+    assert (status, told) == (200, "The time to decide is over. Ask again if it is still wanted.")
     assert nothing_was_recorded(installation, request)
 
 

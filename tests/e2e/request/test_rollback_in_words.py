@@ -121,7 +121,7 @@ def test_what_cannot_be_gone_back_from_or_to_is_refused_with_a_sentence(installa
         ({"version": 1}, 409, f"{installation.model} v1 is the one that holds alias:champion now"),
         ({"version": 9}, 409, f"MLflow has no version 9 of {installation.model}"),
         ({"name": "no-such-model-anywhere"}, 409, "MLflow has no registered model no-such-model-anywhere"),
-        ({"to": "alias:other"}, 409, "no rule in the policy speaks of alias:other"),
+        ({"to": "alias:other"}, 409, "the policy has no rule for alias:other"),
         ({"reason": "  "}, 409, "say in a sentence why"),
         ({"reason": ""}, 400, "reason"),
         ({"reason": "x" * 2001}, 400, "reason"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.domain.card.break_glass.sentences import broken_text, passed_text, review_text
+from bot.domain.card.break_glass.sentences import broken_text, held_text, passed_text, review_text
 from bot.domain.card.card import Called, Card, Fact, Link, Mark, Mention
 from bot.domain.card.context import CardContext, name_or_someone
 from bot.domain.grounds import HOW
@@ -31,6 +31,21 @@ def alarm_card(request: TransitionRequest, context: CardContext, reviewers: Grou
         paragraphs=tuple(text for text in texts if text),
         mentions=_called(reviewers),
         waits_for=_("To be reviewed by:"),
+        footer=_("Countersign request {id}", id=request.short_id),
+    )
+
+
+def held_card(request: TransitionRequest, context: CardContext) -> Card:
+    """For the thread of the alarm, and for who broke the glass: it decided nothing."""
+    glass = request.glass
+    title = _("The broken glass decided nothing: {version} → {target}", **_names(request))
+    texts = (held_text(glass, request), broken_text(glass, request, context)) if glass else ("", "")
+    return Card(
+        title=title,
+        summary=sentences(_("{said}.", said=title), texts[0]),
+        mark=Mark.CARE,
+        facts=tuple(_link(request)),
+        paragraphs=tuple(text for text in texts if text),
         footer=_("Countersign request {id}", id=request.short_id),
     )
 

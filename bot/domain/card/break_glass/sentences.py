@@ -9,7 +9,7 @@ from bot.domain.card.context import CardContext
 from bot.domain.model import State, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.text import target_label, version_name
-from bot.language import N_, _, from_record, listed, sentences
+from bot.language import N_, Value, _, from_record, listed, sentences
 
 TITLES = {
     State.COLLECTING: N_("Glass broken, reading the evidence"),
@@ -24,13 +24,23 @@ TITLES = {
 
 def broken_text(glass: BrokenGlass, request: TransitionRequest, context: CardContext) -> str:
     """Who did it, as a member of which group, and why."""
-    said = _(
-        "{person} of {group} broke the glass on {when}: {version} goes to {target} without the votes of the rule.",
-        person=context.name(glass.person),
-        group=glass.group,
-        when=glass.at,
-        version=version_name(request.version),
-        target=target_label(request),
+    names: dict[str, Value] = {
+        "person": context.name(glass.person),
+        "group": glass.group,
+        "when": glass.at,
+        "version": version_name(request.version),
+        "target": target_label(request),
+    }
+    said = (
+        _(
+            "{person} of {group} broke the glass on {when}, for {version} to go to {target} without the votes of the rule.",
+            **names,
+        )
+        if glass.held_by
+        else _(
+            "{person} of {group} broke the glass on {when}: {version} goes to {target} without the votes of the rule.",
+            **names,
+        )
     )
     return sentences(said, _("Reason: {reason}", reason=in_one_line(glass.reason)))
 
@@ -40,12 +50,21 @@ def glass_paragraphs(request: TransitionRequest, context: CardContext) -> list[s
     glass = request.glass
     if glass is None:
         return []
-    held = _("It decided nothing by itself: {why}.", why=from_record(glass.held_by)) if glass.held_by else ""
-    return [
-        text
-        for text in (broken_text(glass, request, context), passed_text(glass), held, review_text(request, context))
-        if text
-    ]
+    texts = (
+        broken_text(glass, request, context),
+        passed_text(glass),
+        held_text(glass, request),
+        review_text(request, context),
+    )
+    return [text for text in texts if text]
+
+
+def held_text(glass: BrokenGlass, request: TransitionRequest) -> str:
+    """Why it decided nothing, and what decides while the request is open; empty where it decided."""
+    if not glass.held_by:
+        return ""
+    said = _("It decided nothing by itself: {why}.", why=from_record(glass.held_by).rstrip("."))
+    return sentences(said, _("The request waits for its votes.") if request.state is State.PENDING else "")
 
 
 def passed_text(glass: BrokenGlass) -> str:
@@ -71,6 +90,8 @@ def review_text(request: TransitionRequest, context: CardContext) -> str:
         _("{person} reviewed it on {when} and confirmed it.", person=person, when=when)
         if glass.review.is_confirmed
         else _("{person} reviewed it on {when}: it goes back.", person=person, when=when)
+        if context.holds or context.rolled_back
+        else _("{person} reviewed it on {when} and rejected it.", person=person, when=when)
     )
     because = _("Reason: {reason}", reason=in_one_line(glass.review.reason)) if glass.review.reason else ""
     return sentences(said, because)
