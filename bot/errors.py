@@ -16,6 +16,7 @@ CountersignError
 |  |  |- MessageGone      the message was deleted at the notifier: post it anew, then try again
 |  |  `- NotYet           nothing failed: its turn comes later
 |  |- Permanent           a person must fix it
+|  |  |- NoWay             no transition leads the ticket there
 |  |  `- ChartRefused      the notifier takes no charts: send a picture instead
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
@@ -152,6 +153,10 @@ class NotYet(Temporary):
 
 class Permanent(OutsideError):
     """A person must fix it; the text says how."""
+
+
+class NoWay(Permanent):
+    """No transition that we may take leads the ticket where it should go."""
 
 
 class ChartRefused(Permanent):

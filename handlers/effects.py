@@ -27,7 +27,7 @@ from handlers.request import (
     waiting,
 )
 from handlers.request.buttons import passkeys as passkey_cards
-from handlers.tickets import grounds, looking, polling
+from handlers.tickets import binding, grounds, looking, polling
 
 # Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
@@ -36,7 +36,7 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "ask_again": asking.ask_again,
     "renew_comparison": renewals.renew_comparison,
     "answer_refused_votes": refused_votes.answer_refused_votes,
-    "bind_accounts": accounts.bind_accounts,
+    "bind_accounts": binding.bind_accounts,
     "bind_person": accounts.bind_person,
     "sync_target": apply.sync_target,
     "restore_target": apply.restore_target,

@@ -22,7 +22,7 @@ ALLOWED, DENIED = 0, 1
 def walk_back(world: World, model: str, say: Say) -> None:
     """What `countersign describe` prints, without the tables of parameters and metrics."""
     uri = f"models:/{model}@champion"
-    say(f"4. Where the champion comes from: countersign describe {uri}")
+    say(f"5. Where the champion comes from: countersign describe {uri}")
     told = run(world, ["describe", uri], world.environment).stdout.splitlines()
     witnesses = [line for line in told if line.split()[:1] in (["signed"], ["witnessed"])]
     _show([*told[: told.index("Parameters")], *witnesses], say)
@@ -34,7 +34,7 @@ def walk_back(world: World, model: str, say: Say) -> None:
 def at_the_gate(world: World, model: str, champion: int, rejected: int, say: Say) -> None:
     """The champion passes; its approval copied to another version does not, nor does the champion with one byte changed."""
     key = world.home / "countersign.pem"
-    say("5. The gate, with nothing but the public key: countersign gate check")
+    say("6. The gate, with nothing but the public key: countersign gate check")
     _ask(world, ["check", f"models:/{model}@champion"], key, ALLOWED, say)
 
     say(f"   Somebody copies the champion's approval to v{rejected}, which was rejected:")
@@ -52,7 +52,7 @@ def the_ledger_holds(world: World, say: Say) -> None:
     witness = world.home / "ticket.txt"
     witness.write_text(next(text for text in comments if text.startswith("Checkpoint")))
     say(
-        "6. The ledger, against a checkpoint that was taken out of a ticket: countersign audit verify --checkpoint ticket.txt"
+        "7. The ledger, against a checkpoint that was taken out of a ticket: countersign audit verify --checkpoint ticket.txt"
     )
     done = run(world, ["audit", "verify", "--checkpoint", str(witness)], world.environment)
     _show(done.stdout.splitlines(), say)

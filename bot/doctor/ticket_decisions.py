@@ -61,11 +61,28 @@ def _approvals(project: ProjectSeen) -> Finding:
     )
 
 
+def _bound(asked: list[str], world: World) -> Finding:
+    """On Data Center an address says nothing: anyone can write any into their own profile."""
+    with world.services.store.transaction() as tx:
+        people = {email: tx.people.find(email) for email in asked}
+        unbound = [email for email, one in people.items() if not (one and tx.ticket_accounts.account_of(one.id))]
+    if not unbound:
+        return fine(f"{WHAT}, people", f"the accounts of {len(asked)} of the policy's people are bound")
+    return warning(
+        f"{WHAT}, people",
+        f"no account in Jira is bound to {', '.join(unbound)}, so they cannot decide there: on Data Center anyone can write any address "
+        "into their own profile",
+        "an administrator binds each of them: `countersign people bind EMAIL ACCOUNT --in-tickets`, where ACCOUNT is the user's key",
+    )
+
+
 def _addresses(rules: list[Rule], world: World) -> Finding:
     """Of the people whom the policy lists. Who is in a group of Slack is looked up there, and their addresses are not known here."""
     groups = {group.name: group for rule in rules for group in world.policy.groups_of(rule)}
     listed = [email for group in groups.values() for email in group.people]
     asked = list(dict.fromkeys(listed or [entry.email for entry in world.policy.people]))
+    if world.jira.deployment() != "Cloud":
+        return _bound(asked, world)
     hidden = [email for email in asked if not world.jira.shows_address(email)]
     if not hidden:
         return fine(f"{WHAT}, people", f"{len(asked)} of the policy's people are found by their addresses")

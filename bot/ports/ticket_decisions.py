@@ -33,10 +33,19 @@ class TicketDecisions(Protocol):
     """Reads who did what to a ticket. What a webhook says about it is never used."""
 
     def history_of(self, ref: TicketRef, *, approvals: bool = False) -> TicketHistory:
-        """With the approvers' answers where `approvals` is set and the ticket's project has approvals. Raises Permanent when it is gone."""
+        """With the approvers' answers where `approvals` is set and the ticket's project has approvals. Raises Permanent when it is gone.
+
+        The answers are read first: an edit that came before an answer is in the history.
+        """
 
     def account(self, account_id: str) -> Account:
         """As the ticket system knows it now; `email` is empty when it does not show it. Raises Permanent when there is none."""
+
+    def verifies_addresses(self) -> bool:
+        """Whether an address on an account is its owner's. Elsewhere anyone can write any address into their own profile."""
+
+    def accounts_with(self, email: str) -> tuple[Account, ...]:
+        """The members' accounts that show this address."""
 
     def words_with(self, ref: TicketRef, act: TicketAct) -> str:
         """The comment that the same account made with the act, or shortly before it; empty without one."""
@@ -58,10 +67,16 @@ class NoDecisions:
     """Of a ticket system without a history: nothing is decided in its tickets."""
 
     def history_of(self, ref: TicketRef, *, approvals: bool = False) -> TicketHistory:  # noqa: ARG002
-        return TicketHistory("", "")
+        return TicketHistory("")
 
     def account(self, account_id: str) -> Account:  # noqa: ARG002
         raise Permanent(CANNOT)
+
+    def verifies_addresses(self) -> bool:
+        return False
+
+    def accounts_with(self, email: str) -> tuple[Account, ...]:  # noqa: ARG002
+        return ()
 
     def words_with(self, ref: TicketRef, act: TicketAct) -> str:  # noqa: ARG002
         return ""

@@ -34,11 +34,10 @@ from handlers.notify.grouped.lists import group_lane, put_back
 from handlers.notify.grouped.places import defer_list, group_for, urgency_in
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
 from handlers.notify.readers import for_everyone
-from handlers.notify.render_context import context_for, needed_rule
+from handlers.notify.render_context import context_for, needed_rule, plan_of
 from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import (
     in_few_calls,
-    plan_of,
     reserve_comments,
     unreadable_key,
     version_page,

@@ -12,7 +12,7 @@ from bot.domain.conversation.reassignment import in_charge
 from bot.domain.model import ENDED_UNDECIDED, PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
-from bot.domain.references import PostedCard
+from bot.domain.references import PostedCard, TicketPlan
 from bot.domain.request.askers import is_stranger
 from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
@@ -153,3 +153,11 @@ def _may_undo(request: TransitionRequest, rule: Rule | None, now: datetime) -> b
     if request.decided_by is not DecidedBy.FAST_TRACK or request.settled_at is None:
         return False
     return rule is not None and rule.fast_track is not None and now < request.settled_at + rule.fast_track.undo_for
+
+
+def plan_of(request: TransitionRequest, context: CardContext) -> TicketPlan:
+    """Raises Permanent when the rule no longer has one."""
+    plan = needed_rule(request, context.rule).ticket
+    if plan is None:
+        raise Permanent(f"the rule for {request.target} no longer says where its tickets are. Add `ticket:` and replay")
+    return plan

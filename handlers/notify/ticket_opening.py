@@ -20,7 +20,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import open_ticket_once
 from handlers.notify.readers import for_everyone
-from handlers.notify.ticket_writes import plan_of
+from handlers.notify.render_context import plan_of
 
 REPLAY = " Then replay the job."  # ends a refusal; here an ordinary ticket is opened instead
 Record = Callable[[Transaction, Ticket, NamedTicket | None], None]

@@ -8,25 +8,23 @@ from datetime import datetime
 from functools import partial
 from itertools import groupby
 
-from bot.domain.break_glass.reviewing import wants_review
 from bot.domain.card.break_glass.sentences import review_text
 from bot.domain.card.conversation.sentences import answer_text, comment_text, handover_text, question_text
 from bot.domain.card.outcomes import called_off, held_text, unreadable_text
 from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket import ticket_card
 from bot.domain.card.ticket_comments import decision_text, evidence_text, outcome_text, rolled_back_text
-from bot.domain.events import TicketClosed
-from bot.domain.model import Kind, State, TransitionRequest
-from bot.domain.references import Relation, TicketMove, TicketPlan, TicketRef
+from bot.domain.model import State, TransitionRequest
+from bot.domain.references import Relation, TicketRef
 from bot.domain.request.shown import shown_on
 from bot.domain.text import version_name
-from bot.errors import Permanent
 from bot.language import _
 from bot.services import Services
-from bot.store.outbox import SentRows, ended_by_restore
+from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import Write
-from handlers.notify.render_context import needed_rule
+from handlers.notify.render_context import plan_of
+from handlers.notify.ticket_closing import closing, is_finished
 
 TOGETHER = 10_000  # characters of comments that are sent as one
 
@@ -63,8 +61,8 @@ def writes_for(
     writes += _text(request, context, ticket, s)
     if not request.state.is_open:
         writes += [*_comments(request, context, ticket, s), *_review(request, context, ticket, s)]
-        if _is_finished(request) and not request.ticket_status:
-            writes.append(_closing(request, context, ticket, s))
+        if is_finished(request) and not request.ticket_status:
+            writes.append(closing(request, context, ticket, s))
         if request.state is State.APPLIED and other is not None:
             writes += _on_failed(request, ticket, other, s)
     return [*writes, *_on_named(request, ticket, context, s)]
@@ -74,14 +72,6 @@ def version_page(request: TransitionRequest, s: Services) -> str:
     """A signed link to all that is known of the version; empty when this bot has no address or no key for links."""
     version = request.version
     return s.links.to_version(version.model, version.version, s.clock.now(), version.workspace)
-
-
-def plan_of(request: TransitionRequest, context: CardContext) -> TicketPlan:
-    """Raises Permanent when the rule no longer has one."""
-    plan = needed_rule(request, context.rule).ticket
-    if plan is None:
-        raise Permanent(f"the rule for {request.target} no longer says where its tickets are. Add `ticket:` and replay")
-    return plan
 
 
 def _links(request: TransitionRequest, ticket: TicketRef, other: TicketRef | None, s: Services) -> Iterator[Write]:
@@ -173,40 +163,6 @@ def _on_named(request: TransitionRequest, ticket: TicketRef, context: CardContex
         )
 
 
-def _closing(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Write:
-    """Asks for the plan only when its turn has come: without one, all that goes before is sent all the same.
-
-    A ticket that was closed after the backup from which the database was restored stays as it is.
-    """
-    stays: list[str] = []  # its status then
-
-    def wanted() -> TicketMove:
-        plan = plan_of(request, context)
-        return plan.on_approval() if request.state is State.APPLIED else plan.on_rejection()
-
-    def close() -> None:
-        stays.extend(_closed_since_backup(request, ticket, plan_of(request, context), s))
-        if not stays:
-            s.tickets.move(ticket, wanted())
-
-    def record(tx: Transaction) -> None:
-        if not tx.requests.get(request.id, for_update=True).ticket_status:
-            tx.record([TicketClosed(s.clock.now(), request.id, ticket, stays[0] if stays else wanted().to)])
-
-    return Write(f"closing:{request.id}", close, record=record)
-
-
-def _closed_since_backup(request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> list[str]:
-    """The status of the ticket of a request that waited in the backup and was decided after it; else none."""
-    if request.state not in (State.WITHDRAWN, State.STALE):
-        return []
-    with s.store.transaction() as tx:
-        if not tx.outbox.is_sent(ended_by_restore(request.id)):
-            return []
-    status = s.tickets.get_ticket(ticket).status
-    return [status] if status.lower() in (plan.approved.lower(), plan.rejected.lower()) else []
-
-
 def reserve_comments(
     writes: Sequence[Write], request: TransitionRequest, tx: Transaction, now: datetime
 ) -> frozenset[str]:
@@ -267,10 +223,3 @@ def _link(ticket: TicketRef, key: str, title: str, url: str, s: Services) -> Wri
 def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> Write:
     act = partial(s.tickets.comment, ticket, key, text)
     return Comment(f"comment:{key}", act, ticket=ticket, marked=key, text=text)
-
-
-def _is_finished(request: TransitionRequest) -> bool:
-    """Nothing more will happen to it: the target has moved, or never will."""
-    if request.state is State.APPROVED or wants_review(request):
-        return False
-    return not (request.state is State.REJECTED and request.kind is Kind.OBSERVED) or request.settled_at is not None

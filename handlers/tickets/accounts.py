@@ -1,7 +1,8 @@
 """Which person an account of the ticket system belongs to. As in `handlers.request.accounts`: what is not certain is refused.
 
-An account is bound to the person with its address when it first decides. After that only an administrator can change it. Each change is a
-ledger entry, and the ledger alone says whose an account is.
+Where the ticket system verifies addresses, an account is bound to the person with its address when a policy takes effect, or when it first
+decides. Elsewhere anyone could write a colleague's address into their own profile, so an administrator binds it. After that only an
+administrator can change it. Each change is a ledger entry, and the ledger alone says whose an account is.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ NO_ADDRESS = N_(
     "decide on the card, or ask an administrator for `countersign people bind EMAIL {account} --in-tickets`"
 )
 
+UNVERIFIED = N_(
+    "in this ticket system anyone can write any e-mail address into their profile, so {name}'s does not say who it is. Ask an "
+    "administrator for `countersign people bind EMAIL {account} --in-tickets`, with your own address, or decide on the card"
+)
+SHARED = N_(
+    "more than one account of the ticket system shows the address {email}, so Countersign cannot know who it is. Ask an administrator for "
+    "`countersign people bind EMAIL {account} --in-tickets`, with your own address, or decide on the card"
+)
+
 
 def account_behind(account_id: str, s: Services) -> Account:
     """Raises Refused for an account that may not decide at all."""
@@ -55,12 +65,41 @@ def account_behind(account_id: str, s: Services) -> Account:
 def person_behind(account: Account, s: Services) -> Person:
     """The one person whose account it is. A new account is bound to the person with its address, unless either was bound before."""
     with s.store.transaction() as tx:
+        holder = tx.ticket_accounts.holder(account.id)
+        if holder:
+            return tx.people.get(holder)
+    _check_address(account, s)
+    with s.store.transaction() as tx:
         tx.ticket_accounts.lock()
         holder = tx.ticket_accounts.holder(account.id)
-        return tx.people.get(holder) if holder else _at_first_sight(account, tx, s.clock.now())
+        return tx.people.get(holder) if holder else _at_first_sight(account, Binding.FIRST_PRESS, tx, s.clock.now())
 
 
-def _at_first_sight(account: Account, tx: Transaction, now: datetime) -> Person:
+def bind_address(email: str, s: Services) -> None:
+    """Binds the one account with this address to its person, unless either was bound before. What is not certain stays unbound: who
+    decides with it reads why."""
+    found = s.decisions.accounts_with(email)
+    if len(found) != 1:
+        return
+    (account,) = found
+    with s.store.transaction() as tx:
+        tx.ticket_accounts.lock()
+        person = tx.people.find(email)
+        if tx.ticket_accounts.changes_of(account.id) or (person and tx.ticket_accounts.accounts_of(person.id)):
+            return
+        _at_first_sight(account, Binding.POLICY, tx, s.clock.now())
+
+
+def _check_address(account: Account, s: Services) -> None:
+    """Raises Refused unless the address alone says whose account it is."""
+    if not s.decisions.verifies_addresses():
+        raise Refused(_(UNVERIFIED, name=account.name, account=account.id))
+    others = {one.id for one in s.decisions.accounts_with(account.email)} if account.email else set()
+    if others - {account.id}:
+        raise Refused(_(SHARED, email=account.email, account=account.id))
+
+
+def _at_first_sight(account: Account, how: Binding, tx: Transaction, now: datetime) -> Person:
     if tx.ticket_accounts.changes_of(account.id):
         raise Refused(
             _(
@@ -81,7 +120,7 @@ def _at_first_sight(account: Account, tx: Transaction, now: datetime) -> Person:
                 account=account.id,
             )
         )
-    tx.record([TicketAccountBound(now, person.id, account.id, Binding.FIRST_PRESS)])
+    tx.record([TicketAccountBound(now, person.id, account.id, how)])
     return person
 
 

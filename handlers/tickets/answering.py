@@ -9,6 +9,7 @@ from bot.errors import Permanent
 from bot.language import N_, _, sentences
 from bot.services import Services
 from bot.store.tickets import Outcome, ReadAct
+from handlers.notify.ticket_closing import is_finished, without_replay
 
 REFUSED = {
     Verdict.APPROVE: N_("This approval was not counted: {why}."),
@@ -17,6 +18,11 @@ REFUSED = {
 COUNTED = {
     Verdict.APPROVE: N_("Approval recorded. The decision still needs other votes, which the card lists."),
     Verdict.REJECT: N_("Rejection recorded."),
+}
+
+DECIDED = {
+    Verdict.APPROVE: N_("This approval decided the request. The ticket is closed when the version is in place."),
+    Verdict.REJECT: N_("This rejection decided the request. The ticket is closed when the target is put back."),
 }
 
 
@@ -34,18 +40,20 @@ def answer_acts(request_id: str, plan: TicketPlan, s: Services) -> None:
 
 def _answer(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> None:
     """The move first, so that the comment says where the ticket is."""
-    said = _what_became_of(act, request)
+    said = _what_became_of(act, request, plan)
     if not said:
         return
     back = _move_back(act, request, ticket, plan, s) if act.outcome is not Outcome.NO_VOTE else ""
     s.tickets.comment(ticket, f"act:{request.id}:{act.act}", sentences(said, back))
 
 
-def _what_became_of(act: ReadAct, request: TransitionRequest) -> str:
+def _what_became_of(act: ReadAct, request: TransitionRequest, plan: TicketPlan) -> str:
     """Empty where the ticket says it by itself: a vote that decided is in the comment about the decision."""
     if act.outcome is Outcome.NO_VOTE:
         return act.said
     if act.outcome is Outcome.CAST:
+        if _is_ahead(act, request, plan):
+            return _(DECIDED[Verdict(act.verdict)])
         return _(COUNTED[Verdict(act.verdict)]) if request.state is State.PENDING else ""
     return _(REFUSED[Verdict(act.verdict)], why=act.said.rstrip("."))
 
@@ -62,7 +70,7 @@ def _move_back(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan
         return _(
             "It could not be moved back to {status}: {why} Move it there by hand.",
             status=to.to,
-            why=_without_replay(refusal),
+            why=without_replay(refusal),
         )
     return _("The ticket is back at {status}.", status=to.to)
 
@@ -71,15 +79,21 @@ def _where_it_belongs(act: ReadAct, request: TransitionRequest, plan: TicketPlan
     """None when it may stay: an approver's answer moves nothing, and a ticket may wait where its decision will bring it."""
     if not act.before:
         return None
-    if request.state.is_open:
+    if request.state.is_open or _is_ahead(act, request, plan):
         return TicketMove(act.before, path=(act.before,))  # with a path, no other step is tried
-    end = plan.on_approval() if request.state in (State.APPROVED, State.APPLIED) else plan.on_rejection()
+    end = _end(request, plan)
     decided = plan.decide_approve if request.state in (State.APPROVED, State.APPLIED) else plan.decide_reject
     if same_status(act.after, decided) or same_status(act.after, end.to):
         return None
     return end if request.ticket_status else TicketMove(act.before, path=(act.before,))
 
 
-def _without_replay(refusal: Permanent) -> str:
-    """A refusal ends with what an operator does about a parked job, and here none is."""
-    return str(refusal).removesuffix(" Then replay the job.")
+def _is_ahead(act: ReadAct, request: TransitionRequest, plan: TicketPlan) -> bool:
+    """The ticket would say that what was decided has happened, and it has not: it may still be held, called off or go stale."""
+    if request.state.is_open or is_finished(request) or not act.before:
+        return False
+    return same_status(act.after, _end(request, plan).to)
+
+
+def _end(request: TransitionRequest, plan: TicketPlan) -> TicketMove:
+    return plan.on_approval() if request.state in (State.APPROVED, State.APPLIED) else plan.on_rejection()

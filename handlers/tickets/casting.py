@@ -32,6 +32,10 @@ TEXT_EDITED = N_(
 TEXT_RENEWED = N_(
     "the policy has changed since, or the ticket's text was written again. Read it, then move the ticket again"
 )
+TEXT_UNDATED = N_(
+    "the title or the text of the ticket was written after this approval was opened, and the ticket system does not say when an approver "
+    "answered, so the answer may be about an earlier text. Read the ticket, then decide on the card: {card}"
+)
 PASSKEY = N_("this approval needs your passkey, which a ticket cannot ask for. Press Approve on the card: {card}")
 
 
@@ -62,6 +66,8 @@ def _shown(act: TicketAct, history: TicketHistory, request: TransitionRequest, r
     said = text_at(act, history)
     if said is Text.EDITED:
         raise Refused(_(TEXT_EDITED))
+    if said is Text.UNDATED:
+        raise Refused(_(TEXT_UNDATED, card=request.card.url if request.card else ""))
     shown = shown_on(request, tx.policy().rule_hash(rule))
     key = shown_key(request)
     if said is Text.RENEWED or SentRows(tx.connection).digests([key]).get(key) != digest_of(shown):

@@ -6,6 +6,8 @@ still not write the ticket system's history. When it does not answer, or the tic
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 
 from bot.domain.model import TransitionRequest, Vote
@@ -18,6 +20,7 @@ from handlers.attestation import signing
 from handlers.attestation.proven import is_asked_anew, why_not_proven
 
 log = structlog.get_logger()
+READINGS = 10  # at most: each one more takes one vote more
 NOT_THERE = "the ticket's history does not have the entry that it came from"
 OTHERS = "the ticket's history has another entry in the place of the one that it came from"
 
@@ -29,24 +32,34 @@ def sign(request_id: str, s: Services) -> None:
 
 
 def read_history_again(request_id: str, s: Services) -> None:
-    """Takes off votes that the history denies, and what rested on them; each is recorded."""
-    with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)
-        entries = [entry for vote in request.votes if (entry := _entry_of(vote, tx, s)) is not None]
-    if request.ticket is None or not entries or request.settled_at is not None:
-        return
-    try:
-        history = s.decisions.history_of(request.ticket, approvals=any(one.answer for one in entries))
-    except OutsideError as trouble:
-        log.warning("ticket_history_unread", request=request.short_id, why=str(trouble))
-        return
-    with s.store.transaction() as tx:
-        _refuse_denied(tx.requests.get(request_id, for_update=True), history, tx, s)
+    """Takes off votes that the history denies, and what rested on them; each is recorded.
+
+    A vote that comes while the history is read may be younger than what was read: it is judged by another reading.
+    """
+    judged: frozenset[str] = frozenset()
+    for _ in range(READINGS):
+        with s.store.transaction() as tx:
+            request = tx.requests.get(request_id)
+            entries = _entries_of(request, tx, s)
+        if request.ticket is None or entries.keys() <= judged or request.settled_at is not None:
+            return
+        try:
+            history = s.decisions.history_of(request.ticket, approvals=any(one.answer for one in entries.values()))
+        except OutsideError as trouble:
+            log.warning("ticket_history_unread", request=request.short_id, why=str(trouble))
+            return
+        with s.store.transaction() as tx:
+            _refuse_denied(tx.requests.get(request_id, for_update=True), entries, history, tx, s)
+        judged = frozenset(entries)
 
 
-def _refuse_denied(request: TransitionRequest, history: TicketHistory, tx: Transaction, s: Services) -> None:
+def _refuse_denied(
+    request: TransitionRequest, entries: Mapping[str, TicketAct], history: TicketHistory, tx: Transaction, s: Services
+) -> None:
+    """Of the votes that `entries` has, and no others."""
     now = s.clock.now()
-    denied = [(vote, why) for vote in request.votes if (why := _why_denied(vote, history, tx, s))]
+    known = [vote for vote in request.votes if vote.signed_request in entries]
+    denied = [(vote, why) for vote in known if (why := _why_denied(entries[vote.signed_request], request, history))]
     for vote, why in denied:
         log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
         tx.record(refuse_vote(request, vote, why, now))
@@ -54,6 +67,12 @@ def _refuse_denied(request: TransitionRequest, history: TicketHistory, tx: Trans
         request = tx.requests.get(request.id)
         why = why_not_proven(request, tx, s)
         tx.record(fall_without_grounds(request, why, now, is_asked_anew=is_asked_anew(request, tx)))
+
+
+def _entries_of(request: TransitionRequest, tx: Transaction, s: Services) -> dict[str, TicketAct]:
+    """By the digest of the sealed entry, which is of one vote alone."""
+    found = ((vote.signed_request, _entry_of(vote, tx, s)) for vote in request.votes)
+    return {digest: entry for digest, entry in found if entry is not None}
 
 
 def _entry_of(vote: Vote, tx: Transaction, s: Services) -> TicketAct | None:
@@ -65,9 +84,9 @@ def _entry_of(vote: Vote, tx: Transaction, s: Services) -> TicketAct | None:
         return None
 
 
-def _why_denied(vote: Vote, history: TicketHistory, tx: Transaction, s: Services) -> str:
-    entry = _entry_of(vote, tx, s)
-    if entry is None:
+def _why_denied(entry: TicketAct, request: TransitionRequest, history: TicketHistory) -> str:
+    if entry.answer is not None and not history.has_answers:  # as after a move to a project that has no approvals
+        log.warning("ticket_history_unread", request=request.short_id, why="its approvals are not to be seen any more")
         return ""
     there = next((act for act in history.acts if act.id == entry.id), None)
     if there is None:

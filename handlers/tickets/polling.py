@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from bot.domain.model import OPEN
 from bot.engine.lanes import Lane
 from bot.errors import OutsideError, Refused
@@ -16,6 +18,7 @@ from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.tickets.looking import plan_for
 
+log = structlog.get_logger()
 OVERLAP = timedelta(minutes=10)  # clocks differ, and a search may not have what was written just now
 LONGEST = timedelta(days=2)
 
@@ -29,6 +32,7 @@ def look_at_tickets(_: str, s: Services) -> None:
         try:
             _look_in(project, s)
         except OutsideError as trouble:
+            log.warning("tickets_not_searched", project=project, why=str(trouble))
             troubles.append(trouble)
     if troubles:
         raise troubles[0]

@@ -71,7 +71,7 @@ def test_the_history_says_who_moved_the_ticket_from_where_to_where(
         ("ana", "To Do", "In Progress"),
         ("shy", "In Progress", "Done"),
     ]
-    assert (history.ours, history.status) == ("countersign", "Done")
+    assert history.ours == "countersign"
 
 
 def test_a_history_of_many_pages_is_read_whole_and_in_order(
@@ -205,7 +205,20 @@ def test_approvers_answers_are_read_where_the_project_is_a_service_desk(
 def test_a_project_without_approvals_has_none(site: JiraSandbox, decisions: JiraDecisions, ref: TicketRef) -> None:
     site.move(ref.key, "OPS", "ana")
 
-    assert decisions.history_of(ref, approvals=True).acts == ()
+    found = decisions.history_of(ref, approvals=True)
+
+    assert (found.acts, found.has_answers) == ((), False)
+
+
+def test_members_with_an_address_are_found_and_no_one_else(site: JiraSandbox, decisions: JiraDecisions) -> None:
+    site.site.people += (
+        SandboxUser("ana2", "ana@example.com", "other@example.com"),
+        SandboxUser("ana3", "Ana Left", "ana@example.com", active=False),
+    )
+
+    assert [one.id for one in decisions.accounts_with("Ana@example.com")] == ["ana"]
+    assert decisions.accounts_with("sam@example.com") == ()
+    assert decisions.verifies_addresses() is (site.site.deployment is Deployment.CLOUD)
 
 
 def test_a_seal_holds_for_what_was_read_and_for_nothing_else(
@@ -242,5 +255,6 @@ def test_text_of_a_document_and_of_markup_is_read_alike() -> None:
 def test_a_system_without_a_history_decides_nothing(ref: TicketRef) -> None:
     assert NO_DECISIONS.history_of(ref).acts == ()
     assert NO_DECISIONS.changed_since("GOV", 5) == ()
+    assert (NO_DECISIONS.verifies_addresses(), NO_DECISIONS.accounts_with("ana@example.com")) == (False, ())
     with pytest.raises(Permanent, match="no history"):
         NO_DECISIONS.account("ana")

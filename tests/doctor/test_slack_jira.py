@@ -367,3 +367,15 @@ def test_an_account_that_may_not_look_people_up_is_a_failure(installed: Installa
     installed.jira.denied_permissions = frozenset({"USER_PICKER"})
 
     assert "Browse users and groups" in installed.troubles()["jira decisions"].fix
+
+
+def test_on_data_center_people_whose_accounts_no_one_has_bound_are_named(
+    install: Callable[..., Installation],
+) -> None:
+    installed = install(Deployment.SERVER)
+    installed.rewrite_policy('rejected: "Won\'t Do"', 'rejected: "Won\'t Do", decide: true')
+
+    trouble = installed.troubles()["jira decisions, people"]
+
+    assert "no account in Jira is bound to" in trouble.why
+    assert "--in-tickets" in trouble.fix

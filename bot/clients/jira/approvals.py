@@ -23,12 +23,17 @@ NO_APPROVALS = 404  # the ticket is no request of a service desk
 HEADERS = {"X-ExperimentalApi": "opt-in"}  # Data Center calls its approvals experimental
 
 
-def read_answers(client: JIRA, issue_id: str) -> list[TicketAct]:
-    """None for a ticket that is no request of a service desk. Jira does not say when an approver answered, only when they were asked."""
+def read_answers(client: JIRA, issue_id: str) -> list[TicketAct] | None:
+    """None for a ticket that is no request of a service desk.
+
+    Jira does not say when an approver answered: `createdDate` and `completedDate` are the whole approval's.
+    """
     found: list[TicketAct] = []
     start = 0
     for _ in range(PAGES):
         page = _page(client, issue_id, start)
+        if page is None:
+            return None
         approvals = objects_in(page, "values")
         for approval in approvals:
             found += answers_in(approval)
@@ -49,14 +54,14 @@ def answers_in(approval: JsonObject) -> list[TicketAct]:
     return acts
 
 
-def _page(client: JIRA, issue_id: str, start: int) -> JsonObject:
+def _page(client: JIRA, issue_id: str, start: int) -> JsonObject | None:
     base = client._options["server"]
     address = f"{base}/rest/servicedeskapi/request/{issue_id}/approval"
     try:
         answer = client._session.get(address, params={"start": start, "limit": PAGE}, headers=HEADERS).json()
     except JIRAError as error:
         if error.status_code == NO_APPROVALS:
-            return {}
+            return None
         raise
     if not isinstance(answer, Mapping):
         raise ValueError("not an object")  # noqa: TRY004 - the answer is wrong, not the caller

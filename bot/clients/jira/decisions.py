@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from jira import JIRA
 
 from bot.clients.jira.approvals import read_answers
-from bot.clients.jira.calls import JiraCalls, JsonObject, account_of, object_in, objects_in, put
+from bot.clients.jira.calls import JiraCalls, JsonObject, account_of, objects_in, put
 from bot.clients.jira.documents import card_as_adf, card_as_wiki, fitting_card
 from bot.clients.jira.history import plain, read_changelog
 from bot.clients.jira.seals import Seals
@@ -47,25 +47,28 @@ class JiraDecisions:
     def history_of(self, ref: TicketRef, *, approvals: bool = False) -> TicketHistory:
         """Reads by id, which stays the same when the ticket moves to another project and gets a new key."""
         cloud = self._calls.cloud()
+        answers = self._answers(ref) if approvals else None
         acts = self._calls.read(
             f"reading the history of {ref.key}", lambda client: read_changelog(client, ref.id, cloud=cloud)
         )
-        if approvals:
-            acts += self._calls.read(f"reading the approvals of {ref.key}", lambda client: read_answers(client, ref.id))
-        # After the history, so that it is never older than what the history has.
-        issue = self._get(f"reading {ref.key}", f"issue/{ref.id}", {"fields": "status"})
-        status = object_in(object_in(issue, "fields"), "status")
-        return TicketHistory(self._me(), str(status["name"]), tuple(acts))
+        return TicketHistory(self._me(), (*acts, *(answers or ())), has_answers=answers is not None)
 
     def account(self, account_id: str) -> Account:
         """Cloud shows an address only where its owner, or the organisation, lets the bot see it."""
         name = "accountId" if self._calls.cloud() else "key"
-        user = self._get("asking who moved a ticket", "user", {name: account_id})
-        kind = PEOPLE.get(str(user.get("accountType", "atlassian")), AccountKind.BOT)
-        if user.get("active") is not True:
-            kind = AccountKind.DEACTIVATED
-        found = account_of(user)
-        return Account(found, str(user.get("emailAddress") or ""), str(user.get("displayName") or found), kind)
+        return _account(self._get("asking who moved a ticket", "user", {name: account_id}))
+
+    def verifies_addresses(self) -> bool:
+        """Atlassian does, for Cloud: https://support.atlassian.com/atlassian-account/docs/change-your-email-address/"""
+        return self._calls.cloud()
+
+    def accounts_with(self, email: str) -> tuple[Account, ...]:
+        asked = {"query" if self._calls.cloud() else "username": email}
+        found = self._calls.read(
+            "looking for a person", lambda client: {"list": client._get_json("user/search", params=asked)}
+        )
+        accounts = map(_account, objects_in(found, "list"))
+        return tuple(one for one in accounts if one.kind is AccountKind.MEMBER and one.email.lower() == email.lower())
 
     def words_with(self, ref: TicketRef, act: TicketAct) -> str:
         newest_first = {"orderBy": "-created", "maxResults": COMMENTS_READ}
@@ -100,6 +103,9 @@ class JiraDecisions:
     def read_sealed(self, kept: SignedRequest) -> CastInTicket:
         return self._seals.read(kept)
 
+    def _answers(self, ref: TicketRef) -> list[TicketAct] | None:
+        return self._calls.read(f"reading the approvals of {ref.key}", lambda client: read_answers(client, ref.id))
+
     def _me(self) -> str:
         if not self._account:
             self._account = account_of(self._get("asking who the bot is", "myself", {}))
@@ -107,6 +113,14 @@ class JiraDecisions:
 
     def _get(self, what: str, path: str, params: Mapping[str, object]) -> JsonObject:
         return self._calls.read(what, lambda client: _object(client._get_json(path, params=dict(params))))
+
+
+def _account(user: JsonObject) -> Account:
+    kind = PEOPLE.get(str(user.get("accountType", "atlassian")), AccountKind.BOT)
+    if user.get("active") is not True:
+        kind = AccountKind.DEACTIVATED
+    found = account_of(user)
+    return Account(found, str(user.get("emailAddress") or ""), str(user.get("displayName") or found), kind)
 
 
 def _changed(client: JIRA, jql: str, *, cloud: bool) -> tuple[str, ...] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.clients.jira.fields import ScreenField, choice, fields_on, same
 from bot.domain.references import TicketMove
-from bot.errors import Permanent
+from bot.errors import NoWay, Permanent
 
 RANKS = {"new": 0, "undefined": 0, "indeterminate": 1, "done": 2}  # Jira's categories of statuses, in any language
 
@@ -73,7 +73,7 @@ def next_step(transitions: Sequence[Transition], to: TicketMove, here: Here, *, 
         if fields is None:
             raise Permanent(_unfillable(transitions, onward, here))
         return Step(onward, fields, is_last=False)
-    raise Permanent(_no_transition(transitions, to, here))
+    raise NoWay(_no_transition(transitions, to, here))
 
 
 def called(transitions: Sequence[Transition], name: str) -> list[Transition]:

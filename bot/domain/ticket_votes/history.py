@@ -18,7 +18,8 @@ class TicketAct:
     """What an account did to a ticket. `id` names it for good.
 
     `before` and `after` are the statuses of a move, empty for everything else. `edits`: it changed the ticket's title or text. `answer`: of
-    an approver, where the ticket system has approvals of its own. `account` is empty when the system does not say who it was.
+    an approver, where the ticket system has approvals of its own; `at` is then when the approval was opened, since it does not say when an
+    approver answered. `account` is empty when the system does not say who it was.
     """
 
     id: str
@@ -36,11 +37,14 @@ class TicketAct:
 
 @dataclass(frozen=True)
 class TicketHistory:
-    """Oldest first. `ours` is the bot's own account there; `status` is where the ticket is now."""
+    """Oldest first, with the approvers' answers last. `ours` is the bot's own account there.
+
+    `has_answers`: approvers' answers were read. Without that, a missing answer says nothing.
+    """
 
     ours: str
-    status: str
     acts: tuple[TicketAct, ...] = ()
+    has_answers: bool = False
 
 
 class Text(StrEnum):
@@ -49,6 +53,7 @@ class Text(StrEnum):
     OURS = "ours"
     EDITED = "edited"
     RENEWED = "renewed"
+    UNDATED = "undated"  # it was written during the time in which the answer was given
 
 
 def same_status(one: str, other: str) -> bool:
@@ -71,6 +76,8 @@ def unread(history: TicketHistory, read: Collection[str]) -> tuple[TicketAct, ..
 
 def text_at(act: TicketAct, history: TicketHistory) -> Text:
     """Somebody may have edited the ticket before, and the bot may have written it again since, as after a change of the policy."""
+    if act.answer is not None and any(one.edits and one.at >= act.at for one in history.acts):
+        return Text.UNDATED
     place = history.acts.index(act)
     before = [one for one in history.acts[: place + 1] if one.edits]
     if any(one.edits and one.account == history.ours for one in history.acts[place + 1 :]):

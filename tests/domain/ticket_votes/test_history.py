@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,13 +14,14 @@ from bot.domain.ticket_votes.history import Text, TicketAct, TicketHistory, edit
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PLAN = TicketPlan("GOV", "Task", "Done", "Won't Do", decide_approve="Done", decide_reject="Won't Do")
 BY_ANA = TicketAct("1", "ana", NOON, "To Do", "Done")
+SECOND = timedelta(seconds=1)
 BY_BOT = TicketAct("2", "bot", NOON, "Done", "To Do")
 EDIT_BY_EVE = TicketAct("3", "eve", NOON, edits=True)
 EDIT_BY_BOT = TicketAct("4", "bot", NOON, edits=True)
 
 
 def history(*acts: TicketAct) -> TicketHistory:
-    return TicketHistory("bot", "To Do", acts)
+    return TicketHistory("bot", acts)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,22 @@ def test_an_edit_by_hand_is_seen_until_the_bot_has_written_the_text_again() -> N
     assert edit_by_hand(history(EDIT_BY_EVE, BY_ANA)) == EDIT_BY_EVE
     assert edit_by_hand(history(EDIT_BY_EVE, EDIT_BY_BOT)) is None
     assert edit_by_hand(history(BY_ANA)) is None
+
+
+@pytest.mark.parametrize(
+    ("edits", "text"),
+    [
+        ((replace(EDIT_BY_BOT, at=NOON - SECOND),), Text.OURS),
+        ((replace(EDIT_BY_BOT, at=NOON),), Text.UNDATED),
+        ((replace(EDIT_BY_BOT, at=NOON + SECOND),), Text.UNDATED),
+        ((replace(EDIT_BY_EVE, at=NOON - SECOND),), Text.EDITED),
+        ((replace(EDIT_BY_EVE, at=NOON + SECOND),), Text.UNDATED),
+        ((replace(EDIT_BY_EVE, at=NOON + SECOND), replace(EDIT_BY_BOT, at=NOON + SECOND)), Text.UNDATED),
+    ],
+)
+def test_an_answer_has_no_time_so_no_edit_may_be_later_than_its_approval(
+    edits: tuple[TicketAct, ...], text: Text
+) -> None:
+    answer = TicketAct("approval-1-ana", "ana", NOON, answer=Verdict.APPROVE)
+
+    assert text_at(answer, history(*edits, answer)) is text

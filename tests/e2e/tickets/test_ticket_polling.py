@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.model import State
 from bot.engine.rows import JobStatus
+from bot.errors import Temporary
 from handlers.tickets.polling import look_at_tickets
 from tests.fixtures.installation import Installation
-from tests.fixtures.ticket_votes import TicketDesk
+from tests.fixtures.ticket_votes import TicketDesk, deciding_policy
 
 
 @pytest.fixture
@@ -78,6 +80,20 @@ def test_a_clock_that_is_minutes_off_misses_nothing(desk: TicketDesk) -> None:
     desk.installation.settle()
 
     assert desk.installation.reread(request).state is State.APPLIED
+
+
+def test_every_project_that_cannot_be_searched_is_logged(desk: TicketDesk) -> None:
+    two = deciding_policy(f"{desk.installation.model}*")
+    rule = two[two.index("  - models:") : two.index("default: report")]
+    second = rule.replace("project: GOV", "project: OPS").replace("alias: champion", "alias: challenger")
+    desk.installation.activate(two.replace("default: report", f"{second}default: report"))
+    look_at_tickets("", desk.installation.s)
+    desk.installation.jira.faults.add("status", "/search", times=2, status=500)
+
+    with capture_logs() as logs, pytest.raises(Temporary):
+        look_at_tickets("", desk.installation.s)
+
+    assert [one["project"] for one in logs if one["event"] == "tickets_not_searched"] == ["GOV", "OPS"]
 
 
 def test_nothing_is_searched_where_no_rule_decides_in_tickets(installation: Installation) -> None:
