@@ -89,7 +89,7 @@ def test_a_version_that_nobody_has_approved_yet_needs_the_votes(installation: In
     assert card is not None
     assert again.status_code == 409
     assert again.json()["error"].endswith(
-        f"is being taken back to {installation.model} v3 already: pending. Its card: {card.url}"
+        f"is being taken back to {installation.model} v3 already. Its card: {card.url}"
     )
 
 

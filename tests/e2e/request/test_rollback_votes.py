@@ -243,7 +243,7 @@ def test_whoever_presses_while_the_votes_are_awaited_is_shown_the_card_and_keeps
 
     assert back.card is not None
     assert (
-        f"Champion is being taken back to {installation.model} v1 already: pending. Its card: {back.card.url}"
+        f"Champion is being taken back to {installation.model} v1 already. Its card: {back.card.url}"
         in refused
     )
     assert alone[0].joined == ()
@@ -261,7 +261,7 @@ def test_whoever_asks_in_words_while_the_votes_are_awaited_joins_nobody_either(i
         in_words(installation, requester="ana@example.com")
 
     assert back.card is not None
-    assert str(refused.value).endswith(f"already: pending. Its card: {back.card.url}")
+    assert str(refused.value).endswith(f"already. Its card: {back.card.url}")
     assert installation.reread(back).joined == ()
 
 
