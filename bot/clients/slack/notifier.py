@@ -6,9 +6,8 @@ parsing of clicks in `inbound`.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -23,27 +22,25 @@ from bot.clients.slack import inbound, shortcuts
 from bot.clients.slack.blocks import fallback
 from bot.clients.slack.bodies import check_shape, check_signature
 from bot.clients.slack.calls import Answer, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
+from bot.clients.slack.channels import ACCOUNT_ID, SlackChannels
 from bot.clients.slack.files import SlackFiles, SlackImages
 from bot.clients.slack.forms import person_form
-from bot.clients.slack.people import PATIENCE, Remembered, SlackMentions, SlackPeople
+from bot.clients.slack.people import PATIENCE, SlackMentions, SlackPeople
 from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
 from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
-from bot.errors import ChartRefused, MessageGone, OutcomeUnknown, Permanent, Temporary
+from bot.errors import ChartRefused, MessageGone, OutcomeUnknown, Temporary
 from bot.ports import Account, Attachment, Click, Marked, WrittenReply
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
-LONG_PAGE = 999  # channels; Slack allows only twenty calls a minute
 PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
 CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
 REPLY_TIMEOUT = 1  # seconds; Slack wants a click answered within three
 FORM_TIMEOUT = 2.0  # seconds; a trigger expires after three
 TOMBSTONE = "tombstone"  # what stands where a message with replies was deleted
 
-CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
-ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
 
 REFUSED_CARDS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 
@@ -80,16 +77,14 @@ class SlackNotifier:
     ) -> None:
         self.name = "Slack"
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
-        self.post_spacing = (
-            1.015  # seconds; about one message a second: https://docs.slack.dev/apis/web-api/rate-limits
-        )
+        self.post_spacing = 1.03  # seconds; about one a second: https://docs.slack.dev/apis/web-api/rate-limits
         self._signing_secrets = tuple(signing_secrets)  # without one, nothing over HTTP is believed
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
         self._mentions = SlackMentions(self._people, clock)
         self._files = SlackFiles(self._calls, self._people, timeout, wait)
         self._images = SlackImages(self._calls, self._files, wait)
-        self._channels = Remembered[str](clock)
+        self._channels = SlackChannels(self._calls, self._people, clock)
         self._signatures = RequestSignatures(signing_secrets, (token, *earlier_tokens), seals_count=socket_mode)
 
     def home(self) -> str:
@@ -101,7 +96,7 @@ class SlackNotifier:
     ) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
         is_by_id = ACCOUNT_ID.fullmatch(channel) or self._people.bot().is_org_wide  # where a name may stand for several
-        place = self._id_of(channel) if is_by_id else channel
+        place = self._channels.id_of(channel) if is_by_id else channel
 
         message: Content = {
             "channel": place,
@@ -125,7 +120,7 @@ class SlackNotifier:
 
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds a reply only when its `thread` is given: a channel's history leaves replies out."""
-        place = self._id_of(channel)
+        place = self._channels.id_of(channel)
         oldest = f"{since.timestamp() - CLOCKS_DIFFER_BY:.6f}"
         span: dict[str, object] = {"channel": place, "oldest": oldest, "include_all_metadata": True, "limit": PAGE}
         history = partial(self._calls.pages, "conversations.history", span)
@@ -246,41 +241,6 @@ class SlackNotifier:
                 else:
                     log.warning("card_not_taken", title=card.title, why=str(refusal))
         return Sent(send(_content_in_short(card)), is_whole=False)
-
-    def _id_of(self, channel: str) -> str:
-        """Slack accepts a channel's name for posting, but only its id for reading."""
-        if CHANNEL_ID.fullmatch(channel):
-            return channel
-        if ACCOUNT_ID.fullmatch(channel):
-            return self._open(channel)
-        name = channel.removeprefix("#")
-        return self._channels.get(name, lambda: self._look_up_channel(name))
-
-    def _look_up_channel(self, name: str) -> str:
-        found = list(dict.fromkeys(self._channels_called(name)))
-        if len(found) > 1:
-            raise Permanent(
-                f"Several workspaces have a channel #{name}: {', '.join(found)}. Write the id of the one you mean in the policy."
-            )
-        if found:
-            return found[0]
-        raise Permanent(
-            f"The bot sees no channel #{name}. Check the name in the policy; if the channel is private, "
-            "write `/invite @Countersign` there. Then replay the job."
-        )
-
-    def _channels_called(self, name: str) -> Iterator[str]:
-        for workspace in self._people.places():
-            everywhere = {**workspace, "types": "public_channel,private_channel", "limit": LONG_PAGE}
-            for page in self._calls.pages("conversations.list", everywhere):
-                here = [text_at(one, "id") for one in objects_at(page, "channels") if one.get("name") == name]
-                yield from here
-                if here:
-                    break
-
-    def _open(self, account_id: str) -> str:
-        """The id of our direct conversation with this person; safe to repeat."""
-        return text_at(self._calls.call("conversations.open", {"users": account_id}), "channel", "id")
 
     def _find_reply(self, span: Content, key: str, thread: str) -> str | None:
         try:

@@ -8,28 +8,25 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import cast
 
-import rfc8785
-
+from bot.domain.attestation.evidence_part import evidence_digest as evidence_digest
+from bot.domain.attestation.evidence_part import evidence_part, identity_part, shortened
+from bot.domain.attestation.evidence_part import payload_of as payload_of
 from bot.domain.attestation.glass_statement import glass_of, glass_part, who_broke_it
 from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE, subjects_of
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.domain.model import (
     DECISION,
     VOTE,
-    Champion,
     DecidedBy,
     Evidence,
-    Metric,
     SignedBy,
     State,
     Target,
     TransitionRequest,
     Verdict,
-    VersionId,
     Vote,
 )
 from bot.domain.policy.rules import Rule
@@ -143,16 +140,6 @@ def verdict_of(request: TransitionRequest) -> Verdict | None:
     return Verdict.REJECT if request.state in (State.REJECTED, State.CALLED_OFF) else None
 
 
-def payload_of(statement: Plain) -> bytes:
-    """Canonical (RFC 8785), so that the same statement always gives the same bytes."""
-    return bytes(rfc8785.dumps(as_plain(statement)))
-
-
-def evidence_digest(evidence: Evidence) -> str:
-    """The digest of the complete frozen evidence, as in the ledger."""
-    return "sha256:" + hashlib.sha256(payload_of(as_plain(evidence))).hexdigest()
-
-
 def tag_prefix(target: Target) -> str:
     """The start of the names of the tags with one target's envelopes. A name that MLflow refuses in a tag is cut and gets a digest."""
     name = NOT_IN_TAG.sub("_", target.name)
@@ -168,17 +155,17 @@ def tag_of(target: Target, about: str, person: str) -> str:
 
 def _statement(request: TransitionRequest, predicate: dict[str, Plain], people: People) -> Plain:
     """Leaves out metrics and params when the envelope would be too large, and says so; the digest still covers them."""
-    whole = _about(request, predicate, _evidence(request.evidence), people)
+    whole = _about(request, predicate, evidence_part(request.evidence), people)
     if request.evidence is None or len(payload_of(whole)) <= STATEMENT_LIMIT:
         return whole
-    return _about(request, predicate, _shortened(request.evidence), people)
+    return _about(request, predicate, shortened(request.evidence), people)
 
 
 def _about(request: TransitionRequest, predicate: dict[str, Plain], evidence: Plain, people: People) -> Plain:
     known: dict[str, Plain] = {
         "request": request.id,
         "kind": str(request.kind),
-        "version": _identity(request.version),
+        "version": identity_part(request.version),
         "target": str(request.target),
         "evidence": evidence,
         "requester": people.of(request.requester),
@@ -196,15 +183,6 @@ def _about(request: TransitionRequest, predicate: dict[str, Plain], evidence: Pl
 
 def _artifacts_digest(evidence: Evidence | None) -> str:
     return evidence.artifacts.digest if evidence and evidence.artifacts else ""
-
-
-def _identity(version: VersionId) -> dict[str, Plain]:
-    return {
-        "workspace": version.workspace,
-        "name": version.model,
-        "version": version.version,
-        "created": version.created.isoformat(),
-    }
 
 
 def _approvers(request: TransitionRequest, rule: Rule, people: People) -> Plain:
@@ -305,53 +283,3 @@ def _signed_request(vote: Vote) -> Plain:
 def _message(card: PostedCard | None) -> Plain:
     """The message whose button was pressed."""
     return {"team": card.team, "channel": card.channel, "ts": card.message, "url": card.url} if card else None
-
-
-def _shortened(evidence: Evidence) -> Plain:
-    champion = replace(evidence.champion, metrics=(), params={}) if evidence.champion else None
-    short = replace(evidence, metrics=(), params={}, datasets=(), signature=None, champion=champion)
-    shown = cast("dict[str, Plain]", _evidence(short))
-    return {**shown, "digest": evidence_digest(evidence), "leftOut": ["metrics", "params", "datasets", "signature"]}
-
-
-def _evidence(evidence: Evidence | None) -> Plain:
-    if evidence is None:
-        return None
-    return as_plain(
-        {
-            "digest": evidence_digest(evidence),
-            "run": evidence.run_id,
-            "commit": evidence.commit,
-            "source": evidence.source,
-            "author": evidence.author,
-            "authorFrom": evidence.author_from,
-            "notBelieved": evidence.not_believed,
-            "metrics": [_metric(metric) for metric in evidence.metrics],
-            "params": evidence.params,
-            "datasets": evidence.datasets,
-            "lockSha256": evidence.lock_sha256,
-            "dataMd5": evidence.data_md5,
-            "artifacts": evidence.artifacts,
-            "leadsOut": evidence.outside,
-            "notCovered": evidence.uncovered,
-            "signature": evidence.signature,
-            "lineage": [check.code for check in evidence.lineage if not check.passed],
-            "vouchedBy": evidence.vouched_by,
-            "champion": _champion(evidence.champion),
-        }
-    )
-
-
-def _champion(champion: Champion | None) -> Plain:
-    if champion is None:
-        return None
-    return {"version": as_plain(_identity(champion.version)), "metrics": [_metric(one) for one in champion.metrics]}
-
-
-def _metric(metric: Metric) -> dict[str, Plain]:
-    return {
-        "name": metric.name,
-        "value": as_plain(metric.value),
-        "source": metric.source,
-        "dataset": metric.measured_on.name if metric.measured_on else None,
-    }

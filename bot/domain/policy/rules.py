@@ -22,15 +22,8 @@ ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
 # Keys that the parts of a rule got later: unset, the rule keeps its hash.
 SAID_WHEN_SET = (
     *("passkey", "fields", "approved_path", "rejected_path", "approved_resolution", "rejected_resolution"),
-    *(
-        "relation",
-        "relation_type",
-        "relation_projects",
-        "break_glass_type",
-        "decide_approve",
-        "decide_reject",
-        "approvals",
-    ),
+    *("relation", "relation_type", "relation_projects"),
+    *("break_glass_type", "decide_approve", "decide_reject", "approvals"),
 )
 NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
