@@ -50,6 +50,7 @@ NEEDS_NO_FOLLOW_UP = {
     events.GlassPassed,
     events.DigestDelivered,
     events.DigestsLeftOut,
+    events.OwnAskApproved,
     events.SelfApprovalRefused,
     events.VotesRebound,
     events.AccountBound,
