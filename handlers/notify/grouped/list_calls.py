@@ -1,7 +1,7 @@
 """Whom a list still has to call: everyone whose vote a request on it lacks, whenever that joins, and each of them once in a round of votes.
 
-Who is called is reserved before anything is posted, and the same call is finished before another begins. So a message whose answer was lost,
-or whose process died, is known by whom it mentions.
+Who is called is reserved before anything is posted, and the same call is finished before another begins. So of a message whose answer was
+lost, or whose process died, it is known whom it mentions.
 """
 
 from __future__ import annotations

@@ -271,9 +271,7 @@ def test_a_call_is_made_once_although_its_worker_dies_and_more_people_are_needed
     assert notified(installation)[2:] == [BEN, ANA]
 
 
-def forget_calls(
-    installation: Installation, requests: Sequence[TransitionRequest], group: str, person: str
-) -> None:
+def forget_calls(installation: Installation, requests: Sequence[TransitionRequest], group: str, person: str) -> None:
     """As if these requests had joined only now."""
     keys = [f"called:{one.id}" for one in requests] + [f"called:group:{group}:0:person:{person}@example.com"]
     with installation.s.store.transaction() as tx:
