@@ -22,6 +22,7 @@ from bot.demo.world import POLICY, World, demo_world, find_card, services_of, tr
 from bot.sandbox.jira import SandboxUser
 from bot.supervisor import COUNTERSIGN
 from docs.film import film_of_a_promotion
+from docs.glass_pictures import pictures_of_break_glass
 
 DOCS = Path(__file__).parent
 GENTLER = "not-worse-is-enough.yaml"  # the demo's policy, but for the 1 % by which a version must be better
@@ -35,6 +36,7 @@ FOR_A_TICKET: ViewportSize = {"width": 1280, "height": 860}
 PATIENCE = 120_000.0  # milliseconds, on a busy machine
 CITIES = ("berlin", "lisbon", "madrid", "oslo", "paris", "prague", "turin", "vienna")
 HARDLY_BETTER = (*BETTER, "train.max_leaf_nodes=24")
+BROKEN_GLASS = (*BAD, "train.max_leaf_nodes=23")  # other content than the one that people reject: no one said no to it
 
 
 def main() -> None:
@@ -51,9 +53,8 @@ def main() -> None:
 
 
 def with_sign_off(policy: Path, home: Path) -> Path:
-    """The example's policy, with digests that a group signs off, and tickets in which people decide."""
+    """The example's policy, with digests that a group signs off."""
     text = policy.read_text().replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
-    text = text.replace('rejected: "Won\'t Do"}', 'rejected: "Won\'t Do", decide: true}', 1)
     copy = home / "policy.yaml"
     copy.write_text(
         text.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
@@ -93,6 +94,36 @@ def tell_the_story(world: World, page: Page) -> None:
     keep_answers(world, "policy-replay.txt", replay, (*replay, "--file", GENTLER))
     keep_digest(world, page)
     picture_of_a_shared_card(world, page, model, version)
+    break_the_glass(world, page, model)
+
+
+def break_the_glass(world: World, page: Page, model: str) -> None:
+    """At the end, under a policy that allows it: before, the cards would have one more button."""
+    asked = (world.home / "policy.yaml").read_text()
+    lines = "break_glass: {group: risk, review: {group: ml-leads, within: 2d}}"
+    allowing = world.home / "break-glass.yaml"
+    allowing.write_text(asked.replace("    approve:\n", f"    {lines}\n    approve:\n", 1))
+    environment = {**os.environ, **world.environment}
+    words = ("policy", "activate", str(allowing))
+    subprocess.run([*COUNTERSIGN, *words], cwd=world.home, env=environment, check=True)
+    _, version = train(world, say, *BROKEN_GLASS)
+    world.wait_for("the card", lambda: find_card(world, model, version))
+
+    def settle() -> None:
+        world.wait_for("the move", lambda: _champion(world, model) == version)
+        world.wait_for("the note about it", lambda: _says_since(world))
+
+    pictures_of_break_glass(page, world.addresses["slack"], model, version, DOCS, settle)
+
+
+def _champion(world: World, model: str) -> int:
+    return int(world.mlflow.get_registered_model(model).aliases.get("champion", 0))
+
+
+def _says_since(world: World) -> bool:
+    """The card says that the version has moved."""
+    said = [message.all_text for message in world.slack.messages(CARDS) if not message.is_reply]
+    return any("Promoted by breaking the glass" in text and "has been champion since" in text for text in said)
 
 
 def picture_of_a_shared_card(world: World, page: Page, model: str, version: int) -> None:
@@ -205,6 +236,8 @@ def pictures_of_home(world: World, page: Page, model: str) -> None:
     form.get_by_label("Version").fill("v")
     form.get_by_role("option").first.wait_for()
     form.screenshot(path=DOCS / "home-form.png")
+    form.get_by_role("button", name="Close").first.click()  # else it covers Ana's next pictures
+    form.wait_for(state="hidden")
 
 
 def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:

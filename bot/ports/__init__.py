@@ -87,12 +87,8 @@ class ModelRegistry(Protocol):
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         """All versions that have the tag, with any value."""
 
-    def find_model(self, workspace: str, name: str, known: ModelSnapshot | None = None) -> ModelSnapshot | None:
-        """The model with its aliases and all its versions; None when it does not exist.
-
-        With `known`, its aliases are read again, and its versions only if the model is another one or an alias leads to a version that
-        is not known: for who asks again within one job, and about aliases.
-        """
+    def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
+        """The model with its aliases and all its versions; None when it does not exist."""
 
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
         """One version in one call, however many the model has; None when it does not exist."""

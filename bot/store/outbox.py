@@ -48,6 +48,13 @@ class OutboxRows:
         """Since when the key is reserved."""
         return self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
 
+    def unfinished(self, prefix: str) -> list[str]:
+        """The keys that are reserved, and whose end is not known."""
+        uncertain = sa.and_(sendings.c.key.startswith(prefix, autoescape=True), sendings.c.done_at.is_(None))
+        return list(
+            self.connection.execute(sa.select(sendings.c.key).where(uncertain).order_by(sendings.c.key)).scalars()
+        )
+
     def renew(self, key: str, now: datetime) -> None:
         self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(begun_at=now))
 

@@ -94,26 +94,17 @@ def _facts(
 
 
 def facts_about(request: TransitionRequest, s: Services) -> Facts:
-    """Reads the registry again, once or, for a copy, twice."""
-    return read_facts(request, s)[0]
-
-
-def read_facts(
-    request: TransitionRequest, s: Services, known: ModelSnapshot | None = None
-) -> tuple[Facts, ModelSnapshot | None]:
-    """As `facts_about`, with what the registry shows of the place's model. `known` is what this job has read of it before.
-
-    Who holds an alias is always read again. Stages and copies are properties of the versions, so all of these are.
+    """Reads the registry again, once or, for a copy, twice. Always the versions too: an alias says which number holds it, and the
+    version that is about to get it may have been deleted, or created again under its number, since it was read before.
     """
     place, version = place_of(request), request.version
-    known = known if place.target.kind is TargetKind.ALIAS else None
-    seen = s.registry_at(place.workspace).find_model(place.workspace, place.model, known)
+    seen = s.registry_at(place.workspace).find_model(place.workspace, place.model)
     there: tuple[VersionId, ...] = ()
     if version.model != place.model:
         source = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         there = (source.id,) if source else ()
     with s.store.transaction() as tx:
-        return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there), seen
+        return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
 
 
 def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from bot.domain.calm.grouping import is_listed
@@ -14,12 +15,12 @@ from bot.store.transaction import Transaction
 
 def may_call(request: TransitionRequest, context: CardContext, tx: Transaction, *, is_grouped: bool = False) -> bool:
     """Whether the request's own message, its card or its details, mentions those whose votes are missing."""
-    earlier = _earlier(request, tx)
+    earlier = earlier_of(request, tx)
     noted = noted_calls(call_keys(request, earlier), tx)
     return calls(request, context, noted, earlier=earlier, is_grouped=is_grouped or is_listed(request))
 
 
-def noted_calls(keys: tuple[str, ...], tx: Transaction) -> frozenset[str]:
+def noted_calls(keys: Collection[str], tx: Transaction) -> frozenset[str]:
     return frozenset(SentRows(tx.connection).digests(keys))
 
 
@@ -32,7 +33,7 @@ def call_key_of(request_id: str) -> str:
     return f"called:{request_id}"
 
 
-def _earlier(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
+def earlier_of(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
     """The requests whose place this one took, the newest first."""
     found: list[TransitionRequest] = []
     one = request

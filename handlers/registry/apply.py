@@ -18,7 +18,7 @@ from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.belief import check_believed, check_row_believed
-from handlers.custody.facts import Place, facts_of, read_facts
+from handlers.custody.facts import Place, facts_about, facts_of
 from handlers.registry.settling import announce, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard
 from handlers.tickets.grounds import read_history_again
@@ -50,15 +50,15 @@ def _bring_about(request_id: str, s: Services) -> None:
     if request.settled_at is not None or not _has_consequences(request):
         return
     check_row_believed(registry, s)
-    facts, seen = read_facts(request, s)
+    facts = facts_about(request, s)
     step = next_step(request, facts, None)
     guard = read_guard(request, s) if isinstance(step, steps.CheckGuard) else None
     if guard is not None:
-        facts, seen = read_facts(request, s, seen)  # reading the guard may have taken minutes
+        facts = facts_about(request, s)  # reading the guard may have taken minutes
         step = next_step(request, facts, guard)
     if not _carry_out(step, request, facts, s):
         return
-    facts, _ = read_facts(request, s, seen)
+    facts = facts_about(request, s)
     step = next_step(request, facts, guard)
     if isinstance(step, steps.Move | steps.PutBack):
         raise Temporary(f"{request.target} was changed for {request.version}, but the registry does not show it yet")

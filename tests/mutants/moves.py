@@ -23,7 +23,7 @@ MUTANTS = (
         "a move is recorded as applied without looking whether it is there",
         "handlers/registry/apply.py",
         (
-            "    facts, _ = read_facts(request, s, seen)\n"
+            "    facts = facts_about(request, s)\n"
             "    step = next_step(request, facts, guard)\n"
             "    if isinstance(step, steps.Move | steps.PutBack):\n"
         ),

@@ -68,7 +68,7 @@ class MadeRegistry:
     def versions_tagged(self, _tag: str) -> Iterator[VersionSnapshot]:
         return self._paged("tagged", ALL_A_PAGE, ())
 
-    def find_model(self, _workspace: str, name: str, _known: object = None) -> ModelSnapshot | None:
+    def find_model(self, _workspace: str, name: str) -> ModelSnapshot | None:
         self.calls["a model"] += 1
         self.calls["versions of a model"] += 1
         number = int(name.rpartition("-")[2])

@@ -109,7 +109,7 @@ class Registry:
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         return iter([seen for seen in self.versions_newest_first() if tag in seen.tags])
 
-    def find_model(self, workspace: str, name: str, known: object = None) -> ModelSnapshot | None:
+    def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
         model = self._shown().get(name)
         if model is None:
             return None

@@ -176,26 +176,19 @@ class MlflowRegistry:
             f"listing the versions tagged {tag}{self._where}",
         )
 
-    def find_model(self, workspace: str, name: str, known: ModelSnapshot | None = None) -> ModelSnapshot | None:
-        """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile.
-
-        MLflow takes a version's aliases away when it is deleted, so an alias proves that its version is there.
-        """
+    def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
+        """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
         self.at(workspace)
         try:
             with reading(f'reading model "{name}"{self._where}'):
                 found = self._client.get_registered_model(name)
         except NotThere:
             return None
-        created, numbers = as_time(found.creation_timestamp), {int(number) for number in found.aliases.values()}
-        if known is not None and known.created == created and numbers <= {seen.id.version for seen in known.versions}:
-            versions = {seen.id.version: seen for seen in known.versions}
-        else:
-            versions = {seen.id.version: seen for seen in self._versions_of(name)}
+        versions = {seen.id.version: seen for seen in self._versions_of(name)}
         return ModelSnapshot(
             workspace=workspace,
             name=found.name,
-            created=created,
+            created=as_time(found.creation_timestamp),
             aliases={
                 storable(alias): int(number) for alias, number in found.aliases.items() if int(number) in versions
             },

@@ -9,7 +9,6 @@ from datetime import datetime
 from bot.domain.calm.grouping import Member
 from bot.domain.card.card import Button, Card, Item, Lead, Link, Mark, Mention, Weight
 from bot.domain.card.context import CardContext
-from bot.domain.card.request_card import mentions_of
 from bot.domain.card.risk import risk_of
 from bot.domain.card.sentences import status_sentence
 from bot.domain.card.titles import short_version, title_of
@@ -73,12 +72,6 @@ def call_card(rule: str, counts: Counts, mentions: tuple[Mention, ...]) -> Card:
     title = _("Votes are open: {rule}", rule=in_one_line(rule))
     said = _how_far(counts)
     return Card(title, sentences(_("{said}.", said=title), said), paragraphs=(said,), mentions=mentions)
-
-
-def called_by(shown: Sequence[Shown]) -> tuple[Mention, ...]:
-    """Everyone whose vote one of these requests lacks, once."""
-    open_votes = (one for one in shown if one.request.state is State.PENDING and not one.context.unread)
-    return tuple(dict.fromkeys(mention for one in open_votes for mention in mentions_of(one.request, one.context)))
 
 
 def with_a_line(members: Sequence[Member]) -> list[str]:

@@ -7,6 +7,7 @@ news for those who were called before. A reminder and an escalation are. All han
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.card.card import Called, Mention
@@ -31,10 +32,6 @@ def call_key(request: TransitionRequest, occasion: Occasion) -> str:
     return f"called:{request.id}:reminder:{request.reminders}"
 
 
-def group_call_key(group_id: str) -> str:
-    return f"called:group:{group_id}"
-
-
 def call_keys(request: TransitionRequest, earlier: Sequence[TransitionRequest]) -> tuple[str, ...]:
     """The keys of the same request to vote: its own, and those of the `earlier` ones whose place it took before anybody had voted.
 
@@ -46,6 +43,46 @@ def call_keys(request: TransitionRequest, earlier: Sequence[TransitionRequest]) 
             break
         unvoted.append(before)
     return tuple(call_key(one, Occasion.CARD) for one in (request, *unvoted))
+
+
+@dataclass(frozen=True)
+class ListCall:
+    """A mention in a list, or in a reply to it, in a round of votes.
+
+    In each round, a list mentions each person or group once, for all requests that lack their vote. A request is in the next round when a
+    renewed comparison took the place of one that somebody had voted on.
+    """
+
+    group: str
+    round: int
+    mention: Mention
+
+    @property
+    def key(self) -> str:
+        return f"{list_calls(self.group)}{self.round}:{self.mention.kind}:{self.mention.key}"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Whoever is called in one round needs no call in those before it."""
+        return tuple(ListCall(self.group, number, self.mention).key for number in range(self.round + 1))
+
+    @classmethod
+    def parse(cls, key: str) -> ListCall:
+        _, _, group, number, kind, name = key.split(":", 5)
+        return cls(group, int(number), Mention(Called(kind), name, name))
+
+
+def list_calls(group_id: str) -> str:
+    """How the keys of a list's calls begin."""
+    return f"called:group:{group_id}:"
+
+
+def calls_on_list(
+    group_id: str, request: TransitionRequest, context: CardContext, earlier: Sequence[TransitionRequest]
+) -> tuple[ListCall, ...]:
+    """Those that the open vote on a request needs from its list."""
+    voted = sum(bool(one.votes) for one in earlier)
+    return tuple(ListCall(group_id, voted, mention) for mention in mentions_of(request, context))
 
 
 def calls(

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.calm.daily import Day, daily_card
-from bot.domain.calm.group_card import Counts, Shown, call_card, called_by, group_card
+from bot.domain.calm.group_card import Counts, Shown, call_card, group_card
+from bot.domain.calm.mentions import missing
 from bot.domain.calm.outcomes import outcomes_card
 from bot.domain.calm.reminders import Waits, reminders_card
 from bot.domain.card.card import Card, Link
@@ -25,7 +26,7 @@ def calm_samples(rule: Rule | None, groups: tuple[Group, ...], at: datetime) -> 
     shown = [Shown(one, context) for one in requests]
     waits = tuple(Waits(one, context) for one in requests if one.state is State.PENDING)
     ended = tuple(one for one in requests if not one.state.is_open)
-    counts, called = Counts(90, 5, 5), called_by(shown)
+    counts, called = Counts(90, 5, 5), tuple(dict.fromkeys(who for one in requests for who in missing(one, context)))
     name = rule.label if rule else "models"
     yield "the card that many requests share", group_card(name, shown, counts, called, Link("All", URL))
     yield "the call below it", call_card(name, counts, called)

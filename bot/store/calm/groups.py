@@ -30,6 +30,11 @@ class GroupRows:
         key = sa.func.hashtextextended(f"cards of {rule} in {channel}", 0)
         self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
+    def lock_calls(self, group_id: str) -> None:
+        """Until the transaction ends no other decides whom the list calls."""
+        key = sa.func.hashtextextended(f"calls of {group_id}", 0)
+        self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
     def of(self, request_id: str) -> CardGroup | None:
         """The group whose list the request is on."""
         joined = card_groups.join(card_places, card_places.c.group_id == card_groups.c.id)

@@ -8,10 +8,9 @@ from functools import partial
 
 import structlog
 
-from bot.domain.calm.group_card import Shown, call_card, called_by, count, group_card, with_a_line
+from bot.domain.calm.group_card import Shown, call_card, count, group_card, with_a_line
 from bot.domain.calm.grouping import CardGroup, Member
-from bot.domain.calm.mentions import group_call_key
-from bot.domain.card.card import Card, Link, Mention
+from bot.domain.card.card import Card, Link
 from bot.domain.model import ENDED_UNDECIDED, TransitionRequest
 from bot.domain.references import PostedCard
 from bot.engine.lanes import Lane, Urgency
@@ -21,7 +20,7 @@ from bot.language.catalogues import in_language
 from bot.services import Services
 from bot.store.calm.groups import GroupRows
 from bot.store.transaction import Transaction
-from handlers.notify.calls import call_key_of, note_call
+from handlers.notify.grouped.list_calls import Call, note_made, plan_call
 from handlers.notify.grouped.places import group_lane as group_lane
 from handlers.notify.outbox import begin_update, post_once
 from handlers.notify.readers import for_everyone
@@ -32,21 +31,23 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Listed:
-    """A group as it is now. `to_call` are those whom its message, or else a reply to it, still has to mention."""
+    """A group as it is now. `call` is what its message, or else a reply to it, still has to make."""
 
     group: CardGroup
     members: list[Member]
     card: Card
-    to_call: tuple[Mention, ...]
+    call: Call
 
 
 def sync_group(group_id: str, s: Services) -> None:
     """One message for each group: posted before the cards of its requests, then always as they are now."""
     with s.store.transaction() as tx:
-        listed = _read(group_id, tx, s)
+        listed = _read(group_id, tx, s, calls=True)
         posted = listed.group.posted
         if posted is None and all(one.state in ENDED_UNDECIDED for one in listed.members):
             return
+        if not listed.call.made:
+            note_made(listed.call, tx, s.clock.now())
         update = begin_update(f"group-shown:{group_id}", posted, listed.card, tx, s) if posted else None
     if posted is None:
         _post(f"group:{group_id}", listed, s)
@@ -55,7 +56,7 @@ def sync_group(group_id: str, s: Services) -> None:
         with for_everyone(s):
             if update is not None:
                 update.send(s)
-            if listed.to_call:
+            if listed.call.made:
                 _call(listed, posted, s)
     except MessageGone:
         put_back(group_id, posted, s)
@@ -89,38 +90,34 @@ def _post(key: str, listed: Listed, s: Services) -> None:
 def _record(listed: Listed, s: Services, tx: Transaction, posted: PostedCard) -> None:
     groups = GroupRows(tx.connection)
     groups.note_post(listed.group.id, posted)
-    if listed.card.mentions:
-        _note_call(listed, tx, s)
+    note_made(listed.call, tx, s.clock.now())
     for member in groups.members(listed.group.id):  # others may have joined meanwhile
         tx.defer("sync_card", member.id, f"{Lane.SLACK}:{member.id}", once=True)
     tx.defer("sync_group", listed.group.id, group_lane(listed.group.id))
 
 
 def _call(listed: Listed, posted: PostedCard, s: Services) -> None:
-    card = call_card(listed.group.rule, count(listed.members), listed.to_call)
-    key = f"group-call:{listed.group.id}"
-    post_once(key, posted.channel, card, s, thread=posted.message, record=lambda tx, _reply: _note_call(listed, tx, s))
+    card = call_card(listed.group.rule, count(listed.members), listed.call.mentions)
+    record = partial(_record_call, listed, s)
+    post_once(listed.call.key, posted.channel, card, s, thread=posted.message, record=record)
 
 
-def _note_call(listed: Listed, tx: Transaction, s: Services) -> None:
-    """For the group, and for each request on it, so that none of their own cards calls the same people."""
-    now = s.clock.now()
-    note_call(group_call_key(listed.group.id), tx, now)
-    for member in listed.members:
-        note_call(call_key_of(member.id), tx, now)
+def _record_call(listed: Listed, s: Services, tx: Transaction, _reply: PostedCard) -> None:
+    note_made(listed.call, tx, s.clock.now())
+    tx.defer("sync_group", listed.group.id, group_lane(listed.group.id))  # others may have to be called by now
 
 
-def _read(group_id: str, tx: Transaction, s: Services) -> Listed:
+def _read(group_id: str, tx: Transaction, s: Services, *, calls: bool = False) -> Listed:
     group = GroupRows(tx.connection).get(group_id)
     members = GroupRows(tx.connection).members(group_id)
     now = s.clock.now()
     with in_language(tx.policy().language):
-        shown = [_shown(tx.requests.get(id_), tx, now) for id_ in with_a_line(members)]
-        to_call = () if tx.outbox.is_sent(group_call_key(group_id)) else called_by(shown)
-        mentions = to_call if group.posted is None else ()
+        shown = {id_: _shown(tx.requests.get(id_), tx, now) for id_ in with_a_line(members)}
+        call = plan_call(group_id, members, shown, tx, now) if calls else Call()
+        mentions = call.mentions if group.posted is None else ()
         more = Link(_("All open requests"), f"{s.links.url}/") if s.links.url else None
-        card = group_card(group.rule, shown, count(members), mentions, more)
-    return Listed(group, members, card, to_call)
+        card = group_card(group.rule, list(shown.values()), count(members), mentions, more)
+    return Listed(group, members, card, call)
 
 
 def _shown(request: TransitionRequest, tx: Transaction, now: datetime) -> Shown:

@@ -246,44 +246,10 @@ def test_a_deleted_version_is_gone(registry, mlflow_server, model_name):
     assert [seen.id.version for seen in registry.find_model("default", model_name).versions] == [1]
 
 
-def test_asked_again_only_the_aliases_are_read_as_long_as_all_their_versions_are_known(mlflow_server, model_name):
-    client = client_of(mlflow_server)
-    new_model(client, model_name, versions=2)
-    with fault_proxy(mlflow_server) as (url, faults):
-        registry = MlflowRegistry(url, webhook_secrets=["unused"])
-        known = registry.find_model("default", model_name)
-        server, calls = faults.application, []
-        faults.application = lambda environ, answer: (calls.append(environ["PATH_INFO"]), server(environ, answer))[1]
-        client.set_registered_model_alias(model_name, "champion", "2")
-        again = registry.find_model("default", model_name, known)
-        asked = [path.rpartition("/")[2] for path in calls]
-        new_version(client, model_name)
-        client.set_registered_model_alias(model_name, "champion", "3")
-        newer = registry.find_model("default", model_name, again)
-
-    assert (again.aliases, asked) == ({"champion": 2}, ["get"])
-    assert again.versions == known.versions
-    assert (newer.aliases, newer.versions[0].id.version) == ({"champion": 3}, 3)
-
-
-def test_what_is_known_of_a_model_says_nothing_about_one_that_was_created_again(registry, mlflow_server, model_name):
-    client = client_of(mlflow_server)
-    new_model(client, model_name, versions=2)
-    known = registry.find_model("default", model_name)
-    client.delete_registered_model(model_name)
-    (first,) = new_model(client, model_name)
-
-    again = registry.find_model("default", model_name, known)
-
-    assert [seen.id for seen in again.versions] == [first]
-
-
 def test_an_alias_does_not_outlive_its_version(registry, mlflow_server, model_name):
-    """Who asks again relies on it."""
     client = client_of(mlflow_server)
     new_model(client, model_name, versions=2)
     client.set_registered_model_alias(model_name, "champion", "1")
-    known = registry.find_model("default", model_name)
     client.delete_model_version(model_name, "1")
 
-    assert registry.find_model("default", model_name, known).aliases == {}
+    assert registry.find_model("default", model_name).aliases == {}

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from bot.domain.calm.grouping import is_listed
 from bot.domain.events import CardPosted
-from bot.domain.model import State, TransitionRequest
+from bot.domain.model import Kind, State, TransitionRequest
 from bot.sandbox.slack import Message
 from bot.sandbox.slack.wire import every_object
 from bot.store.calm.groups import GroupRows
+from bot.store.tables import sendings
 from handlers.notify.card_and_ticket import sync_card
 from handlers.notify.grouped.lists import sync_group
 from tests.e2e.notify.test_calls import LEADS, called_in
-from tests.fixtures.installation import CHANNEL, Installation
+from tests.fixtures.installation import CHANNEL, Installation, policy_text
+from tests.fixtures.mortal import Killed, Once, with_fate
 
 EIGHT = 8
+ANA, BEN = "U0ANA000001", "U0BEN000002"
 HOW_FAR = re.compile(r"Waiting for votes: (\d+) of (\d+)\. Being prepared: (\d+)\. Over: (\d+)\.")
 
 
-def ask_for(installation: Installation, count: int, first: int = 0) -> None:
+def ask_for(installation: Installation, count: int, first: int = 0, user: str = "bea") -> None:
     """So many models at once, as after a registration in bulk: nothing is swept before all are there."""
     for number in range(first, first + count):
         model = f"{installation.model}-{number}"
-        version = installation.register(model=model)
+        version = installation.register(model=model, user=user)
         installation.mlflow.set_registered_model_alias(model, "candidate", str(version))
 
 
@@ -153,8 +159,6 @@ def test_a_rule_may_say_never_and_a_smaller_number(installation: Installation) -
 
 
 def policy_of(installation: Installation, group_above: str) -> str:
-    from tests.fixtures.installation import policy_text
-
     usual = policy_text(f"{installation.model}*")
     return usual.replace('"#model-approvals"}', f'"#model-approvals", group_above: {group_above}}}', 1)
 
@@ -218,6 +222,91 @@ def test_a_list_that_was_deleted_comes_back_without_a_call_and_its_cards_stay(in
     assert again.ts != shared.ts
     assert called_in(again) == []
     assert installation.reread(requests[0]).state is State.APPLIED
+
+
+def notified(installation: Installation) -> list[str]:
+    return [who for _, who in installation.slack.workspace.notified]
+
+
+def settled(installation: Installation) -> None:
+    installation.sweep()
+    installation.settle_all()
+
+
+def test_who_is_needed_for_a_request_that_joins_later_is_called_too_and_each_once(installation: Installation) -> None:
+    installation.activate(pair_policy(installation))
+    ask_for(installation, 3, user="ana")
+    settled(installation)
+    first = notified(installation)
+    ask_for(installation, 1, first=3, user="ben")
+    settled(installation)
+    ask_for(installation, 1, first=4, user="ben")
+    ask_for(installation, 1, first=5, user="ana")
+    settled(installation)
+    sync_group(group_of(installation.requests(), installation), installation.s)
+
+    assert len(lists(installation)) == 1
+    assert first == [BEN]
+    assert notified(installation) == [BEN, ANA]
+
+
+def test_a_call_is_made_once_although_its_worker_dies_and_more_people_are_needed_meanwhile(
+    installation: Installation,
+) -> None:
+    installation.activate(pair_policy(installation))
+    ask_for(installation, 3, user="ana")
+    ask_for(installation, 1, first=3, user="ben")
+    settled(installation)
+    group, requests = group_of(installation.requests(), installation), installation.requests()
+    assert sorted(notified(installation)) == [ANA, BEN]
+    forget_calls(installation, requests[:3], group, "ben")
+
+    with pytest.raises(Killed):
+        sync_group(group, with_fate(installation.s, Once("after post")))
+    forget_calls(installation, requests[3:], group, "ana")
+    sync_group(group, installation.s)
+    sync_group(group, installation.s)
+    sync_group(group, installation.s)
+
+    assert notified(installation)[2:] == [BEN, ANA]
+
+
+def forget_calls(installation: Installation, requests: Sequence[TransitionRequest], group: str, person: str) -> None:
+    """As if these requests had joined only now."""
+    keys = [f"called:{one.id}" for one in requests] + [f"called:group:{group}:0:person:{person}@example.com"]
+    with installation.s.store.transaction() as tx:
+        assert tx.connection.execute(sa.delete(sendings).where(sendings.c.key.in_(keys))).rowcount == len(keys)
+        replies = sa.and_(sendings.c.key.startswith("group-call:"), sendings.c.done_at.is_not(None))
+        tx.connection.execute(sa.delete(sendings).where(replies))
+
+
+def test_who_had_voted_is_called_again_when_the_renewed_card_is_on_a_list(installation: Installation) -> None:
+    """Several renewals at once are still one call."""
+    installation.activate(shared_from(installation, quorum=2))
+    requests = asked_at_once(installation, 3)
+    for request in requests[:2]:
+        installation.approve(request, "ana")
+        other = installation.register(model=request.version.model)
+        installation.mlflow.set_registered_model_alias(request.version.model, "champion", str(other))
+    settled(installation)
+    moved = [one for one in installation.requests() if one.kind is Kind.OBSERVED]
+    renewed = [one for one in installation.requests() if one.follows in {before.id for before in requests}]
+
+    assert (len(moved), len(renewed)) == (2, 2)
+    assert all(is_listed(one) for one in renewed)
+    assert notified(installation) == [LEADS] * (1 + 2 + 1)  # the list, each move by hand, and who has to vote again
+
+
+def pair_policy(installation: Installation) -> str:
+    """Ana and Ben decide, neither of them on what is their own."""
+    people = "pair: {people: [ana@example.com, ben@example.com]}"
+    return shared_from(installation, groups=people, all_of="[{group: pair, quorum: 1}]")
+
+
+def shared_from(installation: Installation, **choices: Any) -> str:
+    """Three at once share a card."""
+    text = policy_text(f"{installation.model}*", **choices)
+    return text.replace('"#model-approvals"}', '"#model-approvals", group_above: 2}', 1)
 
 
 @pytest.mark.proof

@@ -158,8 +158,8 @@ class Prolific:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
-    def find_model(self, workspace: str, name: str, known: object = None) -> ModelSnapshot | None:
-        seen: ModelSnapshot | None = self._registry.find_model(workspace, name, known)
+    def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
+        seen: ModelSnapshot | None = self._registry.find_model(workspace, name)
         if seen is None:
             return None
         first = seen.versions[-1]

@@ -42,10 +42,10 @@ class OneIsBroken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
-    def find_model(self, workspace: str, name: str, known: object = None) -> Any:
+    def find_model(self, workspace: str, name: str) -> Any:
         if name == self._name:
             raise self._trouble
-        return self._registry.find_model(workspace, name, known)
+        return self._registry.find_model(workspace, name)
 
 
 def said(installation: Installation) -> str:

@@ -91,22 +91,27 @@ def test_the_delegate_of_who_is_away_is_reminded_in_their_place(
 ) -> None:
     installation.use_policy(
         extra="remind_after: 4h",
-        groups="leads: {people: [ana@example.com]}\nrisk: {people: [cy@example.com]}",
+        groups="leads: {people: [ana@example.com]}\nrisk: {people: [ben@example.com]}",
         all_of="[{group: leads, quorum: 1}, {group: risk, quorum: 1}]",
     )
     at_monday("09:00")
     request = installation.asked()
     day = (installation.clock.now() + timedelta(days=3)).date()
     installation.slack.command("ana", "/countersign", f"away until {day} -> cy@example.com")
-    installation.approve(request, "cy")
+    installation.approve(request, "ben")
     installation.settle_all()
-    before = len(direct(installation, "cy"))
+    before = direct(installation, "cy")
     at_monday("13:30")
     remind(installation)
 
-    assert installation.reread(request).state in (State.PENDING, State.APPLIED)
+    assert installation.reread(request).state is State.PENDING
+    (reminder,) = direct(installation, "cy")[len(before) :]
+    assert f"{request.version} → champion" in reminder
     assert "wait" not in "\n".join(direct(installation, "ana"))
-    assert len(direct(installation, "cy")) >= before
+    assert direct(installation, "ben") == []
+
+    installation.approve(request, "cy")
+    assert installation.reread(request).state is State.APPLIED
 
 
 def test_whom_no_account_is_known_of_is_named_in_the_thread_once(
