@@ -38,7 +38,11 @@ def _pages(client: JIRA, issue_id: str) -> Iterator[JsonObject]:
         if not values or page.get("isLast") is True or start >= int(str(page.get("total", 0))):
             return
         if start >= LONGEST:
-            raise Permanent(f"The ticket's history has more than {LONGEST} entries. Decide on the request's card.")
+            raise too_long()
+
+
+def too_long() -> Permanent:
+    return Permanent(f"The ticket's history has more than {LONGEST} entries. Decide on the request's card.")
 
 
 def _whole(client: JIRA, issue_id: str) -> list[JsonObject]:
@@ -47,6 +51,8 @@ def _whole(client: JIRA, issue_id: str) -> list[JsonObject]:
     entries = objects_in(changelog, "histories")
     if len(entries) < int(str(changelog.get("total", len(entries)))):
         raise Permanent("Jira shows only a part of the ticket's history. Decide on the request's card.")
+    if len(entries) > LONGEST:
+        raise too_long()
     return entries
 
 

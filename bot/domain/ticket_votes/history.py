@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from bot.domain.model import Verdict
 from bot.domain.references import TicketPlan
@@ -46,6 +48,21 @@ class TicketHistory:
     acts: tuple[TicketAct, ...] = ()
     has_answers: bool = False
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each act is, by its id."""
+        return {act.id: place for place, act in enumerate(self.acts)}
+
+    @cached_property
+    def edits(self) -> tuple[int, ...]:
+        """The places of the edits of the text."""
+        return tuple(place for place, act in enumerate(self.acts) if act.edits)
+
+    @cached_property
+    def last_of_ours(self) -> int:
+        """The place of the bot's last edit; -1 without one."""
+        return max((place for place in self.edits if self.acts[place].account == self.ours), default=-1)
+
 
 class Text(StrEnum):
     """Whose text a ticket showed when somebody decided in it."""
@@ -78,11 +95,11 @@ def text_at(act: TicketAct, history: TicketHistory) -> Text:
     """Somebody may have edited the ticket before, and the bot may have written it again since, as after a change of the policy."""
     if act.answer is not None and any(one.edits and one.at >= act.at for one in history.acts):
         return Text.UNDATED
-    place = history.acts.index(act)
-    before = [one for one in history.acts[: place + 1] if one.edits]
-    if any(one.edits and one.account == history.ours for one in history.acts[place + 1 :]):
+    until = bisect_right(history.edits, history.places[act.id])
+    if history.last_of_ours > history.places[act.id]:
         return Text.RENEWED
-    return Text.EDITED if before and before[-1].account != history.ours else Text.OURS
+    last = history.acts[history.edits[until - 1]] if until else None
+    return Text.EDITED if last is not None and last.account != history.ours else Text.OURS
 
 
 def edit_by_hand(history: TicketHistory) -> TicketAct | None:
