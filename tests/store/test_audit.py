@@ -76,7 +76,7 @@ class OnlyTheLedger(Services):
 
     def __init__(self, store: Store, checkpoint_signer: NoteKey) -> None:
         clock = SystemClock()
-        super().__init__(store, None, None, None, clock, None, checkpoint_signer, None)  # type: ignore[arg-type]
+        super().__init__(store, None, None, None, clock, None, checkpoint_signer, None, home=None)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -135,16 +135,20 @@ def _history(facts: Facts) -> list[VersionId]:
             held.update(dict.fromkeys(came))
         elif is_a_no(one):
             held.pop(one.version, None)
-    return [version for version in held if version is not None and not _is_taken_back(version, facts)]
+    taken_back = _taken_back(facts)
+    return [version for version in held if version is not None and version not in taken_back]
 
 
-def _is_taken_back(version: VersionId, facts: Facts) -> bool:
-    """The review of a broken glass rejected it, and it has left the place. While it is there, only the rollback takes it away."""
-    if version in facts.holders:
-        return False
-    applied = [one for one in facts.decisions if one.version == version and one.state is State.APPLIED]
-    newest = max(applied, key=last_word, default=None)
-    return newest is not None and rejected_by_review(newest) is not None
+def _taken_back(facts: Facts) -> frozenset[VersionId]:
+    """The review of a broken glass rejected them, and they have left the place. While one is there, only the rollback takes it away."""
+    newest: dict[VersionId, TransitionRequest] = {}
+    for one in facts.decisions:
+        if one.state is State.APPLIED and (
+            one.version not in newest or last_word(one) > last_word(newest[one.version])
+        ):
+            newest[one.version] = one
+    rejected = {version for version, one in newest.items() if rejected_by_review(one) is not None}
+    return frozenset(rejected.difference(facts.holders))
 
 
 def _rightful(facts: Facts) -> frozenset[VersionId]:

@@ -14,6 +14,7 @@ from bot.domain.events import (
     AttestationSigned,
     FastTrackCompared,
     ModelSigned,
+    OwnAskApproved,
     RequestEvent,
     RequestOpened,
     SelfApprovalRefused,
@@ -28,6 +29,7 @@ ONLY_FOR_THE_RECORD = {
     VoteSigned,  # so does the vote
     ModelSigned,  # so do the files
     SelfApprovalRefused,  # which was no vote
+    OwnAskApproved,  # which the digest reports
 }
 
 

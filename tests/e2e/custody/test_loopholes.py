@@ -10,7 +10,7 @@ import pytest
 from bot.domain.model import Kind, State, TransitionRequest, VersionId
 from bot.errors import Permanent
 from bot.store import custody
-from handlers.request import asking
+from handlers.request import adopting
 from handlers.request.calling_off import call_off
 from tests.fixtures.installation import Installation, policy_text
 
@@ -150,7 +150,7 @@ def test_baseline_that_people_rejected_does_not_come_back_by_hand_unasked(instal
     installation.ask(1, "champion")
     installation.use_policy(reason="always")  # the first whose rule covers the model, so that version 1 is baseline
     installation.sweep()
-    (adopted,) = asking.adopt(installation.s)
+    (adopted,) = adopting.adopt(installation.s)
     installation.settle()
     installation.reject(adopted, "Never ship it.")
     assert installation.champion() == 1

@@ -17,7 +17,7 @@ from bot.domain.registry.watch_events import WatchBegun
 from bot.store.custody import READ_BACK
 from handlers.custody.facts import Place, on_record
 from handlers.registry.renames import forget
-from handlers.request import asking
+from handlers.request import adopting
 from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation
 
 MODEL = {"target": '{model: "prod.{name}"}', "ask_on": "[{alias: candidate}]"}
@@ -168,7 +168,7 @@ def test_a_foreign_copy_under_revert_is_tagged_and_denied_at_the_gate(installati
     assert "tagged countersign.denied, and the gate denies it" in installation.card(observed).all_text
     assert gate(installation, 2)[0] is False
     assert gate(installation, 1)[0] is True
-    assert asking.adopt(installation.s) == []
+    assert adopting.adopt(installation.s) == []
 
 
 def test_a_foreign_copy_is_deleted_only_by_a_rule_that_says_so(installation: Installation) -> None:
@@ -248,7 +248,7 @@ def test_rejecting_an_adopted_holder_moves_nothing_also_when_the_request_was_ope
     installation.register()
     installation.ask(1, "champion")
     installation.sweep()
-    (adopted,) = [one for one in asking.adopt(installation.s) if one.version.model == installation.model]
+    (adopted,) = [one for one in adopting.adopt(installation.s) if one.version.model == installation.model]
     installation.settle()
     installation.click("ana", installation.reread(adopted), "approve")
     installation.mlflow.log_metric(installation.run_of(1), "mae", 12.5, step=1)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from bot.domain.events import BaselineTaken, RequestOpened
 from bot.domain.model import AskKind, Kind, State
 from handlers.registry import reconcile
-from handlers.request import asking
+from handlers.request import adopting
 from tests.fixtures.installation import CHANNEL, Installation
 
 WITH_STAGES = "[{alias: candidate}, {tag: countersign.ask}, {stage: Staging}, {new_version: true}]"
@@ -64,8 +64,8 @@ def test_adopting_turns_the_holders_into_requests_to_ratify(open_installation: C
     fill_registry(installation)
     installation.sweep()
 
-    asking.adopt(installation.s)
-    asking.adopt(installation.s)
+    adopting.adopt(installation.s)
+    adopting.adopt(installation.s)
     installation.settle()
     adopted = installation.requests()
     wanted = installation.card(adopted[0])
@@ -76,7 +76,7 @@ def test_adopting_turns_the_holders_into_requests_to_ratify(open_installation: C
     assert installation.champion() == 1
     assert installation.reread(adopted[0]).state is State.APPLIED
     assert installation.ticket_status(adopted[0]) == "Done"
-    assert asking.adopt(installation.s) == []
+    assert adopting.adopt(installation.s) == []
 
 
 def test_rejecting_what_was_held_before_moves_nothing_and_says_so(
@@ -85,7 +85,7 @@ def test_rejecting_what_was_held_before_moves_nothing_and_says_so(
     installation = open_installation()
     fill_registry(installation)
     installation.sweep()
-    (adopted,) = asking.adopt(installation.s)
+    (adopted,) = adopting.adopt(installation.s)
     installation.settle()
 
     installation.reject(adopted, "Nobody remembers why.")
@@ -109,7 +109,7 @@ def test_what_was_held_before_the_baseline_is_where_a_move_is_put_back_to(
     installation = open_installation()
     fill_registry(installation)
     installation.sweep()
-    asking.adopt(installation.s)
+    adopting.adopt(installation.s)
     installation.settle()
 
     installation.move(2)

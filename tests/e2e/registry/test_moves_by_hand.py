@@ -7,7 +7,7 @@ import pytest
 from bot.domain.events import ModelRenamed, MoveObserved
 from bot.domain.model import Kind, State
 from handlers.registry import reconcile
-from handlers.request import asking
+from handlers.request import adopting
 from tests.fixtures.installation import Installation
 
 
@@ -46,7 +46,7 @@ def test_who_puts_it_back_by_hand_keeps_the_approval_that_it_had(installation: I
     with installation.s.store.transaction() as tx:
         held = tx.registry.placements("default", installation.model)
     assert [(placement.version.version, placement.request_id) for placement in held] == [(1, approved.id)]
-    assert asking.adopt(installation.s) == []
+    assert adopting.adopt(installation.s) == []
     assert [request.id for request in installation.requests(State.APPLIED)] == [approved.id]
 
 
