@@ -123,8 +123,10 @@ def watch(
 def approved_beside(installation: Installation, model: str) -> float:
     """Seconds until the alias has moved."""
     (request,) = (one for one in installation.requests() if one.version.model == model)
+    card = installation.reread(request).card
+    assert card is not None
     began = time.time()
-    installation.click("ana", request, "approve")
+    installation.slack.click("ana", ASIDE, card.message, "approve")
     while "champion" not in installation.mlflow.get_registered_model(model).aliases:
         if time.time() - began > AT_MOST:
             raise TimeoutError("the approval of somebody else was not carried out")
