@@ -142,7 +142,7 @@ BARS = {
     "web growth": Bar("h", "web process: memory grown by 10,000 webhooks after the first 10,000", 5, "MB"),
     "replicas": Bar("i", "webhooks, one to two processes: scaling against the floor's scaling", 0.85, at_least=True),
     "replicas doubled": Bar("i", "1,000 deliveries sent to both at once: stored twice, lost, or answered other than 202", 0, "deliveries"),
-    "pace share": Bar("j", "backlog in one channel: share of Slack's rate, one a second", 0.95, "of the rate", holds=NOT_YET, at_least=True),
+    "pace share": Bar("j", "backlog in one channel: share of Slack's one a second", 0.95, "of the rate", holds=NOT_YET, at_least=True),
     "pace refused": Bar("j", "backlog in one channel: answers of 429", 0, "refusals", holds=NOT_YET),
     "pace beside": Bar("j", "somebody else's approval in the middle of it: from the click to the moved alias", 10, "s"),
     "pace ten": Bar("j", "backlog in ten channels: messages a second", 9.0, "/s", holds=NOT_YET, at_least=True),
