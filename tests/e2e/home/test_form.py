@@ -229,7 +229,7 @@ def test_the_command_opens_the_form_with_what_it_names(form: Form) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("{model}x", "Did you mean {model}?"),
+        ("{model}x", "Did you mean {model}"),
         ("{model} 99", "There is no version 99 of {model}"),
         ("never-heard-of-it", 'Say "/countersign request" alone to search for one.'),
     ],

@@ -24,6 +24,7 @@ def test_two_jobs_that_post_the_same_at_once_make_one_message(
 ) -> None:
     """Both have read that nothing is reserved before either gets the channel's lock."""
     installation.s.notifier.post_spacing = 0.01
+    installation.s.notifier.post_settles = 3600.0  # seconds; the second must not take the first's message for lost
     both_are_here, take = Barrier(2), PaceRows.take
 
     def take_together(rows: PaceRows, *asked: object, **more: object) -> object:

@@ -81,6 +81,7 @@ function draw() {
   at("channel-name").textContent = titleOf(current);
   at("channel-note").textContent = noteOn(current);
   at("composer-text").placeholder = `Message ${titleOf(current)}`;
+  at("composer-text").disabled = false; // until now there was no channel to send to
   drawActors();
   drawChannels();
   const top = state.messages.filter((message) => !message.thread_ts || message.is_broadcast || message.thread_ts === message.ts || (message.only_for_you && !memory.thread));
