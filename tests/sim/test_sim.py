@@ -11,7 +11,7 @@ from bot.errors import OutsideError
 from tests.sim.runner import run
 from tests.sim.world import Database, World
 
-SEEDS, AMONG_THE_PROOFS, AT_ONCE = 25, 50, 5
+SEEDS, AMONG_THE_PROOFS, AT_ONCE = 15, 50, 5
 LOOKED_AT = 12  # seeds in which a planted bug must show itself
 
 Effect = Callable[[str], None]

@@ -237,6 +237,7 @@ def test_what_was_deferred_once_by_the_old_release_is_not_deferred_again_by_this
     assert live_jobs(upgraded) == before
 
 
+@pytest.mark.proof
 def test_jobs_that_waited_run_under_their_old_names_and_parked_ones_are_replayed(
     running: tuple[Installation, Stopped],
 ) -> None:
@@ -313,6 +314,7 @@ def test_a_vote_cast_before_the_upgrade_counts_together_with_the_second_one_afte
     assert installation.card(applied).ts == pending.card.message  # type: ignore[union-attr]
 
 
+@pytest.mark.proof
 def test_an_approval_that_a_freeze_held_before_the_upgrade_is_applied_when_it_ends(installation: Installation) -> None:
     installation.model = "old-price"
     (held,) = installation.requests(State.APPROVED)

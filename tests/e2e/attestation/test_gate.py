@@ -169,6 +169,7 @@ def test_a_version_that_was_replaced_and_is_moved_back_by_hand_is_denied_by_the_
     assert "is back there by hand since" in by_hand["reasons"][0]
 
 
+@pytest.mark.proof
 def test_a_version_that_was_rolled_back_is_denied_by_the_bot(installation: Installation, key: str) -> None:
     promoted(installation)
     second = promoted(installation)

@@ -60,6 +60,7 @@ def test_a_review_that_rejects_what_was_replaced_since_is_a_no_to_every_way_back
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 def test_the_same_bytes_carry_the_no_of_the_review_under_another_number(installation: Installation) -> None:
     broken = glass_between(installation)
     review(installation, broken, "glass_take_back", LEAK)
@@ -74,6 +75,7 @@ def test_the_same_bytes_carry_the_no_of_the_review_under_another_number(installa
     assert (no.how, no.reason) == (No.REVIEWED, LEAK)
 
 
+@pytest.mark.proof
 def test_the_way_back_to_what_only_a_broken_glass_let_through_takes_votes(installation: Installation) -> None:
     broken = glass_between(installation)
 
@@ -85,6 +87,7 @@ def test_the_way_back_to_what_only_a_broken_glass_let_through_takes_votes(instal
     assert installation.champion() == 3
 
 
+@pytest.mark.proof
 def test_what_the_review_confirmed_is_a_way_back_without_votes(installation: Installation) -> None:
     broken = glass_between(installation)
     review(installation, broken, "glass_confirm")

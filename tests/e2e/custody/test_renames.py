@@ -82,6 +82,7 @@ def test_a_model_that_is_renamed_out_and_back_unchanged_is_no_news(installation:
     assert installation.requests(State.PENDING, State.REJECTED) == []
 
 
+@pytest.mark.proof
 def test_two_models_that_exchange_their_names_are_both_known(installation: Installation) -> None:
     impostor = with_an_impostor(installation, "ask")
 

@@ -245,6 +245,7 @@ def test_a_ledger_that_was_cut_has_its_digest_and_that_stands_first(planned: Ins
     assert digest.attention.shown[0].concern is FindingKind.LEDGER_BROKEN
 
 
+@pytest.mark.proof
 def test_what_is_recorded_late_belongs_to_no_closed_week_and_changes_none(
     planned: Installation, tmp_path: Path
 ) -> None:

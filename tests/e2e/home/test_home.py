@@ -119,6 +119,7 @@ def test_what_was_asked_is_under_asked_by_you_with_its_state(installation: Insta
     assert f"promote {installation.model} v1 to champion" in part(opened(installation, "bea"), "Asked by you")
 
 
+@pytest.mark.proof
 def test_one_model_alone_and_all_again(installation: Installation) -> None:
     other = f"{installation.model}-b"
     installation.approve(installation.asked())

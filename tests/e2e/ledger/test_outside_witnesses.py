@@ -185,6 +185,7 @@ def test_one_that_has_signed_nothing_new_for_a_day_fails_the_audit(installation:
     assert (late.exit_code, "has signed nothing newer than the checkpoint of" in late.output) == (1, True)
 
 
+@pytest.mark.proof
 def test_a_witness_in_the_settings_has_a_day_to_sign_from_the_first_time_it_is_asked(
     installation: Installation,
 ) -> None:
@@ -208,6 +209,7 @@ def test_a_witness_in_the_settings_has_a_day_to_sign_from_the_first_time_it_is_a
         assert (one.exit_code, "has signed no checkpoint of this ledger" in one.output) == (1, True), one.output
 
 
+@pytest.mark.proof
 def test_a_new_witness_gets_the_newest_checkpoint_when_a_worker_starts(
     installation: Installation, tmp_path: Path
 ) -> None:

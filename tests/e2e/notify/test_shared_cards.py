@@ -124,6 +124,7 @@ def test_open_leads_to_the_card_and_brings_its_details_and_decides_nothing(insta
     assert installation.reread(request).votes == before == ()
 
 
+@pytest.mark.proof
 def test_a_button_of_another_list_or_another_request_opens_nothing(installation: Installation) -> None:
     request, *_ = asked_at_once(installation)
     (shared,) = lists(installation)
@@ -145,6 +146,7 @@ def test_five_at_once_and_those_that_come_one_by_one_have_their_own_cards(instal
     assert len(installation.slack.workspace.notified) == 5
 
 
+@pytest.mark.proof
 def test_a_rule_may_say_never_and_a_smaller_number(installation: Installation) -> None:
     installation.activate(policy_of(installation, "never"))
     asked_at_once(installation, 6)
@@ -177,7 +179,7 @@ def test_a_move_by_hand_keeps_its_own_card_whatever_else_comes_at_once(installat
     assert [who for _, who in installation.slack.workspace.notified] == [LEADS] * 2
 
 
-@pytest.mark.parametrize("fault", ["cut", "malformed"])
+@pytest.mark.parametrize("fault", ["cut", pytest.param("malformed", marks=pytest.mark.proof)])
 def test_a_list_whose_post_got_no_answer_is_adopted_and_none_comes_twice(
     installation: Installation, fault: str
 ) -> None:
@@ -189,6 +191,7 @@ def test_a_list_whose_post_got_no_answer_is_adopted_and_none_comes_twice(
     assert len(below(lists(installation)[0], installation)) == EIGHT
 
 
+@pytest.mark.proof
 def test_run_again_late_and_twice_nothing_new_is_posted(installation: Installation) -> None:
     requests = asked_at_once(installation)
     before = installation.slack.messages(CHANNEL)
@@ -210,6 +213,7 @@ def group_of(requests: Sequence[TransitionRequest], installation: Installation) 
     return group
 
 
+@pytest.mark.proof
 def test_a_list_that_was_deleted_comes_back_without_a_call_and_its_cards_stay(installation: Installation) -> None:
     requests = asked_at_once(installation)
     (shared,) = lists(installation)
@@ -233,6 +237,7 @@ def settled(installation: Installation) -> None:
     installation.settle_all()
 
 
+@pytest.mark.proof
 def test_who_is_needed_for_a_request_that_joins_later_is_called_too_and_each_once(installation: Installation) -> None:
     installation.activate(pair_policy(installation))
     ask_for(installation, 3, user="ana")
@@ -280,6 +285,7 @@ def forget_calls(installation: Installation, requests: Sequence[TransitionReques
         tx.connection.execute(sa.delete(sendings).where(replies))
 
 
+@pytest.mark.proof
 def test_who_had_voted_is_called_again_when_the_renewed_card_is_on_a_list(installation: Installation) -> None:
     """Several renewals at once are still one call."""
     installation.activate(shared_from(installation, quorum=2))

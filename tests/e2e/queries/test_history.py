@@ -74,6 +74,7 @@ def test_a_history_tells_of_moves_that_nobody_asked_for(installation: Installati
     ]
 
 
+@pytest.mark.proof
 def test_a_history_tells_how_requests_ended_that_nobody_decided(installation: Installation) -> None:
     installation.asked()
     installation.asked()
@@ -87,6 +88,7 @@ def test_a_history_tells_how_requests_ended_that_nobody_decided(installation: In
     assert "nobody decided in time" in endings[1][3]
 
 
+@pytest.mark.proof
 def test_a_history_tells_what_an_approval_waited_for(installation: Installation) -> None:
     ends = f"{installation.clock.now() + timedelta(days=9):%Y-%m-%d} 09:00"
     freeze = f'\nfreezes:\n  year-end: {{timezone: UTC, deny: [{{from: "2020-01-01 00:00", until: "{ends}"}}]}}\n'
@@ -97,6 +99,7 @@ def test_a_history_tells_what_an_approval_waited_for(installation: Installation)
     assert told(installation)[-1] == ("held by a freeze", 1, "", f"year-end, until {ends} UTC")
 
 
+@pytest.mark.proof
 def test_a_history_can_be_of_one_target_alone(installation: Installation) -> None:
     installation.approve(installation.asked())
     installation.mlflow.set_registered_model_alias(installation.model, "shadow", "1")
@@ -120,6 +123,7 @@ def test_a_renamed_model_keeps_its_history(installation: Installation) -> None:
     assert told(installation, "another-model") == []
 
 
+@pytest.mark.proof
 def test_a_target_model_has_the_copies_in_its_history(installation: Installation) -> None:
     installation.use_policy(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
     installation.ask(installation.register())

@@ -33,7 +33,7 @@ def test_what_needs_the_person_comes_first_with_its_age_and_its_risk(installatio
 
 
 def test_a_long_list_says_how_much_of_it_is_left_out(installation: Installation) -> None:
-    for _ in range(22):
+    for _ in range(21):
         installation.ask(installation.register(), "candidate")
         installation.sweep("sweep_versions", "sweep_models")
 
@@ -78,17 +78,19 @@ def test_a_name_or_a_word_that_it_does_not_know_is_answered_with_the_nearest(ins
     assert "/countersign describe NAME VERSION" in nothing
 
 
-@pytest.mark.parametrize("word", sorted(word for word in WORDS if word not in ("help",)))
-def test_a_guest_is_told_nothing_about_any_model(installation: Installation, word: str) -> None:
+def test_a_guest_is_told_nothing_about_any_model(installation: Installation) -> None:
     version = installation.promoted().version.version
+    words = sorted(word for word in WORDS if word != "help")
 
-    said = say(installation, "gil", f"{word} {installation.model} {version}")
-    without_a_name = say(installation, "gil", word)
+    for word in words:
+        said = say(installation, "gil", f"{word} {installation.model} {version}")
+        without_a_name = say(installation, "gil", word)
 
-    for text in (said, without_a_name):
-        assert f"v{version} since" not in text
-        assert "Ana Ruiz" not in text
-    assert installation.model not in without_a_name
+        for text in (said, without_a_name):
+            assert f"v{version} since" not in text, word
+            assert "Ana Ruiz" not in text, word
+        assert installation.model not in without_a_name, word
+    assert len(words) > 10
 
 
 def test_only_the_policys_readers_read_origin_and_history(installation: Installation) -> None:
@@ -121,6 +123,7 @@ def test_a_rollback_in_words_asks_why_and_then_goes_the_way_of_every_rollback(in
     assert (rollback.state, rollback.comment) == (State.APPLIED, "it is slow")
 
 
+@pytest.mark.proof
 def test_a_rollback_in_words_undoes_only_what_still_holds_the_target(installation: Installation) -> None:
     """The target has moved by hand since the last sweep: the open time to undo is another version's."""
     track = "{mode: 'on', undo_for: 1h, metrics: {mae: {threshold: 40, greater_is_better: false}}}"

@@ -149,6 +149,7 @@ def test_an_open_request_outlives_a_doubt_that_is_longer_than_its_time(
     assert installation.reread(pending).state is State.PENDING
 
 
+@pytest.mark.proof
 def test_a_move_that_comes_before_the_next_sweep_sees_by_itself_that_it_is_another_registry(
     installation: Installation, elsewhere: Callable[[], None]
 ) -> None:

@@ -76,6 +76,7 @@ def test_whoever_trained_what_was_moved_may_not_ratify_it(installation: Installa
     assert installation.request(1).state is State.PENDING
 
 
+@pytest.mark.proof
 def test_a_rule_may_put_everything_back_by_itself(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     with_a_champion(installation)
@@ -133,6 +134,7 @@ def test_a_target_that_no_rule_speaks_of_is_only_reported(installation: Installa
     assert installation.cards() == []
 
 
+@pytest.mark.proof
 def test_who_puts_it_back_by_hand_ends_the_matter(installation: Installation) -> None:
     with_a_champion(installation)
     installation.move(2)
@@ -179,6 +181,7 @@ def test_what_is_moved_on_after_it_was_rejected_goes_back_to_the_last_lawful_hol
     assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
 
 
+@pytest.mark.proof
 def test_what_was_ratified_is_lawful(installation: Installation) -> None:
     with_a_champion(installation, more=2)
     installation.move(2)

@@ -112,6 +112,7 @@ def test_what_was_decided_since_is_neither_undone_nor_repeated(
     assert "It goes on after `countersign registry accept" in said["error"]
 
 
+@pytest.mark.proof
 def test_once_an_admin_has_accepted_what_is_there_it_is_the_baseline_and_people_go_on(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_model_that_answers_403_is_told_once_and_parks_nothing(
     [{"kind": "status", "status": 500}, {"kind": "status", "status": 429, "seconds": 1}, {"kind": "malformed"}],
     ids=["500", "429", "half an answer"],
 )
+@pytest.mark.proof
 def test_trouble_that_lasts_longer_than_a_sweep_is_told(
     installation: Installation, proxy: tuple[str, Faults], fault: dict[str, Any]
 ) -> None:
@@ -129,6 +130,7 @@ def test_one_broken_model_holds_up_no_other(installation: Installation) -> None:
     assert [entry["model"] for entry in installation.entries(ModelUnreadable)] == [installation.model]
 
 
+@pytest.mark.proof
 def test_a_search_for_tags_that_fails_does_not_hide_a_moved_alias(
     installation: Installation, proxy: tuple[str, Faults]
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_search_for_tags_that_fails_does_not_hide_a_moved_alias(
     assert installation.happened(MoveObserved) == ["MoveObserved"]
 
 
+@pytest.mark.proof
 def test_a_renamed_model_is_told_in_the_channel_within_one_sweep(installation: Installation) -> None:
     installation.promoted()
     installation.sweep()

@@ -135,7 +135,7 @@ def test_whom_no_account_is_known_of_is_named_in_the_thread_once(
     assert len(direct(installation, "cy")) == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "malformed"])
+@pytest.mark.parametrize("fault", ["cut", pytest.param("malformed", marks=pytest.mark.proof)])
 def test_a_message_whose_post_got_no_answer_is_not_sent_twice(
     installation: Installation, three_wait: list[TransitionRequest], fault: str
 ) -> None:

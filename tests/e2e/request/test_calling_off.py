@@ -115,6 +115,7 @@ def test_an_ask_that_is_taken_away_before_it_is_applied_takes_the_approval_along
     assert "no longer asks by alias candidate" in installation.card(request).all_text
 
 
+@pytest.mark.proof
 def test_an_ask_that_went_on_to_a_newer_version_or_that_a_policy_no_longer_hears_takes_nothing_along(
     installation: Installation,
 ) -> None:
@@ -200,6 +201,7 @@ def test_what_was_called_off_while_it_was_being_moved_is_judged_as_a_move_withou
     assert installation.request(1).state is State.PENDING  # observed: ratify or put back
 
 
+@pytest.mark.proof
 def test_a_target_that_is_emptied_between_the_end_of_an_approval_and_the_next_look_is_recorded(
     installation: Installation,
 ) -> None:

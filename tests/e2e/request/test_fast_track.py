@@ -197,6 +197,7 @@ def test_a_share_of_those_that_pass_goes_to_people_all_the_same(installation: In
     )
 
 
+@pytest.mark.proof
 def test_asking_again_draws_no_second_lot(installation: Installation) -> None:
     installation.use_policy(extra=track("on", more=", sample_to_people: 0.5"))
     held = next(

@@ -73,6 +73,7 @@ def test_who_is_missing_is_reminded_privately_in_working_hours_and_once(
     assert installation.happened(ReminderDue) == ["ReminderDue"] * 2
 
 
+@pytest.mark.proof
 def test_a_reminder_that_is_run_twice_is_posted_once_and_none_follows_the_decision(
     installation: Installation, go_to: Callable[[int, str], None]
 ) -> None:

@@ -66,6 +66,7 @@ def test_the_button_takes_the_target_back_at_once_to_the_version_approved_before
     assert installation.unfinished() == []
 
 
+@pytest.mark.proof
 def test_the_decision_that_was_rolled_back_stands(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
