@@ -129,6 +129,7 @@ BARS = {
     "gate mlflow": Bar("g", "gate check: processor time against `import mlflow`", 0.25),
     "gate modules": Bar("g", "gate check: modules of mlflow, flask, slack_sdk, slack_bolt and jira imported", 0, "modules"),
     "guarded write": Bar("guard", "a write to MLflow's registry through the guard: against the same without it", 1.2, holds=NOT_YET),
+    "guarded judged write": Bar("guard", "the same for a write that the guard judges by a read of its own", 1.2, holds=NOT_YET),
     "guarded read": Bar("guard", "a read through the guard: against the same without it", 1.02),
     "start help": Bar("starts", "`countersign --help`: processor time", 0.2, "s"),
     "start help ratio": Bar("starts", "`countersign --help`: processor time against `python -c pass`", 15),

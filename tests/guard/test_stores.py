@@ -80,12 +80,12 @@ def test_what_cannot_be_decided_is_not_done(store: Store, tmp_path: Path) -> Non
     keeper.take(bot.answer or "")
     reporter = Reporter(keeper.source, "x" * 32, Outbox(tmp_path / "writes.sqlite"), nobody)
     guard = Guard(keeper, "x" * 32, reporter)
-    free = Write(Act.SET_ALIAS, "default", "bike-demand", "1", name="challenger")
+    write = Write(Act.DELETE_ALIAS, "default", "other", "1", name="champion")
 
     store.error = TEMPORARILY_UNAVAILABLE
-    undecided = guard.refuses(lambda: free)
+    undecided = guard.refuses(lambda: write)
     store.error = None
 
     assert undecided is not None
     assert undecided.status == 503
-    assert guard.refuses(lambda: free) is None
+    assert guard.refuses(lambda: write) is None

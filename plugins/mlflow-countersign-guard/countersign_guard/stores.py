@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from countersign_guard.spelling import NameSpelling
 from countersign_guard.writes import Act, Write
 
 MOST_KEPT = 100_000
@@ -45,13 +46,18 @@ class Mlflow:
 
     def __init__(self) -> None:
         self._experiments: dict[str, str] = {}  # of runs and logged models; they never change
+        self._spelling = NameSpelling()
 
     def real_name(self, model: str) -> str:
+        """Asks for nothing where the database finds a name by its own spelling alone."""
         from mlflow.server.handlers import _get_model_registry_store
 
+        store = _get_model_registry_store()
+        if self._spelling.is_exact(store):
+            return model
         try:
             with _asked():
-                return str(_get_model_registry_store().get_registered_model(model).name)
+                return str(store.get_registered_model(model).name)
         except NotThere:
             return model
 
