@@ -11,7 +11,7 @@ from countersign_guard.decide import MARK, refusal
 from countersign_guard.governed import Governed, Rule, Version
 from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
-from bot.clients.mlflow.checkup import GUARD
+from bot.clients.mlflow.guard_checkup import GUARD
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 RUN, MODEL = "a" * 32, "m-" + "b" * 32

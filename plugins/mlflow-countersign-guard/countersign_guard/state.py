@@ -42,9 +42,8 @@ def _state(keeper: Keeper, reporter: Reporter, outbox: Outbox) -> dict[str, Any]
     return {
         "version": version(DISTRIBUTION),
         "registry": keeper.source.registry,
-        "bot": keeper.source.url,
         "keys": [id_of(key) for key in keeper.source.keys],
-        "list": _list(keeper),
+        "governed": _list(keeper),
         "trouble": keeper.trouble,
         "reports": _reports(reporter, outbox),
     }
