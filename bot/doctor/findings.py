@@ -124,6 +124,13 @@ class World:
             return self.settings.guard_secret
         return self.settings.registries.get(self.registry.name, RegistrySecrets()).guard_secret
 
+    @property
+    def mlflow_user(self) -> str:
+        """Whom the bot signs in as at the registry's server; empty without basic auth."""
+        if self.registry.name == DEFAULT:
+            return self.environ.get("MLFLOW_TRACKING_USERNAME", "").strip()
+        return self.settings.registries.get(self.registry.name, RegistrySecrets()).username
+
     @cached_property
     def there(self) -> ModelRegistry:
         """The place as the policy file has it, which need not be in force."""

@@ -4,9 +4,11 @@ lead around it. The ways behind MLflow are in `past_mlflow`. A registry without 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from bot.clients.mlflow.checkup import TRIED_ALIAS, MlflowCheckup
 from bot.clients.mlflow.guard_checkup import GuardSeen, Met, ReportsSeen, tried_without_account
@@ -17,8 +19,11 @@ from bot.domain.model import Target, TargetKind
 from bot.domain.names import shown
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import InvalidKey, OutsideError
+from bot.signatures import payload_of
 
-GUARD, SIGN_IN, ELSEWHERE = "mlflow guard", "mlflow sign-in", "mlflow elsewhere"
+GUARD, SIGN_IN, ACCOUNT, SERVED, ELSEWHERE = (
+    *("mlflow guard", "mlflow sign-in", "mlflow account", "mlflow uploads", "mlflow elsewhere"),
+)
 ALIAS, STAGE = TargetKind.ALIAS, TargetKind.STAGE
 MAY_WAIT = timedelta(minutes=2)  # a report is sent at once, and again for up to a minute
 ITS_LOG = "look into the MLflow server's log for countersign-guard"
@@ -81,7 +86,8 @@ def list_is_fresh(seen: GuardSeen, world: World) -> Findings:
     if seen.governed is None:
         yield failure(
             GUARD,
-            f"has no list of what is governed: versions are created in target models, and nothing else that could be governed moves. {shown(seen.trouble)}",
+            "has no list of what is governed: versions are created in target models, and nothing else that could be governed moves. "
+            f"{shown(seen.trouble)}",
             f"check COUNTERSIGN_URL, COUNTERSIGN_API_TOKEN and COUNTERSIGN_GUARD_KEYS on the MLflow server; {ITS_LOG}",
         )
         return
@@ -94,7 +100,9 @@ def list_is_fresh(seen: GuardSeen, world: World) -> Findings:
             f"let the MLflow server reach COUNTERSIGN_URL; {ITS_LOG}",
         )
     else:
-        yield fine(GUARD, f"goes by the list of {issued}: rules: {seen.governed.rules}, versions: {seen.governed.versions}")
+        yield fine(
+            GUARD, f"goes by the list of {issued}: rules: {seen.governed.rules}, versions: {seen.governed.versions}"
+        )
 
 
 def keys_are_ours(seen: GuardSeen, world: World) -> Findings:
@@ -128,7 +136,9 @@ def reports_arrive(reports: ReportsSeen) -> Findings:
     fix = f"let the MLflow server reach COUNTERSIGN_URL, with the same COUNTERSIGN_GUARD_SECRET as the web process; {ITS_LOG}"
     since = reports.since
     if reports.waiting is None:
-        yield failure(GUARD, f"cannot keep who wrote what: {shown(reports.trouble)}", "check COUNTERSIGN_GUARD_DIR there")
+        yield failure(
+            GUARD, f"cannot keep who wrote what: {shown(reports.trouble)}", "check COUNTERSIGN_GUARD_DIR there"
+        )
     elif since is not None and datetime.now(UTC) - since > MAY_WAIT:
         why = f" ({shown(reports.trouble)})" if reports.trouble else ""
         yield warning(
@@ -151,13 +161,87 @@ def strangers_must_sign_in(world: World) -> Findings:
             yield fine(SIGN_IN, f"without an account nothing is written (answered with {tried.said})")
         case Met.NO_ANSWER | Met.UNKNOWN:
             said = tried.said or tried.met
-            yield not_tried(SIGN_IN, f"asked without an account, the server answers otherwise than MLflow does ({said})")
+            yield not_tried(
+                SIGN_IN, f"asked without an account, the server answers otherwise than MLflow does ({said})"
+            )
         case _:
             yield warning(
                 SIGN_IN,
-                "not asked for: everyone who reaches the MLflow server writes all that no rule governs, and the guard reports it without a name",
+                "not asked for: everyone who reaches the MLflow server writes all that no rule governs, "
+                "and the guard reports it without a name",
                 "set COUNTERSIGN_GUARD_BASIC_AUTH=true on the MLflow server (docs/guard.md), or let a proxy ask for a sign-in",
             )
+
+
+def account_is_the_bots_alone(world: World) -> Findings:
+    """The bot's own writes show the guard's secret and are not reported, so a reported one with its account was made by another."""
+    if not _is_asked(world):
+        return
+    yield not_tried(
+        ACCOUNT,
+        "who else knows COUNTERSIGN_GUARD_SECRET: with it everything may be changed",
+        "give it to the bot and that server alone",
+    )
+    user = world.mlflow_user
+    if not user:
+        yield not_tried(ACCOUNT, "who else uses the bot's account, because MLFLOW_TRACKING_USERNAME is not set")
+        return
+    places = [place for place in world.policy.places if Workspace.parse(place).registry == world.registry.name]
+    with world.services.store.transaction() as tx:
+        others = tx.writes.signed_in_as(user, places)
+    if others:
+        last = others[0]
+        yield warning(
+            ACCOUNT,
+            f"others use the bot's account \"{shown(user)}\": {len(others)} writes without the guard's secret, the last one "
+            f"{last.act} of {shown(last.model)} at {last.at:%Y-%m-%d %H:%M} UTC. The ledger names the bot's account for them",
+            "give the bot a new password that no one else has, and each person an account of their own",
+        )
+    else:
+        yield fine(ACCOUNT, f'no one else has written with the bot\'s account "{shown(user)}" in the last 90 days')
+
+
+def files_pass_the_guard(world: World) -> Findings:
+    """By asking, without the guard's secret, for what changes nothing: to end an upload that never began, into a governed version's files."""
+    if not _is_asked(world):
+        return
+    found = next(_served_files(world), None)
+    if found is None:
+        yield not_tried(SERVED, "no version whose files MLflow's server keeps waits for an approval or has one")
+        return
+    name, path = found
+    tried = world.mlflow.upload_by_others(f"{path}/{TRIED_ALIAS}")
+    match tried.met:
+        case Met.GUARD:
+            yield fine(
+                SERVED,
+                f"others cannot write files of {name} through MLflow's server; tried so that nothing was changed",
+            )
+        case Met.NOTHING:
+            yield failure(
+                SERVED,
+                f"others can write files of {name} through MLflow's server (answered with {tried.said})",
+                f"wait a minute and try again, when it was asked for just now; then {ITS_LOG}",
+            )
+        case _:
+            yield not_tried(
+                SERVED, f"whether others can write files of {name} through MLflow's server (answered with {tried.said})"
+            )
+
+
+def _served_files(world: World) -> Iterator[tuple[str, str]]:
+    """The governed versions of the default workspace, as they were signed last, with the path of their files on the server."""
+    with world.services.store.transaction() as tx:
+        signed = tx.governed.find(world.registry.name)
+    said = json.loads(payload_of(signed.envelope))["predicate"]["versions"] if signed else []
+    for one in said:
+        name, logged, source = f"{one['model']} v{one['number']}", one["logged_model"], urlsplit(one["source"])
+        if one["workspace"] != Workspace.parse(world.place).name:
+            continue
+        if logged:
+            yield name, f"0/models/{logged}/artifacts"
+        elif source.scheme == "mlflow-artifacts" and source.path.strip("/"):
+            yield name, source.path.strip("/")
 
 
 def other_servers_are_guarded(world: World) -> Findings:

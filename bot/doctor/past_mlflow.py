@@ -20,6 +20,8 @@ DATABASE, FILES = "mlflow database", "mlflow files"
 STORES = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_REGISTRY_STORE_URI")
 SERVED = ("mlflow-artifacts",)
 TO_THE_SERVER = "give these credentials to the MLflow server alone"
+THEIR_KEYS = "to try them, run `countersign doctor` with such keys in the environment, such as by AWS_PROFILE"
+FEW = "let few people sign in on that machine"
 MOST = 5  # stores that are tried
 
 
@@ -38,7 +40,10 @@ def database_is_out_of_reach(world: World) -> Findings:
     for name, address in named.items():
         yield from _reached(name, address)
     if not named:
-        yield not_tried(DATABASE, f"its tables, because {STORES[0]} is not set here. Who has its credentials needs no MLflow")
+        yield not_tried(
+            DATABASE, f"its tables, because {STORES[0]} is not set here. Who has its credentials needs no MLflow"
+        )
+    yield not_tried(DATABASE, "`mlflow gc` and `mlflow db` on the server's machine: they ask no guard", FEW)
 
 
 def _reached(name: str, address: str) -> Findings:
@@ -69,21 +74,23 @@ def files_are_out_of_reach(world: World) -> Findings:
     if past:
         yield warning(
             FILES,
-            f"experiments keep their files in {_listed(past)}: who trains has keys to them, and can replace an approved version's files past the guard",
-            "let the server hand out the files (`mlflow server --artifacts-destination`), give the keys to it alone, and keep old versions of objects",
+            f"experiments keep their files in {_listed(past)}: who trains has keys to them, "
+            "and can replace an approved version's files past the guard",
+            "let the server hand out the files (`mlflow server --artifacts-destination`), give the keys to it alone, "
+            "and keep old versions of objects",
         )
     elif experiments:
         yield fine(FILES, f"experiments keep their files at {_listed(experiments)}, where the guard sees each write")
-    for store in list(dict.fromkeys((*past, *world.policy.artifact_stores)))[:MOST]:
+    stores = [one for one in dict.fromkeys((*past, *world.policy.artifact_stores)) if _scheme(one) not in SERVED]
+    for store in stores[:MOST]:
         yield from _writable(store, world.environ.get("MLFLOW_S3_ENDPOINT_URL", ""))
+    if stores:
+        yield not_tried(FILES, f"{_listed(stores)} with other people's keys", THEIR_KEYS)
 
 
 def _writable(store: str, endpoint: str) -> Findings:
-    scheme = _scheme(store)
-    if scheme in SERVED:
-        return
     try:
-        is_open = _may_write(store, scheme, endpoint)
+        is_open = _may_write(store, _scheme(store), endpoint)
     except NotTried as why:
         yield not_tried(FILES, f"whether {store} may be written from here: {why}")
         return

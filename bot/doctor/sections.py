@@ -35,6 +35,8 @@ MLFLOW = Section(
         Check("mlflow guard", guard.guard_refuses_others),
         Check("mlflow guard", guard.guard_is_up_to_date),
         Check("mlflow sign-in", guard.strangers_must_sign_in),
+        Check("mlflow account", guard.account_is_the_bots_alone),
+        Check("mlflow uploads", guard.files_pass_the_guard),
         Check("mlflow elsewhere", guard.other_servers_are_guarded),
         Check("mlflow database", past_mlflow.database_is_out_of_reach),
         Check("mlflow files", past_mlflow.files_are_out_of_reach),

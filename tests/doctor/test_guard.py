@@ -1,4 +1,4 @@
-"""`countersign doctor` on a registry with a guard: what the guard lacks, which ways lead around it, and that trying them changes nothing."""
+"""`countersign doctor` on a registry with a guard: what it lacks, which ways lead around it, and that trying them changes nothing."""
 
 from __future__ import annotations
 
@@ -188,10 +188,18 @@ def test_with_basic_auth_a_stranger_writes_nothing(
 
 
 def test_with_basic_auth_a_write_is_reported_with_the_name_that_signed_in(with_accounts: Guarded) -> None:
-    for path, body in (("registered-models/create", {"name": "named"}), ("registered-models/set-tag", {"name": "named", "key": "a", "value": "b"})):
+    for path, body in (
+        ("registered-models/create", {"name": "named"}),
+        ("registered-models/set-tag", {"name": "named", "key": "a", "value": "b"}),
+    ):
         assert with_accounts.call("POST", f"/api/2.0/mlflow/{path}", body).ok
 
-    wait_until(lambda: {"CREATE_MODEL", "TAG_MODEL"} <= {one["act"] for one in with_accounts.bot.reports if one["model"] == "named"})
+    wait_until(
+        lambda: (
+            {"CREATE_MODEL", "TAG_MODEL"}
+            <= {one["act"] for one in with_accounts.bot.reports if one["model"] == "named"}
+        )
+    )
 
     said = [one for one in with_accounts.bot.reports if one["model"] == "named"]
     assert {(one["user"], one["vouched_by"]) for one in said} == {(ADMIN, "basic-auth")}
@@ -217,7 +225,9 @@ def test_an_unguarded_server_at_another_address_is_a_failure(guarding: Installat
     found = around(guarding)["mlflow elsewhere"]
 
     assert [one.status for one in found] == [Status.FAIL, Status.OK]
-    assert found[0].why.startswith(f"{plain} has no guard: everyone who reaches it without an account moves alias:champion")
+    assert found[0].why.startswith(
+        f"{plain} has no guard: everyone who reaches it without an account moves alias:champion"
+    )
     assert "does not answer from here" in found[1].why
 
 
@@ -317,7 +327,14 @@ NOW = datetime.now(UTC)
 def seen(**differs: object) -> GuardSeen:
     governed = {"issued": NOW, "expires": NOW + timedelta(hours=24), "rules": 1, "versions": 2}
     reports = {"waiting": 0, "since": None, "trouble": ""}
-    well = {"version": "0.1.0", "registry": "default", "keys": (), "governed": governed, "trouble": "", "reports": reports}
+    well = {
+        "version": "0.1.0",
+        "registry": "default",
+        "keys": (),
+        "governed": governed,
+        "trouble": "",
+        "reports": reports,
+    }
     return GuardSeen.model_validate(well | {"basic_auth": False} | differs)
 
 
@@ -325,7 +342,11 @@ def seen(**differs: object) -> GuardSeen:
     ("differs", "status", "words"),
     [
         ({}, Status.OK, "rules: 1, versions: 2"),
-        ({"registry": "eu"}, Status.FAIL, 'goes by the rules of the registry "eu", and the policy calls this one "default"'),
+        (
+            {"registry": "eu"},
+            Status.FAIL,
+            'goes by the rules of the registry "eu", and the policy calls this one "default"',
+        ),
         ({"governed": None, "trouble": "the bot answered 401"}, Status.FAIL, "has no list of what is governed"),
         ({"trouble": "the bot answered 401"}, Status.WARN, "does not get a newer one: the bot answered 401"),
         (
@@ -365,7 +386,9 @@ def test_a_guard_that_lacks_the_signing_key_or_believes_a_strange_one_is_named(i
         ({"waiting": None, "since": None, "trouble": "disk I/O error"}, Status.FAIL, "disk I/O error"),
     ],
 )
-def test_writes_that_the_bot_was_never_told_of_are_named(reports: dict[str, object], status: Status, words: str) -> None:
+def test_writes_that_the_bot_was_never_told_of_are_named(
+    reports: dict[str, object], status: Status, words: str
+) -> None:
     (finding,) = reports_arrive(seen(reports=reports).reports)
 
     assert (finding.status, words in finding.why) == (status, True), finding

@@ -24,7 +24,8 @@ def database(url: str, *statements: str) -> Iterator[SimpleNamespace]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "is_exact"), [("varchar(256)", True), ("varchar(256) collate nocase", False), ("text COLLATE RTRIM", False)]
+    ("kind", "is_exact"),
+    [("varchar(256)", True), ("varchar(256) collate nocase", False), ("text COLLATE RTRIM", False)],
 )
 def test_sqlite_compares_letter_by_letter_unless_the_column_has_a_collation(kind: str, is_exact: bool) -> None:
     with database("sqlite://", MADE.format(kind=kind)) as store:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from bot.clients.mlflow.access import Access
-from bot.clients.mlflow.guard_checkup import GUARD, NO_VERSION, GuardSeen, guard_in
+from bot.clients.mlflow.guard_checkup import GUARD, NO_VERSION, GuardSeen, Tried, guard_in, tried_to_end_an_upload
 from bot.clients.mlflow.http import (
     GUARD_STATE,
     OF_DATABRICKS,
@@ -167,11 +167,8 @@ class MlflowCheckup:
 
     def guard_stops_others(self, model: str, target: Target) -> bool:
         """Asks without the guard's secret to set a governed alias or stage on version 0, which never exists: only a guard refuses that."""
-        open_client(self._tracking_uri, TIMEOUT, self._access)
-        try:
+        with self._without_the_secret():
             return self._guard_stops(model, target)
-        finally:
-            open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
 
     def guard_stops_the_bot(self, model: str, target: Target) -> bool:
         """The same with our secret."""
@@ -189,6 +186,19 @@ class MlflowCheckup:
         except Permanent as refusal:
             return GUARD in str(refusal)
         return False
+
+    def upload_by_others(self, path: str) -> Tried:
+        """Asks without the guard's secret to end an upload that never began, into a file that MLflow's server keeps."""
+        with self._without_the_secret():
+            return tried_to_end_an_upload(self._client.tracking_uri, path)
+
+    @contextmanager
+    def _without_the_secret(self) -> Iterator[None]:
+        open_client(self._tracking_uri, TIMEOUT, self._access)
+        try:
+            yield
+        finally:
+            open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
 
     def guard_state(self) -> GuardSeen | None:
         """None when no guard that knows our secret says anything about itself."""

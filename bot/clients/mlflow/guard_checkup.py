@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bot.clients.mlflow.http import NOT_THERE
+from bot.clients.mlflow.http import NOT_THERE, writing
 from bot.domain.model import Target, TargetKind
 
 GUARD = "[countersign-guard]"  # in each of its refusals
 TIMEOUT = 5.0  # seconds; a firewall answers nothing
 NO_VERSION = "0"  # MLflow counts versions from 1
-API = "/api/2.0/mlflow"
+NO_UPLOAD = "countersign-doctor"
+API, FILES = "/api/2.0/mlflow", "/api/2.0/mlflow-artifacts"
 
 
 class ListSeen(BaseModel):
@@ -100,6 +101,26 @@ def tried_without_account(address: str, model: str, target: Target) -> Tried:
     if answer.status_code in (401, 403) or 300 <= answer.status_code < 400:
         return Tried(Met.SIGN_IN, str(answer.status_code))
     return Tried(Met.UNKNOWN, str(answer.status_code))
+
+
+def tried_to_end_an_upload(address: str, path: str) -> Tried:
+    """What becomes of a request to end an upload that never began, into a file that MLflow's server keeps; with the account that
+    `open_client` has set. Nothing is written or deleted by it. Raises as `writing` does.
+    """
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    body = {"path": path, "upload_id": NO_UPLOAD}
+    with writing("trying to end an upload that never began"):
+        account = get_default_host_creds(address)  # type: ignore[no-untyped-call]
+        answer = http_request(account, f"{FILES}/mpu/abort/{quote(path)}", "POST", json=body)
+    if answer.status_code == 403 and GUARD in answer.text:
+        return Tried(Met.GUARD)
+    if answer.status_code in (401, 403):
+        return Tried(Met.SIGN_IN, str(answer.status_code))
+    if answer.status_code in (404, 405, 502, 503, 504):
+        return Tried(Met.UNKNOWN, str(answer.status_code))
+    return Tried(Met.NOTHING, str(answer.status_code))
 
 
 def _asked_to_move(address: str, model: str, target: Target) -> requests.Response:

@@ -54,9 +54,7 @@ def create_app() -> Any:
     """MLflow's app for uvicorn (ASGI) or for gunicorn and waitress (WSGI). Raises NotGuarded before it serves anything half guarded."""
     settings = read_settings(os.environ)
     keeper, outbox = Keeper(settings.source, settings.folder), Outbox(settings.folder / "writes.sqlite")
-    reporter = Reporter(
-        settings.source, settings.secret, outbox, basic_auth_user if _with_basic_auth() else nobody
-    )
+    reporter = Reporter(settings.source, settings.secret, outbox, basic_auth_user if _with_basic_auth() else nobody)
     flask_app, serve = _mlflow_app(answer_about(keeper, reporter, outbox, settings.secret, _with_basic_auth()))
     check_flask_routes(flask_app)
     guard = Guard(keeper, settings.secret, reporter)
