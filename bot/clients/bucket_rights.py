@@ -1,7 +1,7 @@
 """Whether the keys in this environment may write to a bucket, tried so that nothing can be written.
 
-An upload in parts that was never begun is completed: S3 looks at the right to write (s3:PutObject) first, and then finds no such upload.
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+A part is sent to an upload that was never begun: S3 looks at the right to write (s3:PutObject) first, and then finds no such upload.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ def may_write(location: str, endpoint: str = "") -> bool:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     patience = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"total_max_attempts": 1})
     try:
-        boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=patience).complete_multipart_upload(
+        boto3.session.Session().client("s3", endpoint_url=endpoint or None, config=patience).upload_part(
             Bucket=bucket,
             Key=f"{prefix.rstrip('/')}/{NAME}".lstrip("/"),
             UploadId=NAME,
-            MultipartUpload={"Parts": [{"ETag": NAME, "PartNumber": 1}]},
+            PartNumber=1,
+            Body=b"",
         )
     except ClientError as answer:
         code = str(answer.response.get("Error", {}).get("Code", ""))

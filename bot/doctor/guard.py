@@ -202,7 +202,7 @@ def account_is_the_bots_alone(world: World) -> Findings:
 
 
 def files_pass_the_guard(world: World) -> Findings:
-    """By asking, without the guard's secret, for what changes nothing: to end an upload that never began, into a governed version's files."""
+    """By asking, without the guard's secret, for what changes nothing: to end an upload that never began."""
     if not _is_asked(world):
         return
     found = next(_served_files(world), None)

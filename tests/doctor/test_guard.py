@@ -14,14 +14,19 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from bot.clients.bucket_rights import may_write
 from bot.clients.mlflow.guard_checkup import GuardSeen
 from bot.doctor.findings import Finding, Status
 from bot.doctor.guard import keys_are_ours, list_is_fresh, reports_arrive
 from bot.doctor.sections import read_world
+from bot.domain.attestation.decision import payload_of
+from bot.domain.attestation.governed import GovernedVersion, statement_for
+from bot.domain.registry.writes import RegistryWrite, WriteAct
 from bot.sandbox.serving import serving
+from bot.store.attestations import GovernedList
 from tests.builders import a_rule
 from tests.fixtures import quick_directory
-from tests.fixtures.buckets import Buckets
+from tests.fixtures.buckets import DENIED, Buckets
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.mlflow_seed import new_model
 from tests.guard.guarded_server import SECRET, Guarded, guarded_mlflow, standing_in, wait_until
@@ -34,13 +39,17 @@ database_uri = sqlite:///{home}/accounts.db
 admin_username = {admin}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
-AROUND = ("mlflow guard", "mlflow sign-in", "mlflow elsewhere", "mlflow database", "mlflow files")
+AROUND = (
+    *("mlflow guard", "mlflow sign-in", "mlflow account", "mlflow uploads"),
+    *("mlflow elsewhere", "mlflow database", "mlflow files"),
+)
+APPROVED = GovernedVersion("default", "bike-demand", 1, "", f"mlflow-artifacts:/1/{'a' * 32}/artifacts/model")
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Guarded]:
     with quick_directory() as home, standing_in() as bot:
-        bot.govern([a_rule(models="*")])
+        bot.govern([a_rule(models="*")], [APPROVED])
         with guarded_mlflow(bot, home) as server:
             yield server
 
@@ -72,6 +81,12 @@ def guard(installed: Installation, server: Guarded, directory: Path) -> None:
         "COUNTERSIGN_SIGNING_KEY": str(key),
     }
     new_model(server.client, installed.model)
+    sign_list(installed, server.bot.answer or "")
+
+
+def sign_list(installed: Installation, envelope: str) -> None:
+    with installed.s.store.transaction() as tx:
+        tx.governed.put(GovernedList("default", 0, datetime.now(UTC), envelope))
 
 
 @pytest.fixture
@@ -114,6 +129,7 @@ def test_a_guard_that_is_well_is_said_to_be_and_what_was_not_tried_too(guarding:
     assert "warn not asked for: everyone who reaches" in whys(found["mlflow sign-in"])
     assert "ok not tried: another MLflow server on the same database" in whys(found["mlflow elsewhere"])
     assert "ok not tried: its tables, because MLFLOW_BACKEND_STORE_URI is not set" in whys(found["mlflow database"])
+    assert "ok not tried: `mlflow gc` and `mlflow db`" in whys(found["mlflow database"])
     assert "ok experiments keep their files at mlflow-artifacts:" in whys(found["mlflow files"])
 
 
@@ -215,6 +231,58 @@ def test_an_anonymous_move_is_refused_before_the_guard_is_asked(with_accounts: G
     assert answer.status_code == 401
 
 
+def write_as(user: str, installed: Installation) -> None:
+    now = datetime.now(UTC)
+    write = RegistryWrite(
+        "w" * 32, now, user, "MLflow's basic auth", WriteAct.TAG_MODEL, "default", installed.model, None, ("a",)
+    )
+    with installed.s.store.transaction() as tx:
+        tx.writes.put(write, now)
+
+
+def test_a_write_with_the_bots_account_and_without_the_secret_shows_that_others_use_it(guarding: Installation) -> None:
+    guarding.environ["MLFLOW_TRACKING_USERNAME"] = "coun_tersign"
+    write_as("counXtersign", guarding)
+    well = around(guarding)["mlflow account"]
+
+    with guarding.s.store.transaction() as tx:
+        tx.writes.prune(datetime.now(UTC) + timedelta(days=365))
+    write_as("coun_tersign", guarding)
+    shared = around(guarding)["mlflow account"]
+
+    assert [one.status for one in well] == [Status.OK, Status.OK], whys(well)
+    assert "not tried: who else knows COUNTERSIGN_GUARD_SECRET" in well[0].why
+    assert [one.status for one in shared] == [Status.OK, Status.WARN], whys(shared)
+    assert 'others use the bot\'s account "coun_tersign": 1 writes' in shared[1].why
+    assert f"TAG_MODEL of {guarding.model}" in shared[1].why
+
+
+# Uploads through the server
+
+
+def test_uploads_into_an_approved_versions_files_are_tried(guarding: Installation, guarded: Guarded) -> None:
+    (stopped,) = around(guarding)["mlflow uploads"]
+
+    unknown = GovernedVersion("default", "other", 3, "", f"mlflow-artifacts:/1/{'b' * 32}/artifacts/model")
+    statement = statement_for("default", [], [unknown], "", datetime.now(UTC))
+    sign_list(guarding, guarded.bot.sign(payload_of(statement)))
+    (taken,) = around(guarding)["mlflow uploads"]
+
+    assert (stopped.status, taken.status) == (Status.OK, Status.FAIL), whys([stopped, taken])
+    assert "others cannot write files of bike-demand v1 through MLflow's server" in stopped.why
+    assert "others can write files of other v3 through MLflow's server" in taken.why
+    assert not (guarded.home / "mlflow" / "artifacts" / "1" / ("b" * 32)).exists()
+
+
+def test_without_a_governed_version_uploads_are_not_tried(guarding: Installation, guarded: Guarded) -> None:
+    statement = statement_for("default", [], [], "", datetime.now(UTC))
+    sign_list(guarding, guarded.bot.sign(payload_of(statement)))
+
+    (found,) = around(guarding)["mlflow uploads"]
+
+    assert (found.status, found.why.partition(":")[0]) == (Status.OK, "not tried")
+
+
 # Other servers
 
 
@@ -306,7 +374,7 @@ def test_files_in_a_bucket_that_this_environment_may_write_to_are_a_way_around(
     keys = buckets.user("doctor")
     aws.setenv("AWS_ACCESS_KEY_ID", keys.access)
     aws.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
-    experiment = guarded.client.create_experiment("in-a-bucket", f"s3://{buckets.bucket}/1")
+    experiment = guarded.client.create_experiment("in-a-bucket", f"s3://{buckets.bucket}/trained")
 
     with buckets.strict():
         found = around(guarding)["mlflow files"]
@@ -314,8 +382,20 @@ def test_files_in_a_bucket_that_this_environment_may_write_to_are_a_way_around(
     guarded.client.delete_experiment(experiment)
     assert f"warn experiments keep their files in s3://{buckets.bucket}/: who trains has keys" in whys(found)
     assert f"warn s3://{buckets.bucket}/ may be written with what this environment has" in whys(found)
+    assert f"ok not tried: s3://{buckets.bucket}/ with other people's keys" in whys(found)
     assert "Contents" not in buckets.s3.list_objects_v2(Bucket=buckets.bucket)
     assert "Uploads" not in buckets.s3.list_multipart_uploads(Bucket=buckets.bucket)
+
+
+def test_keys_that_may_not_write_to_a_bucket_are_found_to_be_harmless(
+    buckets: Buckets, aws: pytest.MonkeyPatch
+) -> None:
+    keys = buckets.user("reader", DENIED)
+    aws.setenv("AWS_ACCESS_KEY_ID", keys.access)
+    aws.setenv("AWS_SECRET_ACCESS_KEY", keys.secret)
+
+    with buckets.strict():
+        assert not may_write(f"s3://{buckets.bucket}/")
 
 
 # What the guard says about itself
@@ -377,7 +457,6 @@ def test_a_guard_that_lacks_the_signing_key_or_believes_a_strange_one_is_named(i
     ("reports", "status", "words"),
     [
         ({"waiting": 0, "since": None, "trouble": ""}, Status.OK, "has reported who wrote what"),
-        ({"waiting": 2, "since": NOW, "trouble": ""}, Status.OK, "has reported who wrote what"),
         (
             {"waiting": 2, "since": NOW - timedelta(hours=1), "trouble": "the bot answered 503"},
             Status.WARN,
@@ -392,3 +471,11 @@ def test_writes_that_the_bot_was_never_told_of_are_named(
     (finding,) = reports_arrive(seen(reports=reports).reports)
 
     assert (finding.status, words in finding.why) == (status, True), finding
+
+
+def test_a_report_that_waits_for_a_moment_is_none_that_is_lost() -> None:
+    reports = {"waiting": 2, "since": datetime.now(UTC), "trouble": ""}
+
+    (finding,) = reports_arrive(seen(reports=reports).reports)
+
+    assert finding.status is Status.OK

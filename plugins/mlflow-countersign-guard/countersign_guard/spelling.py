@@ -16,10 +16,10 @@ select count(*) = 1 and min(instr(upper(sql), 'COLLATE')) = 0
 from sqlite_master where type = 'table' and lower(name) = 'registered_models'
 """
 POSTGRESQL = """
-select count(*) = 1 and bool_and(kind.typname in ('varchar', 'text') and coalesce(collation.collisdeterministic, false))
+select count(*) = 1 and bool_and(kind.typname in ('varchar', 'text') and coalesce(how.collisdeterministic, false))
 from pg_attribute as one
 join pg_type as kind on kind.oid = one.atttypid
-left join pg_collation as collation on collation.oid = one.attcollation
+left join pg_collation as how on how.oid = one.attcollation
 where one.attrelid = to_regclass('registered_models') and one.attname = 'name'
 """
 QUESTIONS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}

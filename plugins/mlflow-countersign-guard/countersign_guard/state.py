@@ -28,7 +28,7 @@ def answer_about(
     """For Flask's `before_request`, before that of basic auth: the secret is what opens it. Without the secret the path leads nowhere."""
 
     def answer() -> Response | None:
-        if request.path != PATH or request.method != "GET":
+        if request.method != "GET" or request.path != PATH:
             return None
         if not hmac.compare_digest(request.headers.get(HEADER, "").encode(), secret.encode()):
             return None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from countersign_guard.spelling import NameSpelling
+from countersign_guard.tables import stage_of
 from countersign_guard.writes import Act, Write
 
 MOST_KEPT = 100_000
@@ -76,7 +77,9 @@ class Mlflow:
 
         try:
             with _asked():
-                return _get_model_registry_store().get_model_version(model, number).current_stage or ""
+                store = _get_model_registry_store()
+                found = stage_of(store, model, number)
+                return found if found is not None else store.get_model_version(model, number).current_stage or ""
         except NotThere:
             return ""
 
