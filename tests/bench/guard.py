@@ -1,7 +1,10 @@
-"""Row guard: calls to an MLflow server with the guard against the same calls to one without it, one after the other.
+"""Row guard: calls to an MLflow server with the guard against the same calls to one without it, in pairs, each pair in the other order.
 
 With the guard each write is judged, and noted for the report, which is sent meanwhile to a bot in a process of its own. Two kinds: an
 alias that no rule is about, and a stage of a governed model, for which the guard reads the version's stage. A read is only let through.
+
+A figure is the median of rounds, and a round is the median call against the median call. Beside the time until the answer there is the
+processor time of the whole server, with that of the reports: other work on the machine changes it less.
 """
 
 from __future__ import annotations
@@ -12,14 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 
 from bot.domain.model import Target, TargetKind
 from bot.sandbox.mlflow_server import running_mlflow
 from tests.bench.bars import Figure, figure
+from tests.bench.machine import listener, precise_time_of
 from tests.builders import a_rule
 from tests.fixtures.mlflow_seed import client_of, new_version
 from tests.guard.guarded_server import StandIn, guarded_mlflow, standing_in
@@ -44,10 +50,10 @@ def guarded_calls() -> Iterator[Figure]:
                 client_of(url).create_registered_model(MODEL)
                 new_version(client_of(url), MODEL)
             _check_who_is_guarded(plain, guarded.url)
-            ratios = {call: _compared(call, plain, guarded.url) for call in (_set_alias, _set_stage, _read_version)}
-    yield figure("guarded write", ratios[_set_alias])
-    yield figure("guarded judged write", ratios[_set_stage])
-    yield figure("guarded read", ratios[_read_version])
+            for kind, call in KINDS.items():
+                rounds = _compared(call, plain, guarded.url)
+                yield figure(f"guarded {kind}", [one.waited for one in rounds])
+                yield figure(f"guarded {kind} cpu", [one.spent for one in rounds])
 
 
 @contextmanager
@@ -80,25 +86,37 @@ def _check_who_is_guarded(plain: str, guarded: str) -> None:
         raise RuntimeError(f"without and with the guard, a governed alias was answered with {statuses}")
 
 
-def _compared(call: Call, plain: str, guarded: str) -> list[float]:
+@dataclass(frozen=True)
+class Round:
+    """Of one round, the guarded server against the other: the time until the answer, and the processor time of the server."""
+
+    waited: float
+    spent: float
+
+
+def _compared(call: Call, plain: str, guarded: str) -> list[Round]:
+    urls = (plain, guarded)
+    processes = {url: listener(urlsplit(url).port or 0) for url in urls}
     with requests.Session() as session:
-        _pair(call, (plain, guarded), WARMING, session)
+        _pairs(call, urls, WARMING, session)
         rounds = []
-        for turn in range(ROUNDS):
-            took = _pair(call, (plain, guarded) if turn % 2 else (guarded, plain), CALLS, session)
-            rounds.append(statistics.median(took[guarded]) / statistics.median(took[plain]))
+        for _ in range(ROUNDS):
+            before = {url: precise_time_of(processes[url]) for url in urls}
+            waited = _pairs(call, urls, CALLS, session)
+            spent = {url: precise_time_of(processes[url]) - before[url] for url in urls}
+            rounds.append(Round(waited[guarded] / waited[plain], spent[guarded] / spent[plain]))
     return rounds
 
 
-def _pair(call: Call, urls: tuple[str, str], calls: int, session: requests.Session) -> dict[str, list[float]]:
-    """What each call took, in seconds: one to the first server, one to the other, and so on."""
+def _pairs(call: Call, urls: tuple[str, str], pairs: int, session: requests.Session) -> dict[str, float]:
+    """What the median call took, in seconds, by the server."""
     took: dict[str, list[float]] = {url: [] for url in urls}
-    for _ in range(calls):
-        for url in urls:
+    for turn in range(pairs):
+        for url in urls if turn % 2 else reversed(urls):
             began = time.perf_counter()
             call(url, session).raise_for_status()
             took[url].append(time.perf_counter() - began)
-    return took
+    return {url: statistics.median(times) for url, times in took.items()}
 
 
 def _set_alias(url: str, session: requests.Session, alias: str = "candidate") -> requests.Response:
@@ -114,3 +132,6 @@ def _set_stage(url: str, session: requests.Session) -> requests.Response:
 def _read_version(url: str, session: requests.Session) -> requests.Response:
     asked = {"name": MODEL, "version": "1"}
     return session.get(f"{url}{API}/model-versions/get", params=asked, timeout=60)
+
+
+KINDS: dict[str, Call] = {"write": _set_alias, "judged write": _set_stage, "read": _read_version}

@@ -1,7 +1,8 @@
 """Writes in the registry that the bot has not been told of yet, in a file that survives a kill. Several server processes share it.
 
-No request waits for the disk: a commit is in the operating system's hands when it returns, which a killed process cannot take back, and
-the reporting thread brings it to the disk (`settle`). A power cut can lose the notes of the last seconds.
+Hardly a request waits for the disk: a commit is in the operating system's hands when it returns, which a killed process cannot take
+back, and the reporting thread brings it to the disk (`settle`). A power cut can lose the notes of the last seconds, and of about the
+last minute while the bot is away.
 """
 
 from __future__ import annotations
@@ -98,6 +99,9 @@ class Outbox:
         """Brings what is committed to the disk, from time to time. For a thread that no request waits for."""
         if time.monotonic() - self._settled >= SETTLED_EVERY:
             self._database().execute("pragma wal_checkpoint(passive)").fetchall()
+            self._database().execute(
+                "pragma user_version = 1"
+            )  # the first write after that waits for the disk: this one
             self._settled = time.monotonic()
 
     def close(self) -> None:

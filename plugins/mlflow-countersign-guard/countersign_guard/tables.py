@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 
@@ -10,18 +11,29 @@ def stage_of(store: Any, model: str, number: str) -> str | None:
     engine, workspace = getattr(store, "engine", None), getattr(store, "_get_active_workspace", None)
     if engine is None or not number:
         return None
-    from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-    from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
-    rows = SqlModelVersion.__table__
-    query = select(rows.c.current_stage).where(rows.c.name == model, rows.c.version == int(number))
-    if "workspace" in rows.c:
+    query, has_workspaces = _stage_query()
+    asked = {"model": model, "number": int(number)}
+    if has_workspaces:
         if workspace is None:
             return None
-        query = query.where(rows.c.workspace == workspace())
+        asked["place"] = workspace()
     try:
         with engine.connect() as connection:
-            return str(connection.execute(query).scalar() or "")
-    except SQLAlchemyError:
+            return str(connection.execute(query, asked).scalar() or "")
+    except (SQLAlchemyError, OverflowError):
         return None  # the store says what is wrong
+
+
+@cache
+def _stage_query() -> tuple[Any, bool]:
+    """With whether the tables know workspaces. Made once: making it takes longer than asking it."""
+    from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+    from sqlalchemy import bindparam, select
+
+    rows = SqlModelVersion.__table__.c
+    query = select(rows.current_stage).where(rows.name == bindparam("model"), rows.version == bindparam("number"))
+    if "workspace" not in rows:
+        return query, False
+    return query.where(rows.workspace == bindparam("place")), True
