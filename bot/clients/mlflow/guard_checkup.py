@@ -113,7 +113,9 @@ def tried_to_end_an_upload(address: str, path: str) -> Tried:
     body = {"path": path, "upload_id": NO_UPLOAD}
     with writing("trying to end an upload that never began"):
         account = get_default_host_creds(address)  # type: ignore[no-untyped-call]
-        answer = http_request(account, f"{FILES}/mpu/abort/{quote(path)}", "POST", json=body)
+        answer: requests.Response = http_request(  # type: ignore[no-untyped-call]
+            account, f"{FILES}/mpu/abort/{quote(path)}", "POST", json=body
+        )
     if answer.status_code == 403 and GUARD in answer.text:
         return Tried(Met.GUARD)
     if answer.status_code in (401, 403):
