@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import requests
@@ -107,15 +107,8 @@ def tried_to_end_an_upload(address: str, path: str) -> Tried:
     """What becomes of a request to end an upload that never began, into a file that MLflow's server keeps; with the account that
     `open_client` has set. Nothing is written or deleted by it. Raises as `writing` does.
     """
-    from mlflow.utils.credentials import get_default_host_creds
-    from mlflow.utils.rest_utils import http_request
-
-    body = {"path": path, "upload_id": NO_UPLOAD}
     with writing("trying to end an upload that never began"):
-        account = get_default_host_creds(address)  # type: ignore[no-untyped-call]
-        answer: requests.Response = http_request(  # type: ignore[no-untyped-call]
-            account, f"{FILES}/mpu/abort/{quote(path)}", "POST", json=body
-        )
+        answer = _asked_to_end_upload(address, path)
     if answer.status_code == 403 and GUARD in answer.text:
         return Tried(Met.GUARD)
     if answer.status_code in (401, 403):
@@ -123,6 +116,23 @@ def tried_to_end_an_upload(address: str, path: str) -> Tried:
     if answer.status_code in (404, 405, 502, 503, 504):
         return Tried(Met.UNKNOWN, str(answer.status_code))
     return Tried(Met.NOTHING, str(answer.status_code))
+
+
+def _asked_to_end_upload(address: str, path: str) -> requests.Response:
+    """Whatever the status. Raises MlflowException when there is no answer."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    account, body = get_default_host_creds(address), {"path": path, "upload_id": NO_UPLOAD}  # type: ignore[no-untyped-call]
+    try:
+        answer = http_request(account, f"{FILES}/mpu/abort/{quote(path)}", "POST", json=body)  # type: ignore[no-untyped-call]
+    except MlflowException as error:
+        cause = error.__context__
+        if not isinstance(cause, requests.HTTPError) or cause.response is None:
+            raise
+        answer = cause.response
+    return cast("requests.Response", answer)
 
 
 def _asked_to_move(address: str, model: str, target: Target) -> requests.Response:
