@@ -194,6 +194,7 @@ class MlflowCheckup:
 
     @contextmanager
     def _without_the_secret(self) -> Iterator[None]:
+        _ = self._client  # which opens it with the secret, when nothing was asked before
         open_client(self._tracking_uri, TIMEOUT, self._access)
         try:
             yield
