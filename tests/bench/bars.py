@@ -130,7 +130,7 @@ BARS = {
     "gate modules": Bar("g", "gate check: modules of mlflow, flask, slack_sdk, slack_bolt and jira imported", 0, "modules"),
     "guarded write": Bar("guard", "a write to MLflow's registry through the guard: against the same without it", 1.2),
     "guarded write cpu": Bar("guard", "such a write: the server's processor time with its reports, against the same without it", 1.2),
-    "guarded judged write": Bar("guard", "the same for a write that the guard judges by a read of its own", 1.2),
+    "guarded judged write": Bar("guard", "the same for a write that the guard judges by one more read", 1.2),
     "guarded judged write cpu": Bar("guard", "such a judged write: the server's processor time with its reports", 1.2, holds=NOT_YET),
     "guarded read": Bar("guard", "a read through the guard: against the same without it", 1.02, holds=NOT_YET),
     "guarded read cpu": Bar("guard", "such a read: the server's processor time", 1.02, holds=NOT_YET),
