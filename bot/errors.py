@@ -167,6 +167,10 @@ class OutcomeUnknown(OutsideError):
     """The answer to a write was lost. The effect looks up what was written and adopts it, or retries later."""
 
 
+class NotTried(CountersignError):
+    """`countersign doctor` cannot try it from here; the text completes "not tried: ..."."""
+
+
 class NotProven(CountersignError):
     """A signature, a chain or a role does not prove what it should."""
 

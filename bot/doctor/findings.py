@@ -1,10 +1,10 @@
-"""What a check finds, and what it may look at. The checks are in `installation`, `mlflow`, `slack`, `passkeys`, `jira`,
-`ticket_decisions` and `digest`."""
+"""What a check finds, and what it may look at. The checks are in `installation`, `mlflow`, `guard`, `past_mlflow`, `slack`, `passkeys`,
+`jira`, `ticket_decisions` and `digest`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -51,6 +51,11 @@ def fine(what: str, why: str) -> Finding:
     return Finding(Status.OK, what, why)
 
 
+def not_tried(what: str, why: str, fix: str = "") -> Finding:
+    """What this machine cannot see is no fault of the installation."""
+    return Finding(Status.OK, what, f"not tried: {why}", fix)
+
+
 def warning(what: str, why: str, fix: str = "") -> Finding:
     return Finding(Status.WARN, what, why, fix)
 
@@ -63,13 +68,14 @@ def failure(what: str, why: str, fix: str = "") -> Finding:
 class World:
     """Settings and the policy file. External systems are reached through these, and only when a check needs them.
 
-    `place` is the watched workspace that the checks of MLflow are about.
+    `place` is the watched workspace that the checks of MLflow are about; `environ` has what others than the bot read there.
     """
 
     settings: Settings
     policy: Policy
     policy_text: str
     place: str = DEFAULT
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def database_url(self) -> str:
@@ -86,18 +92,19 @@ class World:
 
     @cached_property
     def mlflow(self) -> MlflowCheckup:
-        there, own = Workspace.parse(self.place), self.settings.mlflow_tracking_uri
+        there = Workspace.parse(self.place)
         guard_secret = self.guard_secret.get_secret_value()
         if self.place == DEFAULT:
-            return MlflowCheckup(own, guard_secret=guard_secret)
-        is_own = there.registry == DEFAULT
+            return MlflowCheckup(self.server_address, guard_secret=guard_secret)
         secrets = self.settings.registries.get(there.registry, RegistrySecrets())
-        access = Access(there, None if is_own else credentials_of(secrets))
-        return MlflowCheckup(
-            own if is_own else self.registry.uri,
-            access,
-            guard_secret,
-        )
+        access = Access(there, None if there.registry == DEFAULT else credentials_of(secrets))
+        return MlflowCheckup(self.server_address, access, guard_secret)
+
+    @property
+    def server_address(self) -> str:
+        """Of the MLflow server."""
+        is_own = Workspace.parse(self.place).registry == DEFAULT
+        return self.settings.mlflow_tracking_uri if is_own else self.registry.uri
 
     @property
     def registry(self) -> Registry:
@@ -116,6 +123,13 @@ class World:
         if self.registry.name == DEFAULT:
             return self.settings.guard_secret
         return self.settings.registries.get(self.registry.name, RegistrySecrets()).guard_secret
+
+    @property
+    def mlflow_user(self) -> str:
+        """Whom the bot signs in as at the registry's server; empty without basic auth."""
+        if self.registry.name == DEFAULT:
+            return self.environ.get("MLFLOW_TRACKING_USERNAME", "").strip()
+        return self.settings.registries.get(self.registry.name, RegistrySecrets()).username
 
     @cached_property
     def there(self) -> ModelRegistry:

@@ -5,11 +5,10 @@ Missing webhooks are no failure, since the poller finds the same changes. `regis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUnreadable, missing, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
-from bot.domain.model import TargetKind
 from bot.domain.names import shown
 from bot.domain.policy.rules import Observed
 from bot.domain.workspaces import DEFAULT, Workspace, is_covered
@@ -139,41 +138,6 @@ def models_can_be_written(world: World) -> Findings:
             return
     more = f" (the first {PROBED} of {len(ruled)})" if len(ruled) > PROBED else ""
     yield fine("mlflow writing", f"allowed on {', '.join(ruled[:PROBED])}{more}; tried so that nothing was changed")
-
-
-def guard_refuses_others(world: World) -> Findings:
-    """By asking for what changes nothing: to set a governed alias on version 0."""
-    governed = next(_governed_aliases(world), None)
-    if governed is None:
-        return
-    model, alias = governed
-    has_secret = bool(world.guard_secret.get_secret_value())
-    if not world.mlflow.guard_stops_others(model, alias):
-        if has_secret:
-            yield failure(
-                "mlflow guard",
-                f"COUNTERSIGN_GUARD_SECRET is set, but anybody may still set the alias {alias} of {model}",
-                "run the MLflow server with --app-name countersign (docs/guard.md), and look into its log",
-            )
-    elif world.mlflow.guard_stops_the_bot(model, alias):
-        yield failure(
-            "mlflow guard",
-            f"the server's guard refuses the bot too: it could move no alias, such as {alias} of {model}",
-            "give COUNTERSIGN_GUARD_SECRET to the bot and to the MLflow server, the same one",
-        )
-    else:
-        yield fine(
-            "mlflow guard",
-            f"others cannot set the alias {alias} of {model}. Still open: the database and the object store behind MLflow, "
-            "and another server on the same database",
-        )
-
-
-def _governed_aliases(world: World) -> Iterator[tuple[str, str]]:
-    for model in world.ruled_models:
-        for rule in world.policy.rules_for(world.place, model):
-            if rule.target.kind is TargetKind.ALIAS:
-                yield model, rule.target.name
 
 
 def webhook_points_here(world: World) -> Findings:

@@ -1,7 +1,7 @@
 """`countersign doctor`: the table of all checks, run so that one broken vendor does not hide another.
 
-A check yields findings and changes nothing. The checks are in `installation`, `mlflow`, `slack`, `jira` and `digest`; their calls to the
-vendors are in the clients' `checkup` modules.
+A check yields findings and changes nothing. The checks are in the modules of this folder; their calls to the vendors are in the clients'
+`checkup` modules.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
-from bot.doctor import digest, installation, jira, mlflow, passkeys, slack, ticket_decisions, traces
+from bot.doctor import digest, guard, installation, jira, mlflow, passkeys, past_mlflow, slack, ticket_decisions, traces
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, warning
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
@@ -32,7 +32,14 @@ MLFLOW = Section(
         Check("mlflow workspaces", mlflow.other_workspaces_are_known),
         Check("mlflow registry", mlflow.registry_is_believed),
         Check("mlflow writing", mlflow.models_can_be_written),
-        Check("mlflow guard", mlflow.guard_refuses_others),
+        Check("mlflow guard", guard.guard_refuses_others),
+        Check("mlflow guard", guard.guard_is_up_to_date),
+        Check("mlflow sign-in", guard.strangers_must_sign_in),
+        Check("mlflow account", guard.account_is_the_bots_alone),
+        Check("mlflow uploads", guard.files_pass_the_guard),
+        Check("mlflow elsewhere", guard.other_servers_are_guarded),
+        Check("mlflow database", past_mlflow.database_is_out_of_reach),
+        Check("mlflow files", past_mlflow.files_are_out_of_reach),
         Check("mlflow webhook", mlflow.webhook_points_here),
     )
 )
@@ -147,7 +154,7 @@ def read_world(environ: Mapping[str, str]) -> World:
         raise InvalidSettings((*wrong.mistakes, *mistakes)) from None
     if policy is None:
         raise InvalidSettings(tuple(mistakes))
-    return World(settings, policy, text)
+    return World(settings, policy, text, environ=environ)
 
 
 def _all_needs(environ: Mapping[str, str], policy: Policy | None) -> frozenset[Need]:
@@ -219,6 +226,7 @@ def _for_a_person(sentence: str) -> str:
 def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Longest first, so that a secret that contains another one is hidden completely."""
     held: set[str] = {environ.get(name, "") for name in MLFLOWS_OWN_SECRETS}
+    held.update(_password_in(environ.get(name, "")) for name in past_mlflow.STORES)
     for one in settings.registries.values():
         held.update(
             secret.get_secret_value() for secret in (one.password, one.token, one.guard_secret, *one.webhook_secrets)
@@ -227,8 +235,15 @@ def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ..
         value = getattr(settings, name)
         secrets = value if isinstance(value, tuple) else (value,)
         held.update(secret.get_secret_value() for secret in secrets if isinstance(secret, SecretStr))
-    held.update(unquote(urlsplit(text).password or "") for text in tuple(held) if text.startswith("postgresql://"))
+    held.update(_password_in(text) for text in tuple(held) if text.startswith("postgresql://"))
     return tuple(sorted((text for text in held if len(text) >= SHORTEST_SECRET), key=len, reverse=True))
+
+
+def _password_in(address: str) -> str:
+    try:
+        return unquote(urlsplit(address).password or "")
+    except ValueError:
+        return ""
 
 
 def _without(secrets: tuple[str, ...], finding: Finding) -> Finding:

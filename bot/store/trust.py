@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -130,6 +131,14 @@ class WriteRows:
         )
         found = [WRITE.validate_json(row.body) for row in self._connection.execute(query)]
         return sorted(found, key=lambda write: write.at, reverse=True)
+
+    def signed_in_as(self, user: str, workspaces: Sequence[str]) -> list[RegistryWrite]:
+        """Newest first."""
+        rows = tables.registry_writes
+        may_be = rows.c.body.contains(json.dumps(user), autoescape=True)
+        query = sa.select(rows.c.body).where(rows.c.workspace.in_(workspaces), may_be)
+        found = (WRITE.validate_json(row.body) for row in self._connection.execute(query))
+        return sorted((write for write in found if write.user == user), key=lambda write: write.at, reverse=True)
 
     def prune(self, now: datetime) -> int:
         """Returns how many were deleted."""

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.errors import InvalidSettings
 from bot.mlflow_addresses import looks_elsewhere, workspace_elsewhere
 from config.settings import values
-from config.settings.registries import RegistrySecrets, checked_guard_secret, read_secrets
+from config.settings.registries import RegistrySecrets, checked_guard_secret, read_secrets, web_addresses
 from config.settings.table import SETTINGS, Setting
 
 __all__ = [
@@ -147,6 +147,9 @@ class Settings(BaseModel):
     job_registry: Annotated[str, AfterValidator(values.registry_name)] = Field("", alias="COUNTERSIGN_REGISTRY")
     guard_secret: Annotated[SecretStr, BeforeValidator(checked_guard_secret)] = Field(
         UNSET, alias="COUNTERSIGN_GUARD_SECRET"
+    )
+    guard_try_urls: Annotated[tuple[str, ...], BeforeValidator(web_addresses)] = Field(
+        (), alias="COUNTERSIGN_GUARD_TRY_URLS"
     )
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
     slack_bot_tokens: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_bot_tokens)] = Field(

@@ -39,6 +39,11 @@ def checked_guard_secret(text: str) -> str:
     return values.secret(text)
 
 
+def web_addresses(text: str) -> tuple[str, ...]:
+    """Of other servers of a registry, separated by commas or white space. Raises ValueError."""
+    return tuple(values.web_address(word) for word in text.replace(",", " ").split())
+
+
 def read_secrets(environ: Mapping[str, str]) -> tuple[dict[str, RegistrySecrets], list[str]]:
     """By the registry's name in the policy, and sentences about what is wrong."""
     found: dict[str, RegistrySecrets] = {}

@@ -177,6 +177,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Make one with: openssl rand -hex 32, and give it to the MLflow server too.",
     ),
     Setting(
+        "COUNTERSIGN_GUARD_TRY_URLS",
+        "other addresses of MLFLOW_TRACKING_URI's server or database, at which `countersign doctor` looks for the guard too",
+        "none",
+        "http://mlflow.internal:5000",
+    ),
+    Setting(
         "MLFLOW_WEBHOOK_SECRET",
         "the secret of MLflow's webhooks; several, newest first, while it changes",
         "none, and every webhook of MLflow is refused: the poller finds the news",

@@ -34,6 +34,27 @@ def processor_time_of(*processes: int) -> float:
     return sum(_own_time(pid) for pid in {one for process in processes for one in family(process)})
 
 
+def precise_time_of(process: int) -> float:
+    """Processor time of one process with all its threads, in seconds, finer than the system's ticks."""
+    return time.clock_gettime((~process << 3) | 2)  # the clock of a process: man 3 clock_getcpuclockid
+
+
+def listener(port: int) -> int:
+    """The process that has this port of loopback open."""
+    address = f"0100007F:{port:04X}"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    socket = next(f"socket:[{row[9]}]" for row in rows if row[1] == address and row[3] == "0A")
+    holders = (int(link.parts[2]) for link in Path("/proc").glob("[0-9]*/fd/*") if _leads_to(link) == socket)
+    return max(holders)
+
+
+def _leads_to(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""  # it has been closed meanwhile
+
+
 def family(process: int) -> list[int]:
     """The process and all below it."""
     parents: dict[int, list[int]] = {}

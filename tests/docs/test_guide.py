@@ -15,6 +15,7 @@ import yaml
 
 from bot.__main__ import main
 from bot.clients.mlflow.checkup import OLDEST, TOO_NEW
+from bot.doctor.past_mlflow import STORES
 from config.policy.shapes import PollShape
 from config.settings import SETTINGS
 from config.settings.registries import NAMED
@@ -96,7 +97,7 @@ def test_the_check_itself_would_notice() -> None:
 def test_every_variable_is_ours_or_mlflows(page: Path) -> None:
     mlflows = {getattr(one, "name", "") for one in vars(mlflow.environment_variables).values()}
     guards = set(OURS_OR_MLFLOWS.findall(Path(countersign_guard.app.__file__).read_text()))
-    known = {setting.name for setting in SETTINGS} | mlflows | guards
+    known = {setting.name for setting in SETTINGS} | mlflows | guards | set(STORES)
 
     named = set(OURS_OR_MLFLOWS.findall(page.read_text()))
     assert {one for one in named - known if not NAMED.fullmatch(one)} == set()

@@ -171,8 +171,10 @@ def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
 def test_doctor_finds_the_guard(registry: Registry) -> None:
     checkup = MlflowCheckup(registry.server.url)
 
-    assert checkup.guard_stops_others("bike-demand", "champion")
-    assert not checkup.guard_stops_others("free", "champion")
+    assert checkup.guard_stops_others("bike-demand", CHAMPION)
+    assert checkup.guard_stops_others("staged-demand", PRODUCTION)
+    assert not checkup.guard_stops_others("free", CHAMPION)
+    assert not checkup.guard_stops_others("free", PRODUCTION)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from countersign_guard.decide import MARK, refusal
 from countersign_guard.governed import Governed, Rule, Version
 from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
-from bot.clients.mlflow.checkup import GUARD
+from bot.clients.mlflow.guard_checkup import GUARD
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 RUN, MODEL = "a" * 32, "m-" + "b" * 32
@@ -299,3 +299,33 @@ def test_only_the_bot_writes_its_tags_however_they_come(act: Act, name: str, is_
 
     assert bool(refusal(write, governed(CHAMPION), Known())) == is_refused
     assert not refusal(replace(write, model="free"), governed(CHAMPION), Known())
+
+
+class Silent(Known):
+    """MLflow's tables, of which nothing may be asked."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name in ("real_name", "aliases", "stage", "is_running", "is_there", "folder_of", "runs_are_in"):
+            raise AssertionError(f"{name} was asked")
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        alias("challenger"),
+        alias("challenger", act=Act.DELETE_ALIAS),
+        alias(workspace="team-b"),
+        Write(Act.TAG_VERSION, "default", "bike-demand", "2", tags=("team",)),
+        Write(Act.CREATE_VERSION, "team-b", "prod.bike-demand", tags=("team",)),
+        Write(Act.CREATE_MODEL, "default", "bike-new"),
+        Write(Act.SET_STAGE, "team-b", "bike-demand", "2", name="Production"),
+        Write(Act.DELETE_MODEL, "team-b", "bike-demand"),
+        Write(Act.RENAME_MODEL, "team-b", "bike-demand", name="bike-x"),
+        Write(Act.WRITE_RUN, "default", ids=("c" * 32,)),
+    ],
+)
+def test_mlflows_tables_are_asked_nothing_about_a_write_that_names_nothing_governed(write: Write) -> None:
+    stage = replace(STAGE, workspaces=("default",))
+
+    assert not refusal(write, governed(CHAMPION, stage, COPIES, versions=[APPROVED]), Silent())

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from countersign_guard.guard import Guard
 from countersign_guard.keeping import Keeper, Source
 from countersign_guard.outbox import Outbox
@@ -37,6 +38,10 @@ class Store:
         self._fail()
         return SimpleNamespace(name=name, aliases={})
 
+    def get_model_version(self, name: str, version: str) -> SimpleNamespace:
+        self._fail()
+        return SimpleNamespace(current_stage="Staging")
+
     def _fail(self) -> None:
         if self.error is not None:
             raise MlflowException("no", self.error)
@@ -65,6 +70,21 @@ def test_a_run_that_was_not_found_may_be_found_later(store: Store, error: int) -
     assert (before, known.runs_are_in("4", [RUN])) == (False, True)
 
 
+@pytest.mark.parametrize("number", ["1", "9" * 30])
+def test_a_stage_that_the_tables_cannot_say_is_asked_of_the_store(
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    without_tables = sa.create_engine("sqlite://")
+    monkeypatch.setattr(store, "engine", without_tables, raising=False)
+    monkeypatch.setattr(store, "_get_active_workspace", lambda: "default", raising=False)
+
+    assert Mlflow().stage("bike-demand", number) == "Staging"
+    store.error = TEMPORARILY_UNAVAILABLE
+    with pytest.raises(Unknown):
+        Mlflow().stage("bike-demand", number)
+    without_tables.dispose()
+
+
 def test_a_store_that_does_not_answer_does_not_say_that_nothing_is_there(store: Store) -> None:
     store.error = TEMPORARILY_UNAVAILABLE
 
@@ -80,12 +100,12 @@ def test_what_cannot_be_decided_is_not_done(store: Store, tmp_path: Path) -> Non
     keeper.take(bot.answer or "")
     reporter = Reporter(keeper.source, "x" * 32, Outbox(tmp_path / "writes.sqlite"), nobody)
     guard = Guard(keeper, "x" * 32, reporter)
-    free = Write(Act.SET_ALIAS, "default", "bike-demand", "1", name="challenger")
+    write = Write(Act.DELETE_ALIAS, "default", "other", "1", name="champion")
 
     store.error = TEMPORARILY_UNAVAILABLE
-    undecided = guard.refuses(lambda: free)
+    undecided = guard.refuses(lambda: write)
     store.error = None
 
     assert undecided is not None
     assert undecided.status == 503
-    assert guard.refuses(lambda: free) is None
+    assert guard.refuses(lambda: write) is None

@@ -17,8 +17,21 @@ from typing import TYPE_CHECKING
 import requests
 
 from bot.clients.mlflow.access import Access
-from bot.clients.mlflow.http import OF_DATABRICKS, Grant, NotThere, get, has_workspaces, open_client, reading, writing
+from bot.clients.mlflow.guard_checkup import GUARD, NO_VERSION, GuardSeen, Tried, guard_in, tried_to_end_an_upload
+from bot.clients.mlflow.http import (
+    GUARD_STATE,
+    OF_DATABRICKS,
+    Grant,
+    NotThere,
+    get,
+    has_workspaces,
+    open_client,
+    plainly,
+    reading,
+    writing,
+)
 from bot.clients.mlflow.webhook import MODEL_NEWS
+from bot.domain.model import Target, TargetKind
 from bot.errors import Permanent, Temporary
 from bot.mlflow_addresses import DATABRICKS, not_supported
 
@@ -32,8 +45,6 @@ NAME = "countersign"
 TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
 TRIED_ALIAS = "countersign-doctor"
-GUARD = "[countersign-guard]"  # in each refusal of plugins/mlflow-countersign-guard
-NO_VERSION = "0"  # MLflow counts versions from 1
 RUN_USER = "mlflow.user"
 EXPERIMENTS_LOOKED_AT, RUNS_LOOKED_AT = 500, 1000
 
@@ -154,27 +165,51 @@ class MlflowCheckup:
         with writing(f'trying to delete an alias of "{model}"', Grant.MANAGE), suppress(NotThere):
             self._client.delete_registered_model_alias(model, TRIED_ALIAS)
 
-    def guard_stops_others(self, model: str, alias: str) -> bool:
-        """Asks without the guard's secret to set a governed alias on version 0, which never exists: only a guard refuses that."""
-        open_client(self._tracking_uri, TIMEOUT, self._access)
-        try:
-            return self._guard_stops(model, alias)
-        finally:
-            open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
+    def guard_stops_others(self, model: str, target: Target) -> bool:
+        """Asks without the guard's secret to set a governed alias or stage on version 0, which never exists: only a guard refuses that."""
+        with self._without_the_secret():
+            return self._guard_stops(model, target)
 
-    def guard_stops_the_bot(self, model: str, alias: str) -> bool:
+    def guard_stops_the_bot(self, model: str, target: Target) -> bool:
         """The same with our secret."""
-        return self._guard_stops(model, alias)
+        return self._guard_stops(model, target)
 
-    def _guard_stops(self, model: str, alias: str) -> bool:
+    def _guard_stops(self, model: str, target: Target) -> bool:
         try:
-            with writing(f'trying to set the alias "{alias}" of "{model}"'):
-                self._client.set_registered_model_alias(model, alias, NO_VERSION)
+            with writing(f'trying to move {target} of "{model}"'):
+                if target.kind is TargetKind.ALIAS:
+                    self._client.set_registered_model_alias(model, target.name, NO_VERSION)
+                else:
+                    plainly(self._client).transition_model_version_stage(model, NO_VERSION, target.name)  # type: ignore[no-untyped-call]
         except NotThere:
             return False
         except Permanent as refusal:
             return GUARD in str(refusal)
         return False
+
+    def upload_by_others(self, path: str) -> Tried:
+        """Asks without the guard's secret to end an upload that never began, into a file that MLflow's server keeps."""
+        with self._without_the_secret():
+            return tried_to_end_an_upload(self._client.tracking_uri, path)
+
+    @contextmanager
+    def _without_the_secret(self) -> Iterator[None]:
+        _ = self._client  # which opens it with the secret, when nothing was asked before
+        open_client(self._tracking_uri, TIMEOUT, self._access)
+        try:
+            yield
+        finally:
+            open_client(self._tracking_uri, TIMEOUT, self._access, self._guard_secret)
+
+    def guard_state(self) -> GuardSeen | None:
+        """None when no guard that knows our secret says anything about itself."""
+        return guard_in(get(self._client.tracking_uri, GUARD_STATE, "asking the guard about itself"))
+
+    def artifact_locations(self) -> tuple[str, ...]:
+        """Where the newest experiments keep their files, each location once, as far as the account may read them."""
+        with reading("listing the experiments"):
+            found = self._client.search_experiments(max_results=EXPERIMENTS_LOOKED_AT)
+        return tuple(dict.fromkeys(str(one.artifact_location) for one in found if one.artifact_location))
 
     def webhooks_to(self, url: str) -> list[WebhookSeen]:
         """Those that point at this very address, oldest first. Raises WebhooksUnreadable."""

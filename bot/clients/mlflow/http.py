@@ -55,6 +55,7 @@ LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 GUARD_HEADER = "X-Countersign-Guard"  # plugins/mlflow-countersign-guard
+GUARD_STATE = "/api/2.0/countersign-guard"  # what the guard says about itself to those who have its secret
 
 OF_DATABRICKS = "x-databricks-"  # begins headers of a workspace, also under a name of its own
 
@@ -112,7 +113,8 @@ class OneAttempt(HTTPAdapter):
             self.access.admit(request)
             if self.access.credentials is not None:  # MLflow's variables are about the default registry's server
                 verify, cert = verify or True, None
-        if self.guard_secret and request.method not in READS:
+        is_for_guard = request.method not in READS or urlsplit(request.url or "").path.endswith(GUARD_STATE)
+        if self.guard_secret and is_for_guard:
             request.headers[GUARD_HEADER] = self.guard_secret
         with tracing.call("mlflow", request.method or "GET", **{"url.template": shape_of(request.url or "")}) as span:
             response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 from starlette.middleware import Middleware
 
 from countersign_guard.governed import NotValid
@@ -25,6 +25,7 @@ from countersign_guard.native import NativeGuard, native_endpoints
 from countersign_guard.outbox import Outbox
 from countersign_guard.reporting import Reporter, basic_auth_user, nobody
 from countersign_guard.routes import NotGuarded, check_flask_routes, check_native_routes
+from countersign_guard.state import answer_about
 
 FEWEST_LETTERS = 32  # of the secret
 UPLOAD = "upload_artifact"
@@ -52,15 +53,10 @@ class Settings:
 def create_app() -> Any:
     """MLflow's app for uvicorn (ASGI) or for gunicorn and waitress (WSGI). Raises NotGuarded before it serves anything half guarded."""
     settings = read_settings(os.environ)
-    flask_app, serve = _mlflow_app()
+    keeper, outbox = Keeper(settings.source, settings.folder), Outbox(settings.folder / "writes.sqlite")
+    reporter = Reporter(settings.source, settings.secret, outbox, basic_auth_user if _with_basic_auth() else nobody)
+    flask_app, serve = _mlflow_app(answer_about(keeper, reporter, outbox, settings.secret, _with_basic_auth()))
     check_flask_routes(flask_app)
-    keeper = Keeper(settings.source, settings.folder)
-    reporter = Reporter(
-        settings.source,
-        settings.secret,
-        Outbox(settings.folder / "writes.sqlite"),
-        basic_auth_user if _with_basic_auth() else nobody,
-    )
     guard = Guard(keeper, settings.secret, reporter)
     flask_app.before_request(guard.before_request)
     flask_app.after_request(guard.after_request)
@@ -79,10 +75,13 @@ def create_app() -> Any:
     return served
 
 
-def _mlflow_app() -> tuple[Flask, Callable[[], Any]]:
-    """The Flask app, and what makes the app that is served of it once our check is in place, behind that of basic auth."""
+def _mlflow_app(first: Callable[[], Response | None]) -> tuple[Flask, Callable[[], Any]]:
+    """The Flask app, and what makes the app that is served of it once our check is in place, behind that of basic auth; `first` is
+    before it.
+    """
     from mlflow.server import app as flask_app
 
+    flask_app.before_request(first)
     if _with_basic_auth():
         from mlflow.server import auth
 

@@ -1,12 +1,17 @@
-"""Whether a write is refused, and with which sentence. Pure: what MLflow's own tables say comes through `Registry`."""
+"""Whether a write is refused, and with which sentence. Pure: what MLflow's own tables say comes through `Registry`.
+
+Each question to the tables costs time of the write, so a judge asks only when nothing that the request names itself (its alias, stage
+or tags, and whether a rule is about any model of the workspace) has settled it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
-from countersign_guard.governed import ALIAS, STAGE, Governed, Rule, Version
+from countersign_guard.governed import ALIAS, MODEL, STAGE, Governed, Rule, Version
 from countersign_guard.names import looks_like, plain, shown
 from countersign_guard.paths import Parts, address_parts, below, in_folder, is_id, overlap, parts_of
 from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
@@ -53,13 +58,35 @@ class Case:
     governed: Governed
     registry: Registry
 
+    @cached_property
+    def model(self) -> str:
+        """As it is registered."""
+        return self.registry.real_name(self.write.model) if self.write.model else ""
+
+    def rules(self, kind: str) -> list[Rule]:
+        """Those with a target of this kind that are about some model of the workspace."""
+        return [rule for rule in self.governed.rules if rule.kind == kind and rule.is_in(self.write.workspace)]
+
+    def is_about(self, rule: Rule) -> bool:
+        return rule.is_about(self.write.workspace, self.model)
+
+    @property
+    def covers(self) -> bool:
+        """Whether a rule is about the model."""
+        return self.governed.has_rule_in(self.write.workspace) and self.governed.covers(
+            self.write.workspace, self.model
+        )
+
+    @property
+    def is_target(self) -> bool:
+        """Whether the model is itself the target of a rule."""
+        return bool(self.rules(MODEL)) and bool(self.governed.copies_of(self.write.workspace, self.model))
+
 
 def refusal(write: Write, governed: Governed | None, registry: Registry) -> str:
     """The sentence that says why not and how to ask; empty when the write may go on."""
     if governed is None:
         return _said(NO_LIST) if write.act in CLOSED_WITHOUT_LIST or any(map(_may_be_ours, write.tags)) else ""
-    if write.model:
-        write = replace(write, model=registry.real_name(write.model))
     sentence = next(_JUDGES[write.act](Case(write, governed, registry)), "")
     return _said(sentence) if sentence else ""
 
@@ -73,40 +100,56 @@ def _may_be_ours(tag: str) -> bool:
 
 
 def _alias(case: Case) -> Iterator[str]:
-    for rule in _rules(case, ALIAS):
-        target = f"alias:{rule.name}"
-        if plain(case.write.name) == plain(rule.name):
-            yield _governed(target, case.write.model, case.write.number or "OTHER")
-        elif case.write.act is Act.SET_ALIAS and not case.write.name.isascii():
-            yield (
-                f'The alias "{case.write.name}" has letters that are not in ASCII. Among them are many that look like those of '
-                f'"{rule.name}", which Countersign governs for {case.write.model}. Write it with a to z.'
-            )
-        elif case.write.act is Act.SET_ALIAS and looks_like(case.write.name) == looks_like(rule.name):
-            yield (
-                f'The alias "{case.write.name}" looks like "{rule.name}", which Countersign governs for {case.write.model}. '
-                "Choose a name that nobody takes for it."
-            )
+    for rule in case.rules(ALIAS):
+        sentence = _of_alias(rule, case.write)
+        if sentence is not None and case.is_about(rule):
+            yield sentence(case.model)
+
+
+def _of_alias(rule: Rule, write: Write) -> Callable[[str], str] | None:
+    """What there is to say about a model that the rule is about; None when the alias has nothing to do with the rule's."""
+    target = f"alias:{rule.name}"
+    if plain(write.name) == plain(rule.name):
+        return lambda model: _governed(target, model, write.number or "OTHER")
+    if write.act is Act.SET_ALIAS and not write.name.isascii():
+        return lambda model: (
+            f'The alias "{write.name}" has letters that are not in ASCII. Among them are many that look like those of '
+            f'"{rule.name}", which Countersign governs for {model}. Write it with a to z.'
+        )
+    if write.act is Act.SET_ALIAS and looks_like(write.name) == looks_like(rule.name):
+        return lambda model: (
+            f'The alias "{write.name}" looks like "{rule.name}", which Countersign governs for {model}. '
+            "Choose a name that nobody takes for it."
+        )
+    return None
 
 
 def _stage(case: Case) -> Iterator[str]:
-    for rule in _rules(case, STAGE):
-        goes_there = plain(case.write.name) == plain(rule.name)
-        leaves = plain(case.registry.stage(case.write.model, case.write.number)) == plain(rule.name)
-        if goes_there or leaves:
-            yield _governed(f"stage:{rule.name}", case.write.model, case.write.number or "NUMBER")
+    for rule in case.rules(STAGE):
+        if case.is_about(rule) and (_goes_to(rule, case) or _leaves(rule, case)):
+            yield _governed(f"stage:{rule.name}", case.model, case.write.number or "NUMBER")
+
+
+def _goes_to(rule: Rule, case: Case) -> bool:
+    return plain(case.write.name) == plain(rule.name)
+
+
+def _leaves(rule: Rule, case: Case) -> bool:
+    return plain(case.registry.stage(case.model, case.write.number)) == plain(rule.name)
 
 
 def _delete_model(case: Case) -> Iterator[str]:
-    if case.governed.covers(case.write.workspace, case.write.model):
+    if case.covers:
         yield (
-            f"{case.write.model} is governed by Countersign, so the whole model can not be deleted: its approvals would be about nothing. "
+            f"{case.model} is governed by Countersign, so the whole model can not be deleted: its approvals would be about nothing. "
             "Delete single versions that were never asked for, or take the model out of the policy first."
         )
 
 
 def _rename(case: Case) -> Iterator[str]:
-    for name in (case.write.model, case.write.name):
+    if not case.governed.has_rule_in(case.write.workspace):
+        return
+    for name in (case.model, case.write.name):
         if case.governed.covers(case.write.workspace, name):
             yield (
                 f"{name} is governed by Countersign, so no model is renamed from it or to it: a name would point to other versions. "
@@ -116,50 +159,48 @@ def _rename(case: Case) -> Iterator[str]:
 
 def _create_version(case: Case) -> Iterator[str]:
     yield from _tags(case)
-    if case.governed.copies_of(case.write.workspace, case.write.model):
+    if case.is_target:
         yield (
-            f"{case.write.model} is a target that Countersign governs: only approved versions are copied into it. Ask with: "
-            f"{ASK.format(model='MODEL', number='NUMBER', target='model:' + case.write.model)}"
+            f"{case.model} is a target that Countersign governs: only approved versions are copied into it. Ask with: "
+            f"{ASK.format(model='MODEL', number='NUMBER', target='model:' + case.model)}"
         )
 
 
 def _delete_version(case: Case) -> Iterator[str]:
-    if any(
-        one.number == case.write.number for one in case.governed.versions_of(case.write.workspace, case.write.model)
-    ):
+    number = case.write.number
+    if any(one.number == number for one in case.governed.versions_of(case.write.workspace, case.model)):
         yield (
-            f"{case.write.model} v{case.write.number} is approved, waits for its approval, or has a target that Countersign governs, so it "
+            f"{case.model} v{number} is approved, waits for its approval, or has a target that Countersign governs, so it "
             "can not be deleted. It is what one would roll back to. To call a request off: countersign call-off REQUEST --reason WHY"
         )
     held = _held(case)
     if held:
         yield (
-            f"{case.write.model} v{case.write.number} has {held}, which Countersign governs, so it can not be deleted. "
-            f"Move the target first: {ASK.format(model=case.write.model, number='OTHER', target=held)}"
+            f"{case.model} v{number} has {held}, which Countersign governs, so it can not be deleted. "
+            f"Move the target first: {ASK.format(model=case.model, number='OTHER', target=held)}"
         )
 
 
 def _held(case: Case) -> str:
     """The governed target that the version has now, as text; empty when it has none."""
-    rules = case.governed.targets_of(case.write.workspace, case.write.model)
-    if case.governed.copies_of(case.write.workspace, case.write.model):
-        return f"model:{case.write.model}"
-    held = case.registry.aliases(case.write.model)
-    aliases = {plain(alias) for alias, number in held.items() if number == case.write.number}
-    by_alias = next((rule.name for rule in rules if rule.kind == ALIAS and plain(rule.name) in aliases), "")
-    if by_alias:
-        return f"alias:{by_alias}"
-    stages = {plain(rule.name) for rule in rules if rule.kind == STAGE}
-    stage = case.registry.stage(case.write.model, case.write.number) if stages else ""
+    if case.is_target:
+        return f"model:{case.model}"
+    by_alias = {plain(rule.name): rule.name for rule in case.rules(ALIAS) if case.is_about(rule)}
+    held = case.registry.aliases(case.model) if by_alias else {}
+    aliases = (plain(alias) for alias, number in held.items() if number == case.write.number)
+    alias = next((by_alias[name] for name in aliases if name in by_alias), "")
+    if alias:
+        return f"alias:{alias}"
+    stages = {plain(rule.name) for rule in case.rules(STAGE) if case.is_about(rule)}
+    stage = case.registry.stage(case.model, case.write.number) if stages else ""
     return f"stage:{stage}" if plain(stage) in stages else ""
 
 
 def _tags(case: Case) -> Iterator[str]:
-    if not case.governed.covers(case.write.workspace, case.write.model):
-        return
-    for name in case.write.tags:
-        if plain(name).startswith(case.governed.tags):
-            yield f'Only Countersign writes the tag "{name}": it says what was decided about {case.write.model}.'
+    names = [name for name in case.write.tags if plain(name).startswith(case.governed.tags)]
+    if names and case.covers:
+        for name in names:
+            yield f'Only Countersign writes the tag "{name}": it says what was decided about {case.model}.'
 
 
 def _webhook(case: Case) -> Iterator[str]:
@@ -260,10 +301,6 @@ def _workspace(case: Case) -> Iterator[str]:
             f"The workspace {name} can be deleted only when it is empty (mode=RESTRICT): its models would be deleted, or move into the "
             "default workspace with their aliases, and Countersign governs some of these names."
         )
-
-
-def _rules(case: Case, kind: str) -> list[Rule]:
-    return [rule for rule in case.governed.targets_of(case.write.workspace, case.write.model) if rule.kind == kind]
 
 
 def _governed(target: str, model: str, number: str) -> str:

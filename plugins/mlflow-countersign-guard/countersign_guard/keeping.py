@@ -72,6 +72,11 @@ class Keeper:
             self._begin()
         return self._governed
 
+    @property
+    def trouble(self) -> str:
+        """Why the list was not renewed; empty when it was."""
+        return self._said
+
     def start(self) -> None:
         """Reads the kept list and goes on asking in a thread of its own. Without a kept one it waits for the first, but not for long."""
         self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -30,11 +30,11 @@ class NativeGuard:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         refused = None
-        if scope["type"] == "http" and scope["method"] not in READS and not self._is_bot(scope):
+        if scope["type"] == "http" and scope["method"] not in READS:
             _, is_artifact, path = str(scope["path"]).partition(ARTIFACTS)
-            if is_artifact and self.has_uploads:
+            if is_artifact and self.has_uploads and not self._is_bot(scope):
                 refused = await to_thread.run_sync(self._judge_file, path)
-            elif JOBS in str(scope["path"]):
+            elif JOBS in str(scope["path"]) and not self._is_bot(scope):
                 body = await _read(receive)
                 refused = TOO_LARGE if body is None else await to_thread.run_sync(self._judge_job, body)
                 receive = _again(body or b"", receive)

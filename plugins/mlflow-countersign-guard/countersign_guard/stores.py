@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from countersign_guard.spelling import NameSpelling
+from countersign_guard.tables import stage_of
 from countersign_guard.writes import Act, Write
 
 MOST_KEPT = 100_000
@@ -45,13 +47,18 @@ class Mlflow:
 
     def __init__(self) -> None:
         self._experiments: dict[str, str] = {}  # of runs and logged models; they never change
+        self._spelling = NameSpelling()
 
     def real_name(self, model: str) -> str:
+        """Asks for nothing where the database finds a name by its own spelling alone."""
         from mlflow.server.handlers import _get_model_registry_store
 
+        store = _get_model_registry_store()
+        if self._spelling.is_exact(store):
+            return model
         try:
             with _asked():
-                return str(_get_model_registry_store().get_registered_model(model).name)
+                return str(store.get_registered_model(model).name)
         except NotThere:
             return model
 
@@ -70,7 +77,9 @@ class Mlflow:
 
         try:
             with _asked():
-                return _get_model_registry_store().get_model_version(model, number).current_stage or ""
+                store = _get_model_registry_store()
+                found = stage_of(store, model, number)
+                return found if found is not None else store.get_model_version(model, number).current_stage or ""
         except NotThere:
             return ""
 
