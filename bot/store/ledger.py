@@ -19,13 +19,12 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from bot.domain import events
-from bot.domain.events import Event, FastTrackCompared, VoteRefused
+from bot.domain.events import Event, VoteRefused
 from bot.domain.ledger import chain as ledger
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.merkle import Frontier
 from bot.domain.ledger.subjects import Subject, subject_in
 from bot.domain.registry import watch_events
-from bot.domain.request.fast_track import Agreement
 from bot.store import tables
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
@@ -174,18 +173,6 @@ class LedgerRows:
 
     def get(self, seq: int) -> ledger.Entry:
         return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
-
-    def agreement(self, rule: str, since: datetime) -> Agreement:
-        """How the fast track and people agree under the rule with this label."""
-        body = sa.cast(tables.ledger.c.body, sa.JSON)
-        outcome = body["outcome"].as_string()
-        query = (
-            sa.select(outcome, sa.func.count())
-            .where(tables.ledger.c.kind == FastTrackCompared.__name__, tables.ledger.c.at >= since)
-            .where(body["rule"].as_string() == rule)
-            .group_by(outcome)
-        )
-        return Agreement.of({row[0]: row[1] for row in self.connection.execute(query)})
 
     def _asked(self, ids: Iterable[str]) -> Mapping[str, Subject]:
         """The subjects of these requests, by id."""

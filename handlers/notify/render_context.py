@@ -18,6 +18,7 @@ from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
 from bot.language import _
+from bot.store.fast_track import FastTrackRows
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
@@ -43,7 +44,9 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         rolled_back=failure_of(request.version, applied) if applied and not holds else "",
         may_undo=_may_undo(request, rule, now),
         freeze=freeze_on(request, policy, now),
-        agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
+        agreement=FastTrackRows(tx.connection).agreement(rule.label, now - REMEMBERED)
+        if rule and rule.fast_track
+        else None,
         groups=policy.groups_of(rule) if rule else (),
         progress=_progress(request, tx),
         earlier=tx.requests.get(request.follows).card if request.follows else None,
