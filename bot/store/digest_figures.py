@@ -19,6 +19,7 @@ from bot.domain import events as e
 from bot.domain.digest.periods import Period
 from bot.domain.model import OPEN, State
 from bot.domain.registry.holders import KINDS
+from bot.store.tables import OF_REQUEST as OF_ANY_BODY
 
 ENDINGS: Mapping[str, State] = {
     e.TargetMoved.__name__: State.APPLIED,
@@ -41,11 +42,18 @@ BY_PEOPLE = """
      or kind = 'RequestRejected' and strpos(body, '"person":"policy"') = 0)
 """
 REQUEST_ID = """split_part(split_part(ledger.body, '"request_id":"', 2), '"', 1)"""
+OF_REQUEST = OF_ANY_BODY.replace("(body)", "(ledger.body)")  # as in the ledger's indexes
 RULE_HASH = """split_part(split_part(ledger.body, '"rule_hash":"', 2), '"', 1)"""
 DECISIONS = f"""
     select {RULE_HASH} as rule_hash, ledger.at - requests.opened_at as took
     from ledger join requests on requests.id = {REQUEST_ID}
     where ledger.at >= :starts and ledger.at < :ends and {BY_PEOPLE.replace("body", "ledger.body").replace("kind", "ledger.kind")}
+"""
+# There are few, so they are found among the requests, and their entries by an index.
+OPENINGS_OF_ROLLBACKS = f"""
+    requests join ledger opening on ({OF_ANY_BODY.replace("(body)", "(opening.body)")}) = requests.id
+    where requests.kind = 'rollback' and requests.opened_at >= :starts and requests.opened_at < :ends
+    and opening.kind = 'RequestOpened' and opening.at >= :starts and opening.at < :ends
 """
 FIGURES = """
     count(*) as decided,
@@ -186,25 +194,20 @@ class DigestFigures:
         query = f"""
             select {RULE_HASH} as rule_hash, count(*) as times
             from (
-                select split_part(split_part(body, '"follows":"', 2), '"', 1) as follows from ledger
-                where {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"rollback"') > 0
-            ) undo join ledger on {REQUEST_ID} = undo.follows
+                select split_part(split_part(opening.body, '"follows":"', 2), '"', 1) as follows from {OPENINGS_OF_ROLLBACKS}
+            ) undo join ledger on ({OF_REQUEST}) = undo.follows
             where ledger.kind = 'RequestApproved' and strpos(ledger.body, '"by":"fast_track"') > 0 group by 1
         """
         return {row.rule_hash: row.times for row in self._rows(query, period)}
 
     def rollbacks_asked_by(self, period: Period, people: Sequence[str], limit: int) -> tuple[list[Told], int]:
         """The first rollbacks that these people asked for, by their ids, and the number of all."""
-        asked = f"""
-            {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"rollback"') > 0
-            and strpos(body, '"kind":"reopened"') = 0
-            and split_part(split_part(body, '"requester":"', 2), '"', 1) = any(:people)
-        """
         query = f"""
-            select entry.*, requests.body as request
-            from (select seq, at, kind, body, count(*) over () as total from ledger where {asked} order by seq limit :limit) entry
-            left join requests on requests.id = {REQUEST_ID.replace("ledger.", "entry.")}
-            order by entry.seq
+            select opening.seq, opening.at, opening.kind, opening.body, requests.body as request, count(*) over () as total
+            from {OPENINGS_OF_ROLLBACKS}
+            and strpos(opening.body, '"kind":"reopened"') = 0
+            and split_part(split_part(opening.body, '"requester":"', 2), '"', 1) = any(:people)
+            order by opening.seq limit :limit
         """
         rows = self._rows(query, period, people=list(people), limit=limit)
         return [_entry_of(row) for row in rows], rows[0].total if rows else 0
@@ -213,8 +216,9 @@ class DigestFigures:
         """The first rollbacks that moved a target in the week, each with its request's row, and the number of all."""
         query = f"""
             select ledger.seq, ledger.at, ledger.kind, ledger.body, requests.body as request, count(*) over () as total
-            from ledger join requests on requests.id = {REQUEST_ID}
-            where ledger.at >= :starts and ledger.at < :ends and ledger.kind = 'TargetMoved' and requests.kind = 'rollback'
+            from requests join ledger on ({OF_REQUEST}) = requests.id
+            where ledger.at >= :starts and ledger.at < :ends and ledger.kind = 'TargetMoved'
+            and requests.kind = 'rollback' and requests.opened_at < :ends
             order by ledger.seq limit :limit
         """
         rows = self._rows(query, period, limit=limit)

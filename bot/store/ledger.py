@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import rfc8785
 import sqlalchemy as sa
@@ -19,14 +19,16 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from bot.domain import events
-from bot.domain.events import Event, FastTrackCompared, VoteRefused
+from bot.domain.events import Event, VoteRefused
 from bot.domain.ledger import chain as ledger
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.merkle import Frontier
 from bot.domain.ledger.subjects import Subject, subject_in
 from bot.domain.registry import watch_events
-from bot.domain.request.fast_track import Agreement
 from bot.store import tables
+
+if TYPE_CHECKING:
+    import psycopg
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
 A_FETCH = 1000  # rows
@@ -40,6 +42,7 @@ ABOUT_REQUESTS = sorted(name for name, kind in EVENTS.items() if issubclass(kind
 
 
 LOCK = sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK))
+WHOLE = "select seq, at, kind, body, leaf, head from ledger order by seq"
 NEWEST = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
 
 
@@ -121,6 +124,14 @@ class LedgerRows:
             for row in rows:
                 yield _entry_of(row)
 
+    def whole(self) -> Iterator[ledger.Entry]:
+        """All entries in order, as `entries` has them, at a third of its cost: in PostgreSQL's binary form, and without its rows' names."""
+        driver = cast("psycopg.Connection[tuple[Any, ...]]", self.connection.connection.driver_connection)
+        with driver.cursor("whole_ledger", binary=True) as rows:
+            rows.itersize = A_FETCH
+            for row in rows.execute(WHOLE):
+                yield ledger.Entry(*row)
+
     def entries_by_request(self) -> Iterator[tuple[str, ledger.Entry]]:
         """The entries about requests, grouped by request and in order. The database sorts them on its disk."""
         rows = tables.ledger
@@ -174,18 +185,6 @@ class LedgerRows:
 
     def get(self, seq: int) -> ledger.Entry:
         return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
-
-    def agreement(self, rule: str, since: datetime) -> Agreement:
-        """How the fast track and people agree under the rule with this label."""
-        body = sa.cast(tables.ledger.c.body, sa.JSON)
-        outcome = body["outcome"].as_string()
-        query = (
-            sa.select(outcome, sa.func.count())
-            .where(tables.ledger.c.kind == FastTrackCompared.__name__, tables.ledger.c.at >= since)
-            .where(body["rule"].as_string() == rule)
-            .group_by(outcome)
-        )
-        return Agreement.of({row[0]: row[1] for row in self.connection.execute(query)})
 
     def _asked(self, ids: Iterable[str]) -> Mapping[str, Subject]:
         """The subjects of these requests, by id."""

@@ -285,7 +285,7 @@ def _conditions(which: Wanted) -> list[sa.ColumnElement[bool]]:
 
 
 def people_in(request: TransitionRequest) -> frozenset[str]:
-    """The ids of all whom a search for a person finds it by: who asked, joined, trained, voted, or called it off."""
+    """The ids of all whom a search for a person finds it by: who asked, joined, trained, voted, said something, or called it off."""
     voted = (person for vote in request.votes for person in (vote.person, *vote.standing_in_for))
     glass = request.glass
     broke = (glass.person, glass.review.person if glass.review else "") if glass else ()
@@ -297,6 +297,7 @@ def people_in(request: TransitionRequest) -> frozenset[str]:
         *voted,
         request.ended_by,
         *broke,
+        *request.conversation.people,
     )
     return frozenset(filter(None, named))
 

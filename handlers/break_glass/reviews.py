@@ -8,7 +8,6 @@ from bot.domain.break_glass.reviewing import VERDICTS, VIA, check_may_review, on
 from bot.domain.broken_glass import GlassReview
 from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.registry.facts import rejected_by_review
-from bot.domain.registry.names import request_now
 from bot.domain.text import target_label, version_name
 from bot.errors import Permanent, Refused
 from bot.language import _, sentences
@@ -16,7 +15,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
-from handlers.custody.facts import decisions_for, place_of
+from handlers.custody.facts import as_called_now, decisions_for, place_of
 from handlers.notify.readers import for_account
 from handlers.request.casting import SENT_TWICE, Reply, request_under
 from handlers.request.rollbacks import foreseen, roll_back
@@ -28,7 +27,7 @@ log = structlog.get_logger()
 def press(click: Click, s: Services) -> Reply:
     """Confirming asks for a word, which may be left out; taking it back asks for the reason."""
     with s.store.transaction() as tx:
-        request = _as_called_now(request_under(click, tx), tx)
+        request = as_called_now(request_under(click, tx), tx)
         policy = tx.policy()
         holds = _holds(request, tx)
     if request.glass is None:
@@ -73,7 +72,7 @@ def take_back(request_id: str, s: Services) -> None:
     Raises Permanent where there is no way back: the job waits, and is listed, until a person has gone back in another way.
     """
     with s.store.transaction() as tx:
-        request = _as_called_now(tx.requests.get(request_id), tx)
+        request = as_called_now(tx.requests.get(request_id), tx)
         rejected = rejected_by_review(request)
         if rejected is None or not _holds(request, tx) or _is_left(request, rejected, tx):
             return
@@ -94,11 +93,6 @@ def take_back(request_id: str, s: Services) -> None:
     except Refused as refusal:
         log.warning("glass_not_taken_back", request=request.short_id, why=str(refusal))
         raise Permanent(f"the review of {request.short_id} asks for the way back, but {refusal}") from None
-
-
-def _as_called_now(request: TransitionRequest, tx: Transaction) -> TransitionRequest:
-    """Its model may have another name since the glass was broken."""
-    return request_now(request, tx.custody.renames(request.version.workspace))
 
 
 def _holds(request: TransitionRequest, tx: Transaction) -> bool:

@@ -12,7 +12,7 @@ from bot.domain.model import State, Target, TargetKind, TransitionRequest, Versi
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
-from bot.domain.registry.names import Renamed, former_names, present_name, under_present_name
+from bot.domain.registry.names import Renamed, former_names, present_name, request_now, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.renamed import carried_over
@@ -33,6 +33,11 @@ class Place:
 
 def place_of(request: TransitionRequest) -> Place:
     return Place(request.version.workspace, request.target_model, request.target)
+
+
+def as_called_now(request: TransitionRequest, tx: Transaction) -> TransitionRequest:
+    """With the names that its models have now: one may have been renamed since it was opened."""
+    return request_now(request, tx.custody.renames(request.version.workspace))
 
 
 def facts_of(

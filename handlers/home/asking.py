@@ -41,7 +41,8 @@ from bot.store.people import Person
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from bot.store.web.homes import HomeRows
-from handlers.home.viewing import NO_PAGE
+from handlers.home.viewing import NO_PAGE, NoPage, viewer_of
+from handlers.notify.who_reads import reads_all
 from handlers.request.asking import AskedBefore, request_transition
 from handlers.request.voters import VoterUnknown, person_of
 
@@ -70,13 +71,14 @@ def check_may_ask(account: str, s: Services) -> Person:
     return person_of(account, s)
 
 
-def begin(trigger: str, _asker: Person, named: str, s: Services) -> None:
+def begin(trigger: str, asker: Person, named: str, s: Services) -> None:
     """Opens the form for a person who may ask. `named` is what they typed: nothing, a model, or a model and a version.
 
     Raises Refused, OutsideError.
     """
+    reads = bool(named) and _reads_all(asker, s)
     with s.store.transaction() as tx:
-        form = _form_named(named, tx) if named else AskForm()
+        form = _form_named(named, tx, reads=reads) if named else AskForm()
     s.home.open_form(trigger, form)
 
 
@@ -96,12 +98,30 @@ def choices_for(typed: Typed, s: Services) -> tuple[Choice, ...]:
     except OutsideError as trouble:
         log.warning("menu_stays_empty", account=typed.account, why=str(trouble))
         return ()
+    reads = typed.menu is Field.VERSION and _account_reads_all(typed.account, s)
     with s.store.transaction() as tx:
         rows = HomeRows(tx.connection)
         if typed.menu is Field.MODEL:
             return model_choices(rows.models(typed.text), tx.policy())
         model = rows.model_with(typed.model)
-        return _versions(model, typed.text, tx) if model else ()
+        return _versions(model, typed.text, tx, reads=reads) if model else ()
+
+
+def _account_reads_all(account: str, s: Services) -> bool:
+    """As on the person's own page. Without an answer about who they are, they choose among bare numbers."""
+    try:
+        return viewer_of(account, s).reads_all
+    except (NoPage, OutsideError) as why:
+        log.warning("versions_shown_bare", account=account, why=str(why))
+        return False
+
+
+def _reads_all(person: Person, s: Services) -> bool:
+    try:
+        return reads_all(person, s.store.policy(), s)
+    except OutsideError as why:
+        log.warning("versions_shown_bare", account=person.account, why=str(why))
+        return False
 
 
 def send(account: str, sent: SentForm, s: Services) -> FormReply:
@@ -167,7 +187,7 @@ def _where(request: TransitionRequest, rule: Rule) -> str:
     return sentences(said, _("Its card comes to {channel} in a moment.", channel=rule.channel))
 
 
-def _form_named(named: str, tx: Transaction) -> AskForm:
+def _form_named(named: str, tx: Transaction, *, reads: bool) -> AskForm:
     """Raises Refused for a name that no model has, with the nearest ones."""
     found = NAMED.fullmatch(named.strip())
     whole = _models_named(named.strip(), "", tx)
@@ -177,7 +197,7 @@ def _form_named(named: str, tx: Transaction) -> AskForm:
     if not models:
         raise Refused(_unknown(found["model"], tx))
     model = _only(models, named)
-    version = _versions(model, found["version"], tx) if found["version"] else ()
+    version = _versions(model, found["version"], tx, reads=reads) if found["version"] else ()
     exact = next((one for one in version if one.value == found["version"]), None)
     if found["version"] and exact is None:
         raise Refused(
@@ -221,12 +241,15 @@ def _unknown(name: str, tx: Transaction) -> str:
     return sentences(said, _('Say "/countersign request" alone to search for one.'))
 
 
-def _versions(model: ModelRef, typed: str, tx: Transaction) -> tuple[Choice, ...]:
-    """Highest first. Numbers of deleted versions are among them: only MLflow knows, and is asked when the form is sent."""
+def _versions(model: ModelRef, typed: str, tx: Transaction, *, reads: bool) -> tuple[Choice, ...]:
+    """Highest first. Numbers of deleted versions are among them: only MLflow knows, and is asked when the form is sent.
+
+    What a version holds, or was asked for, is said to those alone who read it on their page too.
+    """
     rows = HomeRows(tx.connection)
     numbers = list(islice(numbers_like(typed, rows.newest_version(model)), OFFERED))
-    held: list[Placement] = tx.registry.placements(model.workspace, model.name)
-    asked = rows.asked_last(model, numbers)
+    held: list[Placement] = tx.registry.placements(model.workspace, model.name) if reads else []
+    asked = rows.asked_last(model, numbers) if reads else {}
     return tuple(
         version_choice(number, (one.target for one in held if one.version.version == number), asked.get(number))
         for number in numbers

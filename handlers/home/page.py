@@ -24,7 +24,7 @@ from bot.store.web.homes import HomeRows
 from handlers.home.viewing import NoPage, Viewer, viewer_of
 from handlers.notify.render_context import context_for
 from handlers.queries.describe import all_held, rolled_back_by
-from handlers.queries.needed_votes import NeededVotes
+from handlers.queries.needed_votes import WaitingVotes
 
 log = structlog.get_logger()
 
@@ -51,8 +51,8 @@ def page_for(account_id: str, state: HomeState, s: Services) -> HomePage:
 
 
 def _needing(viewer: Viewer, waiting: Sequence[TransitionRequest], s: Services) -> list[TransitionRequest]:
-    """Those on which this person may vote now, and whose vote would count."""
-    votes, found = NeededVotes(viewer.person, s, asks_notifier=True), []
+    """Those on which this person may vote now, also for somebody who is away, and whose vote would count."""
+    votes, found = WaitingVotes(viewer.person, s, asks_notifier=True), []
     for request in waiting:
         try:
             if votes.is_needed_for(request):

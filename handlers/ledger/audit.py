@@ -33,6 +33,7 @@ from bot.store.record_checks import differences
 from handlers.ledger.outside import Witnessed, check_witnessed
 
 MOST_SHOWN = 50  # differences in one report
+SHOWN_EACH = 100  # entries
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,9 @@ def audit(
 
 def _watched(rows: LedgerRows, report: Report) -> Iterator[Entry]:
     total = rows.count()
-    for entry in rows.entries():
-        report(f"checking entry {entry.seq:,} of {total:,}")
+    for entry in rows.whole():
+        if entry.seq % SHOWN_EACH == 0:
+            report(f"checking entry {entry.seq:,} of {total:,}")
         yield entry
 
 

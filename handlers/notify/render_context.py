@@ -18,9 +18,10 @@ from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
 from bot.language import _
+from bot.store.fast_track import FastTrackRows
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
-from handlers.custody.facts import decided_for
+from handlers.custody.facts import as_called_now, decided_for
 
 ENDED_UNAPPLIED = (*ENDED_UNDECIDED, State.STALE, State.CALLED_OFF)
 REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes
@@ -29,8 +30,9 @@ REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a car
 def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> CardContext:
     policy = tx.policy()
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
-    holds = _holds(request, tx)
-    applied = decided_for(request, tx) if request.state is State.APPLIED else ()
+    called_now = as_called_now(request, tx) if request.state is State.APPLIED else request
+    holds = _still_holds(called_now, tx)
+    applied = decided_for(called_now, tx) if request.state is State.APPLIED else ()
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
     return CardContext(
         names=tx.people.names(
@@ -39,15 +41,17 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
         holds=holds,
-        back_to=next(iter(ways_back(request.version, applied)), None) if holds else None,
-        rolled_back=failure_of(request.version, applied) if applied and not holds else "",
+        back_to=next(iter(ways_back(called_now.version, applied)), None) if holds else None,
+        rolled_back=failure_of(called_now.version, applied) if applied and not holds else "",
         may_undo=_may_undo(request, rule, now),
         freeze=freeze_on(request, policy, now),
-        agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
+        agreement=FastTrackRows(tx.connection).agreement(rule.label, now - REMEMBERED)
+        if rule and rule.fast_track
+        else None,
         groups=policy.groups_of(rule) if rule else (),
         progress=_progress(request, tx),
         earlier=tx.requests.get(request.follows).card if request.follows else None,
-        later=_later_card(request, applied, tx),
+        later=_later_card(called_now, applied, tx),
         stranger=_stranger(request, policy, tx),
         unread=unread_of(request, tx),
         addresses=frozenset(tx.people.emails(request.parties).values()),
@@ -140,7 +144,8 @@ def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:
     return rule
 
 
-def _holds(request: TransitionRequest, tx: Transaction) -> bool:
+def _still_holds(request: TransitionRequest, tx: Transaction) -> bool:
+    """The request with the names of now, which the registry was last seen with."""
     if request.state is not State.APPLIED:
         return False
     held = tx.registry.placements(request.version.workspace, request.target_model)

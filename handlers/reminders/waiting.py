@@ -6,14 +6,13 @@ import structlog
 
 from bot.domain.calm.reminders import Waits
 from bot.domain.model import State, TransitionRequest
-from bot.domain.request.quorum import under
 from bot.errors import Permanent
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.render_context import context_for
-from handlers.queries.needed_votes import NeededVotes
+from handlers.queries.needed_votes import WaitingVotes
 
 log = structlog.get_logger()
 
@@ -25,12 +24,9 @@ def waits_for(account: Account, s: Services) -> list[Waits]:
         person = person_at(account, tx)
         if tx.absences.find(person.id, now) is not None:
             return []
-        ids = tx.people.ids_of(person.id)
-        absent = [tx.people.get(one.person) for one in tx.absences.absences_covered_by(person.id, now)]
         pending = tx.requests.find(states=(State.PENDING,))
-    own = NeededVotes(person, s, asks_notifier=True)
-    lent = [NeededVotes(one, s, asks_notifier=True) for one in absent]
-    found = [one for one in pending if _is_needed(one, own, lent, ids)]
+    votes = WaitingVotes(person, s, asks_notifier=True)
+    found = [one for one in pending if _is_needed(one, votes)]
     with s.store.transaction() as tx:
         return [Waits(one, context_for(one, tx, now)) for one in found]
 
@@ -51,14 +47,9 @@ def person_at(account: Account, tx: Transaction) -> Person:
     return known or Person(f"account:{account.id}", account.email.lower(), account.name, account.id)
 
 
-def _is_needed(request: TransitionRequest, own: NeededVotes, lent: list[NeededVotes], ids: frozenset[str]) -> bool:
-    """A vote for somebody absent is the person's one vote as well."""
+def _is_needed(request: TransitionRequest, votes: WaitingVotes) -> bool:
     try:
-        if own.is_needed_for(request):
-            return True
-        has_voted = any(ids & {*vote.ids, *vote.standing_in_for} for vote in under(request, request.rule_hash).votes)
-        is_free = not (request.parties & ids or has_voted)
-        return is_free and any(one.is_needed_for(request) for one in lent)
+        return votes.is_needed_for(request)
     except Permanent as refusal:  # one rule's group is gone: what waits under other rules is said all the same
         log.warning("group_not_read", request=request.id, why=str(refusal))
         return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.domain.model import State, TransitionRequest, Verdict
 from bot.domain.references import TicketMove, TicketPlan, TicketRef
 from bot.domain.ticket_votes.history import same_status
@@ -27,24 +29,44 @@ DECIDED = {
 
 
 def answer_acts(request_id: str, plan: TicketPlan, s: Services) -> None:
-    """A comment is looked up by its key before it is written, and a ticket that is in its place already is not moved."""
+    """In one comment, however many there were since the last look. Its parts are looked up by their keys before it is written, and a
+    ticket that is in its place already is not moved.
+    """
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         acts = [one for one in tx.ticket_acts.of(request_id) if one.answered_at is None]
-    for act in acts:
-        if request.ticket is not None:
-            _answer(act, request, request.ticket, plan, s)
-        with s.store.transaction() as tx:
+    if request.ticket is not None:
+        _answer(acts, request, request.ticket, plan, s)
+    with s.store.transaction() as tx:
+        for act in acts:
             tx.ticket_acts.note_answered(request_id, act.act, s.clock.now())
 
 
-def _answer(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services) -> None:
-    """The move first, so that the comment says where the ticket is."""
-    said = _what_became_of(act, request, plan)
-    if not said:
-        return
-    back = _move_back(act, request, ticket, plan, s) if act.outcome is not Outcome.NO_VOTE else ""
-    s.tickets.comment(ticket, f"act:{request.id}:{act.act}", sentences(said, back))
+def _answer(
+    acts: Sequence[ReadAct], request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services
+) -> None:
+    """Each answer once, for all that it is about. The moves first, so that the comment says where the ticket is."""
+    alike: dict[str, list[ReadAct]] = {}
+    for act in acts:
+        alike.setdefault(_what_became_of(act, request, plan), []).append(act)
+    alike.pop("", None)
+    texts = {
+        f"act:{request.id}:{some[0].act}": _about(said, some, request, ticket, plan, s) for said, some in alike.items()
+    }
+    if texts:
+        (key, text), *others = texts.items()
+        s.tickets.comment(ticket, key, text, also=dict(others))
+
+
+def _about(
+    said: str, acts: Sequence[ReadAct], request: TransitionRequest, ticket: TicketRef, plan: TicketPlan, s: Services
+) -> str:
+    """Only the last move of them may have left the ticket where it is. An answer that also moved it is one act."""
+    moves = [one for one in acts if one.before] or acts
+    last = moves[-1]
+    back = _move_back(last, request, ticket, plan, s) if last.outcome is not Outcome.NO_VOTE else ""
+    times = _("That happened {count} times.", count=len(moves)) if len(moves) > 1 else ""
+    return sentences(said, times, back)
 
 
 def _what_became_of(act: ReadAct, request: TransitionRequest, plan: TicketPlan) -> str:

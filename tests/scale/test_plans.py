@@ -11,7 +11,11 @@ from itertools import islice
 
 from bot.domain.model import OPEN, State, Target
 from bot.errors import Refused
+from bot.store.calm.dailies import DailyRows
+from bot.store.fast_track import FastTrackRows
 from bot.store.requests import Wanted
+from bot.store.transaction import Transaction
+from bot.store.web.homes import HomeRows
 from bot.store.web.search import ModelName
 from handlers.digest.closing import weeks_left_out
 from handlers.queries import fast_track_report, ledger_page, overview
@@ -19,7 +23,7 @@ from handlers.queries.history import history_of
 from handlers.queries.policy import replay_since
 from handlers.registry.sweeps import sweep_versions
 from tests.builders import CHAMPION
-from tests.scale.filling import a_year_until, fill
+from tests.scale.filling import RULE, a_year_until, fill
 from tests.scale.house import House, house_on
 from tests.scale.made_registry import MadeRegistry, model_name
 from tests.scale.plans import explaining
@@ -44,6 +48,15 @@ def operations(house: House) -> Mapping[str, Callable[[], object]]:
         with s.store.transaction() as tx:
             return tx.requests.count(), tx.requests.due(now), tx.ledger.refused_votes()
 
+    def on_record(ask: Callable[[Transaction], object]) -> Callable[[], object]:
+        def read() -> object:
+            with s.store.transaction() as tx:
+                return ask(tx)
+
+        return read
+
+    day = now - timedelta(days=1)
+
     def found(text: str, *states: State) -> object:
         return overview.search(text, None, None, states, "", s)
 
@@ -56,6 +69,11 @@ def operations(house: House) -> Mapping[str, Callable[[], object]]:
         "history": lambda: history_of(NAME, None, s),
         "history of a target model": lambda: history_of(NAME, Target.parse("model:prod"), s),
         "fast-track report": lambda: fast_track_report.report(now - timedelta(days=1), s),
+        "the fast track on a card": on_record(lambda tx: FastTrackRows(tx.connection).agreement(RULE, day)),
+        "home: decided": on_record(lambda tx: HomeRows(tx.connection).decided(None, 7, 8)),
+        "home: asked": on_record(lambda tx: HomeRows(tx.connection).asked_by(["ana"], None, 0, 8)),
+        "note of the day: decided": on_record(lambda tx: DailyRows(tx.connection).decided(["ana"], day, now)),
+        "note of the day: moved": on_record(lambda tx: DailyRows(tx.connection).moved(day, now)),
         "front page": lambda: overview.start(s, 50),
         "search open": lambda: found("", *OPEN),
         "models": lambda: overview.all_models(None, s),

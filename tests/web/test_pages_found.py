@@ -12,7 +12,9 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.events import CommentRecorded, QuestionAnswered, QuestionAsked
 from bot.store.web.search import refill
+from tests.builders import a_comment
 from tests.fixtures.installation import Installation
 from tests.fixtures.readers import ReadersBrowser
 from tests.fixtures.reading import Past, reading_room
@@ -191,3 +193,24 @@ def rows_read(room: Installation) -> Callable[[], int]:
 
     sa.event.listen(room.s.store.engine, "after_cursor_execute", count)
     return since_then
+
+
+def test_a_search_for_a_person_finds_what_they_asked_answered_or_put_on_record(
+    room: Installation, reader: ReadersBrowser
+) -> None:
+    past, now = Past(room.s), room.clock.now()
+    asked, other = past.asked("bike", 1, now), past.asked("taxi", 2, now)
+    with room.s.store.transaction() as tx:
+        asker = tx.people.get_or_add("iris@example.com", "Iris Moreau").id
+        answerer = tx.people.get_or_add("noor@example.com", "Noor Haddad").id
+        marker = tx.people.get_or_add("sven@example.com", "Sven Dahl").id
+        tx.record([QuestionAsked(now, asked, 1, asker, "Why are the winter weeks missing?")])
+        tx.record([QuestionAnswered(now, asked, 1, answerer, "They were too short.")])
+        tx.record([CommentRecorded(now, other, a_comment(author=marker, marked_by=marker))])
+
+    found = {
+        name: [model for model in ("bike", "taxi") if f"{model}</bdi> v" in reader.open(f"/search?q={name}").text]
+        for name in ("moreau", "haddad", "dahl")
+    }
+
+    assert found == {"moreau": ["bike"], "haddad": ["bike"], "dahl": ["taxi"]}

@@ -105,7 +105,7 @@ def _chosen(states: Collection[State], only_open: bool) -> tuple[State, ...]:
 
 
 def _found(search: Search, limit: int, s: Services) -> Iterator[TransitionRequest]:
-    from handlers.queries.needed_votes import NeededVotes, each_request
+    from handlers.queries.needed_votes import WaitingVotes, each_request
 
     which = search.which
     if search.requester:
@@ -122,7 +122,7 @@ def _found(search: Search, limit: int, s: Services) -> Iterator[TransitionReques
     if not search.needs:
         return everything
     can_ask = bool(settings_for().slack_bot_token.get_secret_value())
-    votes = NeededVotes(_known(search.needs, s), s, asks_notifier=can_ask)
+    votes = WaitingVotes(_known(search.needs, s), s, asks_notifier=can_ask)
     return filter(votes.is_needed_for, everything)
 
 

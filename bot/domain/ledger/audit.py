@@ -5,7 +5,7 @@ The caller (`handlers.ledger.audit`) provides the entries and checkpoints and de
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -43,12 +43,13 @@ class _Ledger:
     def advance(self, size: int | None) -> None:
         """Reads entries up to `size`, or to the end."""
         wanted = None if size is None else max(size - self.frontier.size, 0)
-        self.frontier = self.frontier.extended(self._noted(entry) for entry in islice(self.entries, wanted))
+        self.frontier = self.frontier.extended(self._leaves(wanted))
 
-    def _noted(self, entry: Entry) -> bytes:
-        self.origin = self.origin or origin_of(entry.leaf)
-        self.head = entry.head
-        return entry.leaf
+    def _leaves(self, wanted: int | None) -> Iterator[bytes]:
+        for entry in islice(self.entries, wanted):
+            self.origin = self.origin or origin_of(entry.leaf)
+            self.head = entry.head
+            yield entry.leaf
 
 
 def walk(entries: Iterable[Entry], claims: Iterable[Claim]) -> Walked:

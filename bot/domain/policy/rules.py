@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, TargetKind
 from bot.domain.policy.break_glass import BreakGlass as BreakGlass
 from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.policy.digest_plan import DigestPlan as DigestPlan
+from bot.domain.policy.rule_hashes import binding_hash, whole_hash
 from bot.domain.references import TicketPlan
 from bot.domain.workspaces import Registry, is_covered, watched
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
-# Keys that the parts of a rule got later: unset, the rule keeps its hash.
-SAID_WHEN_SET = (
-    *("passkey", "fields", "approved_path", "rejected_path", "approved_resolution", "rejected_resolution"),
-    *("relation", "relation_type", "relation_projects"),
-    *("break_glass_type", "decide_approve", "decide_reject", "approvals"),
-)
-NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
-
 
 GROUP_ABOVE = 5  # so many cards at once are posted one by one, more as one list; 0: always one by one
 
@@ -211,6 +203,11 @@ class Rule:
         """The rule's name for people: what it matches."""
         return f"{self.models} → {self.target}"
 
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Of those that may vote, and of the one that a request escalates to."""
+        return (*(one.group for one in self.approve.all_of), *((self.escalate.group,) if self.escalate else ()))
+
     def matches(self, workspace: str, model: str) -> bool:
         """Never the model that the rule's own copies go into, also when its name matches: a rule must not feed on itself."""
         named = is_covered(workspace, self.workspace) and fnmatchcase(model, self.models)
@@ -284,10 +281,7 @@ class Policy:
 
     def groups_of(self, rule: Rule) -> tuple[Group, ...]:
         """The groups that may vote, including the one that a request escalates to."""
-        named = [requirement.group for requirement in rule.approve.all_of]
-        if rule.escalate is not None:
-            named.append(rule.escalate.group)
-        return tuple(self.group(name) for name in dict.fromkeys(named))
+        return tuple(self.group(name) for name in dict.fromkeys(rule.group_names))
 
     def freezes_of(self, rule: Rule) -> tuple[Freeze, ...]:
         return tuple(freeze for freeze in self.freezes if freeze.name in rule.freezes)
@@ -305,41 +299,32 @@ class Policy:
 
     def rule_hash(self, rule: Rule) -> str:
         """What binds a decision: the rule with the groups that decide; not its reminders, escalation, notices and tickets."""
-        said = {name: value for name, value in _said(rule).items() if name not in NOT_BINDING}
-        return _hash_of(said, [self.group(name) for name in dict.fromkeys(req.group for req in rule.approve.all_of)])
+        return self._hash_of(rule, binding_hash, (one.group for one in rule.approve.all_of))
 
     def former_hash(self, rule: Rule) -> str:
         """How releases up to 0.1 named the same rule, its reminders and notices included: votes of that time carry it."""
-        return _hash_of(_said(rule), self.groups_of(rule))
+        return self._hash_of(rule, whole_hash, rule.group_names)
 
     def hashes(self, rule: Rule) -> tuple[str, str]:
         """Every hash of the rule that votes may carry, the one of this release first."""
         return self.rule_hash(rule), self.former_hash(rule)
+
+    def _hash_of(self, rule: Rule, hash_of: Callable[[Rule, Iterable[Group]], str], groups: Iterable[str]) -> str:
+        """Worked out once for each rule of its own: a digest asks for each of thousands of decisions."""
+        key = (id(rule), hash_of.__name__)
+        if key in self._hashes:
+            return self._hashes[key]
+        found = hash_of(rule, [self.group(name) for name in dict.fromkeys(groups)])
+        if any(one is rule for one in self.rules):  # it lives as long as the policy, so no other rule gets its id
+            self._hashes[key] = found
+        return found
+
+    @cached_property
+    def _hashes(self) -> dict[tuple[int, str], str]:
+        return {}
 
     def channels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(rule.channel for rule in self.rules))
 
     def asking_tags(self) -> tuple[str, ...]:
         return tuple(sorted({ask.name for rule in self.rules for ask in rule.ask_on if ask.kind is AskKind.TAG}))
-
-
-def _hash_of(said: dict[str, object], groups: Iterable[Group]) -> str:
-    bound = {"rule": said, "groups": [_bound(group) for group in groups]}
-    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=str)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _said(rule: Rule) -> dict[str, object]:
-    """Omits default values, so that a release with a new key voids no vote."""
-    whole = asdict(rule, dict_factory=_without_unset)
-    said = (one for one in fields(rule) if one.name != "group_above")  # which no release before had
-    return {one.name: whole[one.name] for one in said if getattr(rule, one.name) != one.default}
-
-
-def _without_unset(items: list[tuple[str, object]]) -> dict[str, object]:
-    return {name: value for name, value in items if value or name not in SAID_WHEN_SET}
-
-
-def _bound(group: Group) -> dict[str, object]:
-    """Sorted, because the order of people in a group has no meaning."""
-    return {"name": group.name, "slack_group": group.slack_group, "people": sorted(group.people)}

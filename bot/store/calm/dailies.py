@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.calm.daily import DailyNote
+from bot.domain.events import TargetMoved
 from bot.domain.model import OPEN, State, TransitionRequest
 from bot.store import tables
 from bot.store.requests import request_of
 from bot.store.tables.calm import daily_notes
-
-HELD_AT_MOST = timedelta(days=60)  # between an approval and its move, by a freeze
 
 
 class DailyRows:
@@ -60,9 +59,11 @@ class DailyRows:
         return [one for one in map(request_of, self._connection.execute(query).scalars()) if _asked(one) & set(ids)]
 
     def moved(self, since: datetime, until: datetime) -> list[TransitionRequest]:
-        """Those whose target moved in this time, oldest first."""
-        rows = tables.requests.c
-        lately = sa.and_(rows.state == State.APPLIED, rows.decided_at >= since - HELD_AT_MOST, rows.decided_at < until)
+        """Those whose target moved in this time, oldest first. By the ledger: an approval may have been held by a freeze for months."""
+        rows, entries = tables.requests.c, tables.ledger.c
+        moves = sa.and_(entries.kind == TargetMoved.__name__, entries.at >= since, entries.at < until)
+        ids = list(self._connection.execute(sa.select(tables.entry_request).where(moves)).scalars())
+        lately = sa.and_(rows.id.in_(ids), rows.state == State.APPLIED)  # as one question it would read all requests
         query = sa.select(rows.body).where(lately).order_by(rows.decided_at, rows.id)
         found = map(request_of, self._connection.execute(query).scalars())
         return [one for one in found if one.settled_at is not None and since <= one.settled_at < until]

@@ -35,6 +35,7 @@ from bot.store.tables.web import web_sessions as web_sessions
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
 activates = sa.text("kind = 'PolicyActivated'")
+of_fast_track = sa.text("kind in ('FastTrackJudged', 'FastTrackCompared', 'RequestApproved', 'RequestRejected')")
 
 # Bodies are canonical JSON with sorted keys, so a value is written in one way only. Parsing them would fail on a NUL in a text.
 # Objections in an event name other requests, but before the event's own: so the last one counts.
@@ -88,6 +89,8 @@ requests = sa.Table(
     sa.Index("requests_by_ticket_key", "ticket_key"),
     sa.Index("requests_to_review", "review_by", postgresql_where=sa.text("review_by is not null")),
     sa.Index("requests_by_people", "people", postgresql_using="gin"),
+    sa.Index("requests_by_decision", "decided_at"),
+    sa.Index("rollbacks_by_opening", "opened_at", postgresql_where=sa.text("kind = 'rollback'")),  # few among all
 )
 
 ledger = sa.Table(
@@ -100,8 +103,9 @@ ledger = sa.Table(
     sa.Column("leaf", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
     sa.Index("ledger_by_time", "at"),
-    # Every card under a rule with a fast track counts these among all other entries.
+    # The report on the fast track, and every card under a rule with one, count these among all other entries.
     sa.Index("fast_track_compared", "seq", postgresql_where=sa.text("kind = 'FastTrackCompared'")),
+    sa.Index("fast_track_entries", "kind", "at", postgresql_where=of_fast_track),
     # Each version's page looks up the ledger entries that decided its requests.
     sa.Index("decisions_by_request", entry_request, postgresql_where=decides),
     # Every vote checks whose account it came from, before it is signed.

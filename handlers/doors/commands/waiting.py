@@ -14,7 +14,7 @@ from bot.services import Services
 from bot.store.people import Person
 from handlers.doors.commands.asked import SHOWN, Asked, check_is_member, listing, nothing_after
 from handlers.notify.render_context import context_for
-from handlers.queries.needed_votes import NeededVotes
+from handlers.queries.needed_votes import WaitingVotes
 
 
 def pending(asked: Asked, s: Services) -> Card:
@@ -43,7 +43,7 @@ def _mine(asked: Asked, waiting: list[TransitionRequest], s: Services) -> tuple[
     person = _person(asked, s)
     if person is None:
         return frozenset(), ""
-    needed = NeededVotes(person, s, asks_notifier=True)
+    needed = WaitingVotes(person, s, asks_notifier=True)
     try:
         return frozenset(one.id for one in waiting if needed.is_needed_for(one)), ""
     except (OutsideError, Refused):

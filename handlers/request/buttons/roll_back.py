@@ -20,7 +20,7 @@ from bot.language import _, from_record, sentences
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.custody.facts import decided_for
+from handlers.custody.facts import as_called_now, decided_for
 from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
 from handlers.request.casting import Reply, request_under, rule_of
@@ -31,10 +31,11 @@ from handlers.request.voters import voter_for
 def press(click: Click, s: Services) -> Reply:
     """The button on an applied card: asks for the reason, then rolls back. The requester and the trainer may do it too."""
     with s.store.transaction() as tx:
-        request = request_under(click, tx)
+        asked = request_under(click, tx)
+        request = as_called_now(asked, tx)
         rule = rule_of(request, tx)
         _check_still_holds(request, tx)
-        context = context_for(request, tx, s.clock.now())
+        context = context_for(asked, tx, s.clock.now())
         ways = ways_back(request.version, decided_for(request, tx))
     voter = voter_for(click.account, rule, request, s)
     may_have_a_say = groups_with_a_say(request, rule)

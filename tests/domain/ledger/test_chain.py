@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,7 +30,7 @@ def entries_of(*events: Event) -> list[Entry]:
 
 
 def rehashed(entry: Entry, body: str) -> Entry:
-    return replace(entry, body=body, leaf=leaf_of(body))
+    return entry._replace(body=body, leaf=leaf_of(body))
 
 
 FIVE = entries_of(*every_event()[:5])
@@ -147,7 +146,7 @@ CHANGES: dict[str, Any] = {
 @pytest.mark.parametrize("place", [0, 2, 4])
 def test_an_edited_column_is_found_in_the_entry_where_it_stands(place: int, column: str) -> None:
     edited = list(FIVE)
-    edited[place] = replace(FIVE[place], **{column: CHANGES[column]})
+    edited[place] = FIVE[place]._replace(**{column: CHANGES[column]})
 
     fault = first_fault(edited)
 
@@ -170,7 +169,7 @@ def test_a_missing_entry_is_named(place: int) -> None:
 
 
 def test_two_entries_that_change_places_are_found() -> None:
-    second, third = replace(FIVE[2], seq=2), replace(FIVE[1], seq=3)
+    second, third = FIVE[2]._replace(seq=2), FIVE[1]._replace(seq=3)
 
     fault = first_fault([FIVE[0], second, third, *FIVE[3:]])
 
@@ -197,7 +196,7 @@ def test_no_byte_of_any_entry_can_change_unnoticed(data: st.DataObject) -> None:
         {"body": changed} if data.draw(st.booleans()) else {"body": changed, "leaf": leaf_of(changed)}
     )
 
-    fault = first_fault([*FIVE[:place], replace(FIVE[place], **edits), *FIVE[place + 1 :]])
+    fault = first_fault([*FIVE[:place], FIVE[place]._replace(**edits), *FIVE[place + 1 :]])
 
     assert (fault is None) is (changed == body)
 
@@ -208,7 +207,7 @@ def test_a_cut_tail_is_beyond_the_chain_alone() -> None:
 
 
 def test_the_same_time_in_another_zone_is_the_same_time() -> None:
-    elsewhere = [replace(entry, at=entry.at.astimezone()) for entry in FIVE]
+    elsewhere = [entry._replace(at=entry.at.astimezone()) for entry in FIVE]
 
     assert first_fault(elsewhere) is None
     assert LATER.astimezone() == LATER

@@ -6,6 +6,8 @@ import pytest
 
 from bot.domain.events import ModelRenamed, MoveObserved
 from bot.domain.model import Kind, State
+from bot.engine.lanes import FollowUp, Lane
+from handlers.notify.render_context import context_for
 from handlers.policy.activation import activate_policy
 from tests.fixtures.installation import Installation, policy_text
 
@@ -96,3 +98,27 @@ def test_two_models_that_exchange_their_names_are_both_known(installation: Insta
     assert renames == {(installation.model, impostor), (impostor, installation.model)}
     (asked,) = installation.requests(State.PENDING)
     assert (asked.kind, asked.version.model, asked.version.version) == (Kind.OBSERVED, installation.model, 1)
+
+
+def test_the_card_of_a_version_whose_model_was_renamed_says_that_it_holds_and_takes_it_back(
+    installation: Installation,
+) -> None:
+    activate_policy(policy_text(f"{installation.model}*"), "test", installation.s)
+    installation.promoted()
+    second = installation.promoted(installation.register())
+    called = f"{installation.model}-now"
+    installation.mlflow.rename_registered_model(installation.model, called)
+    installation.sweep()
+    with installation.s.store.transaction() as tx:
+        tx.defer_for(FollowUp("sync_card", Lane.SLACK), second)
+        context = context_for(tx.requests.get(second.id), tx, installation.clock.now())
+    installation.settle()
+
+    installation.click("ana", second, "roll_back")
+    installation.slack.submit_view("ana", {"reason": "predictions drifted"})
+    installation.settle()
+
+    assert (context.holds, context.rolled_back) == (True, "")
+    assert context.back_to is not None
+    assert (context.back_to.model, context.back_to.version) == (called, 1)
+    assert int(installation.mlflow.get_model_version_by_alias(called, "champion").version) == 1

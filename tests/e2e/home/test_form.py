@@ -272,3 +272,21 @@ def test_the_form_works_over_socket_mode_too(form: Form) -> None:
 
     assert installation.slack.home_of("cy") is not None
     assert installation.request(1).ask.kind is AskKind.FORM
+
+
+@pytest.mark.parametrize(
+    ("person", "shown"), [("ana", "holds alias:champion"), pytest.param("zoe", "", id="in no group that reads")]
+)
+def test_what_a_version_holds_is_said_in_the_menu_to_readers_alone(form: Form, person: str, shown: str) -> None:
+    people = form.installation.slack.workspace.people
+    people["U0ZOE000009"] = replace(people["U0CY0000003"], id="U0ZOE000009", name="zoe", email="zoe@example.com")
+    form.installation.promoted(1)
+    form.person = person
+
+    form.open().choose_model()
+    offered = form.installation.slack.suggest(person, "ask.version", "").options
+    form.installation.slack.command(person, "/countersign", f"request {form.installation.model} 1", channel="general")
+
+    assert [str(option["text"]["text"]) for option in offered] == ["v1"]  # type: ignore[index]
+    assert [option.get("description", {}).get("text", "") for option in offered] == [shown]  # type: ignore[attr-defined]
+    assert ("holds alias:champion" in form.text) == bool(shown)

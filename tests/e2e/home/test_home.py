@@ -271,3 +271,22 @@ def test_without_a_home_tab_the_job_waits_with_what_to_do(installation: Installa
     (job,) = installation.s.store.jobs.listing(JobStatus.PARKED)
     assert job.name == "show_home"
     assert "Switch on App Home, Home Tab" in str(job.errors[-1])
+
+
+def test_a_vote_that_somebody_away_has_left_to_a_person_waits_for_that_person(installation: Installation) -> None:
+    risk = "risk: {people: [cy@example.com]}"
+    installation.use_policy(groups=risk, all_of="[{group: risk, quorum: 1}]")
+    installation.settle()
+    waiting = f"promote {installation.model} v1 to champion"
+    installation.asked()
+    before = part(opened(installation, "ben"), "Waits for you")
+    until = (installation.clock.now() + timedelta(days=3)).date()
+    installation.slack.command("cy", "/countersign", f"away until {until} -> @ben", channel="general")
+    installation.settle()
+    installation.slack.command("ben", "/countersign", "pending", channel="general")
+    installation.settle()
+
+    assert waiting not in before
+    assert waiting in part(opened(installation, "ben"), "Waits for you")
+    assert "They need you: 1." in installation.slack.ephemerals("ben")[-1].all_text
+    assert waiting not in part(opened(installation, "cy"), "Waits for you")  # who is away decides nothing

@@ -361,3 +361,24 @@ def test_one_vote_makes_one_entry_however_often_the_bot_looks(desk: TicketDesk) 
     desk.look(request)
 
     assert desk.installation.happened(VoteCast) == ["VoteCast"]
+
+
+def test_however_often_a_stranger_moves_the_ticket_between_two_looks_one_comment_answers(desk: TicketDesk) -> None:
+    request = desk.installation.asked()
+    before = len(desk.installation.jira.comments(desk.key(request)))
+    for transition in ("Approve", "Reopen", "Decline", "Reopen") * 5:
+        desk.move(request, transition, "eve")
+    desk.move(request, "Approve", "eve")
+
+    desk.look(request)
+    desk.look(request)
+
+    new = desk.installation.jira.comments(desk.key(request))[before:]
+    assert len(new) == 1
+    assert new[0].text.count("only members of ml-leads may decide") == 2  # for approvals, and for rejections
+    assert "That happened 6 times." in new[0].text
+    assert "That happened 5 times." in new[0].text
+    assert new[0].text.count("The ticket is back at To Do.") >= 1
+    assert (desk.status(request), desk.installation.reread(request).votes) == ("To Do", ())
+    with desk.installation.s.store.transaction() as tx:
+        assert [one for one in tx.ticket_acts.of(request.id) if one.answered_at is None] == []
