@@ -26,6 +26,10 @@ WORKSPACE_VARIABLE = "MLFLOW_WORKSPACE"
 MENTION = re.compile(
     r"(?:models|mlflow-artifacts|runs):/[^\s]*", re.IGNORECASE
 )  # anywhere: -mmodels:/x/1 is an option too
+ADDRESS = re.compile(
+    rf"(?:--?[\w.-]+=|-\w)?{MENTION.pattern}", re.IGNORECASE
+)  # a text that begins with it is an argument or a value, and no script
+LINES, LEFT_OUT = re.compile(r"[\t\r\n]+"), str.maketrans("", "", "\t\r\n")
 CLOSING = "\"'`)]},;."  # what closes a sentence or a quotation around a name
 DEEPEST = 60  # levels; Kubernetes' own objects have about 15
 LONGEST = 4_000  # characters of one mention; a longer one stays as it is, which is no name
@@ -92,14 +96,14 @@ class _Walk:
         self.mentions: list[str] = []
         self.locations: list[str] = []
         self.registries: list[str] = []
-        self._containers: list[tuple[str, int]] = []  # the workspace of each, and how many models it names
+        self._containers: list[tuple[set[str], int]] = []  # the workspaces that each sets, and how many models it names
 
     @property
     def workspaces(self) -> tuple[str, ...]:
         """Those of the containers that name a model; of all, for a model that is named outside of them. Empty: none is set."""
-        inside = {place for place, models in self._containers if models}
+        inside = {place for places, models in self._containers if models for place in places}
         if len(self.mentions) + len(self.locations) > sum(models for _, models in self._containers):
-            inside |= {place for place, _ in self._containers if place} or {""}
+            inside |= {place for places, _ in self._containers for place in places if place} or {""}
         return tuple(sorted(inside - {""} if inside == {""} else inside))
 
     def value(self, value: object, depth: int) -> None:
@@ -143,26 +147,28 @@ class _Walk:
         """A mapping with an `env`, or one of a pod's containers."""
         if depth > DEEPEST:
             raise TooDeep
-        before, place = len(self.mentions) + len(self.locations), ""
+        before, places = len(self.mentions) + len(self.locations), set[str]()
         env = container.get("env")
         for entry in env if isinstance(env, list) else ():
             if isinstance(entry, Mapping):
-                place = self._variable(entry) or place
+                places |= self._variable(entry)
         args = container.get("args")
         if container.get("name") == KSERVES_INITIALIZER and isinstance(args, list) and args:
             self._location(str(args[0]))
         self._entries(container, depth)
-        self._containers.append((place, len(self.mentions) + len(self.locations) - before))
+        self._containers.append((places or {""}, len(self.mentions) + len(self.locations) - before))
 
-    def _variable(self, entry: Mapping[str, object]) -> str:
-        """The workspace that this entry of `env` sets; UNSEEN where its value is elsewhere."""
+    def _variable(self, entry: Mapping[str, object]) -> set[str]:
+        """The workspace that this entry of `env` sets, "" for the default one; UNSEEN where its value is elsewhere. An entry may come
+        twice, and which of them counts is for the container's runtime to say.
+        """
         name, value = entry.get("name"), entry.get("value")
         text = value.strip() if isinstance(value, str) else ""
         if name in REGISTRY_VARIABLES and text:
             self.registries.append(text)
         if name != WORKSPACE_VARIABLE:
-            return ""
-        return text or (UNSEEN if "valueFrom" in entry else "")
+            return set()
+        return {text or (UNSEEN if "valueFrom" in entry else "")}
 
     def _location(self, address: str) -> None:
         found = address.strip()
@@ -172,20 +178,31 @@ class _Walk:
             self.locations.append(found)
 
     def _text(self, text: str, depth: int) -> None:
-        if text.lstrip()[:1] in ("{", "["):
+        if text.lstrip()[:1] in ("{", "[", '"'):
             try:
                 inner = json.loads(text, object_pairs_hook=_each)
             except (ValueError, RecursionError):
                 inner = None
-            if isinstance(inner, list):
+            if isinstance(inner, list | str):
                 self.value(inner, depth + 1)
                 return
         self.mentions.extend(_mentions(text))
+        self.mentions.extend(_as_one_address(text))
 
 
 def _each(pairs: list[tuple[str, object]]) -> list[dict[str, object]]:
     """Every pair of a JSON object, also of two with one key: which of them counts, its reader knows."""
     return [{key: value} for key, value in pairs]
+
+
+def _as_one_address(text: str) -> Iterator[str]:
+    """The name that MLflow's client reads in an argument or a variable: its urlsplit leaves out each tab and line break, so that
+    `models:/bike/7`, a line break and `1` are version 71. Several names on lines of their own are none to it.
+    """
+    joined = text.strip().translate(LEFT_OUT)
+    lines = LINES.split(text.strip())
+    if len(lines) > 1 and ADDRESS.match(joined) and not all(ADDRESS.match(line) for line in lines):
+        yield from _mentions(joined)
 
 
 def _mentions(text: str) -> Iterator[str]:
