@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from countersign_guard.decide import MARK, refusal
+from countersign_guard.decide import MARK, as_registered, refusal
 from countersign_guard.governed import Governed, Rule, Version
 from countersign_guard.writes import CLOSED_WITHOUT_LIST, Act, Write
 
@@ -107,10 +107,10 @@ def test_a_rule_governs_its_targets_alone(write: Write, rule: Rule, is_refused: 
 
 
 def test_a_database_that_ignores_case_and_spaces_leads_to_the_same_model() -> None:
-    known = Known(named={"BIKE-demand ": "bike-demand"})
+    known, written = Known(named={"BIKE-demand ": "bike-demand"}), alias(model="BIKE-demand ")
 
-    assert refusal(alias(model="BIKE-demand "), governed(CHAMPION), known)
-    assert not refusal(alias(model="BIKE-demand "), governed(CHAMPION), Known())
+    assert refusal(as_registered(written, known), governed(CHAMPION), known)
+    assert not refusal(as_registered(written, Known()), governed(CHAMPION), Known())
 
 
 @pytest.mark.parametrize(

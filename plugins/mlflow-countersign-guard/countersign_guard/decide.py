@@ -54,12 +54,15 @@ class Case:
     registry: Registry
 
 
+def as_registered(write: Write, registry: Registry) -> Write:
+    """With the model's name as MLflow has it: some databases find it by other spellings too. For the decision and for the report."""
+    return replace(write, model=registry.real_name(write.model)) if write.model else write
+
+
 def refusal(write: Write, governed: Governed | None, registry: Registry) -> str:
     """The sentence that says why not and how to ask; empty when the write may go on."""
     if governed is None:
         return _said(NO_LIST) if write.act in CLOSED_WITHOUT_LIST or any(map(_may_be_ours, write.tags)) else ""
-    if write.model:
-        write = replace(write, model=registry.real_name(write.model))
     sentence = next(_JUDGES[write.act](Case(write, governed, registry)), "")
     return _said(sentence) if sentence else ""
 

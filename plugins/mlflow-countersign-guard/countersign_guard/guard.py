@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flask import Response, g, request
 
-from countersign_guard.decide import refusal
+from countersign_guard.decide import as_registered, refusal
 from countersign_guard.keeping import Keeper
 from countersign_guard.names import shown
 from countersign_guard.reporting import Reporter
@@ -60,7 +60,10 @@ class Guard:
     def _judged(self, read: Callable[[], Write | None]) -> tuple[Write | None, Answer | None]:
         try:
             write = read()
-            return write, self._refusal(write) if write is not None else None
+            if write is None:
+                return None, None
+            write = as_registered(write, MLFLOW)
+            return write, self._refusal(write)
         except (NotReadable, NotUnderstood) as refused:
             return None, Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
         except Unknown as trouble:
