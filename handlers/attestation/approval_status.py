@@ -21,12 +21,12 @@ from bot.domain.attestation.gate import (
     judge,
     may_be_copy,
     original_of,
-    source_of,
 )
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import is_about, last_word, rejected_by_review
+from bot.domain.registry.model_uri import source_of
 from bot.domain.registry.names import Renamed, present_name, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.attestation.gate import source_of
 from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
+from bot.domain.registry.model_uri import source_of
 from bot.domain.registry.names import Renamed, former_names, present_name, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request.approvals import Approval, approval_behind, restores
