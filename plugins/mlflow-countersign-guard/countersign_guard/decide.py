@@ -43,6 +43,9 @@ class Registry(Protocol):
     def folder_of(self, one: str) -> str:
         """The address of the artifacts of a run or a logged model; empty when there is none."""
 
+    def kept_in(self) -> Parts:
+        """Where the server keeps the artifacts that it serves."""
+
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         """Whether one of the runs or logged models is in the experiment."""
 
@@ -54,15 +57,12 @@ class Case:
     registry: Registry
 
 
-def as_registered(write: Write, registry: Registry) -> Write:
-    """With the model's name as MLflow has it: some databases find it by other spellings too. For the decision and for the report."""
-    return replace(write, model=registry.real_name(write.model)) if write.model else write
-
-
 def refusal(write: Write, governed: Governed | None, registry: Registry) -> str:
     """The sentence that says why not and how to ask; empty when the write may go on."""
     if governed is None:
         return _said(NO_LIST) if write.act in CLOSED_WITHOUT_LIST or any(map(_may_be_ours, write.tags)) else ""
+    if write.model:
+        write = replace(write, model=registry.real_name(write.model))
     sentence = next(_JUDGES[write.act](Case(write, governed, registry)), "")
     return _said(sentence) if sentence else ""
 
@@ -224,7 +224,7 @@ def _at(path: Parts, case: Case) -> Iterator[str]:
     """In the folder of a run or a logged model, or where a version's source says that its files are."""
     for place, part in enumerate(path):
         yield from _in_folder_of(part, below(path[place + 1 :]), case)
-    version = case.governed.at(path)
+    version = case.governed.at(path) or case.governed.stored_at(path, case.registry.kept_in())
     if version is not None:
         yield _rests_on(version, f"{case.write.path} is one of its files")
 
