@@ -100,7 +100,7 @@ class Mlflow:
         return str(getattr(found, "artifact_location", "") or getattr(found, "artifact_uri", ""))
 
     def kept_in(self) -> Parts:
-        from mlflow.server import ARTIFACTS_DESTINATION_ENV_VAR
+        from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
 
         return address_parts(os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, ""))
 
