@@ -23,10 +23,20 @@ APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # what is in the o
 UNSEEN = "(from elsewhere)"
 REGISTRY_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 WORKSPACE_VARIABLE = "MLFLOW_WORKSPACE"
+SCHEMES = "models|mlflow-artifacts|runs"
 MENTION = re.compile(
-    r"(?:models|mlflow-artifacts|runs):/[^\s]*", re.IGNORECASE
-)  # anywhere: -mmodels:/x/1 is an option too
-CLOSING = "\"'`)]},;."  # what closes a sentence or a quotation around a name
+    rf"(?:{SCHEMES}):/[^ \t\n]*", re.IGNORECASE
+)  # anywhere: -mmodels:/x/1 is an option too. Up to where a shell ends a word: to it and to MLflow other spaces are letters
+ARGUMENT = re.compile(
+    rf"(?:--?[\w.-]+=|-\w)?(?P<name>(?:{SCHEMES}):/.*)", re.IGNORECASE | re.DOTALL
+)  # a text that begins with a name is an argument or a value, and no script
+ONE_NAME = re.compile(
+    r"models:/+(?:[^/]+[/@])?[^/\s]+|(?:mlflow-artifacts|runs):/.*", re.IGNORECASE | re.DOTALL
+)  # as MLflow's client reads it, which takes spaces in a model's name
+WORD = re.compile(r"""(?:[^ \t\n"']|"[^"]*"|'[^']*')+""")  # a shell's, and what another language writes between quotes
+LEFT_OUT, QUOTES = str.maketrans("", "", "\t\r\n"), str.maketrans("", "", "\"'\\")
+LONGEST_WORD = 700  # characters; a model's name and an alias have at most 256 each
+CLOSING = "\"'`)]},;.\r\v\f"  # what closes a sentence or a quotation around a name
 DEEPEST = 60  # levels; Kubernetes' own objects have about 15
 LONGEST = 4_000  # characters of one mention; a longer one stays as it is, which is no name
 
@@ -92,14 +102,14 @@ class _Walk:
         self.mentions: list[str] = []
         self.locations: list[str] = []
         self.registries: list[str] = []
-        self._containers: list[tuple[str, int]] = []  # the workspace of each, and how many models it names
+        self._containers: list[tuple[set[str], int]] = []  # the workspaces that each sets, and how many models it names
 
     @property
     def workspaces(self) -> tuple[str, ...]:
         """Those of the containers that name a model; of all, for a model that is named outside of them. Empty: none is set."""
-        inside = {place for place, models in self._containers if models}
+        inside = {place for places, models in self._containers if models for place in places}
         if len(self.mentions) + len(self.locations) > sum(models for _, models in self._containers):
-            inside |= {place for place, _ in self._containers if place} or {""}
+            inside |= {place for places, _ in self._containers for place in places if place} or {""}
         return tuple(sorted(inside - {""} if inside == {""} else inside))
 
     def value(self, value: object, depth: int) -> None:
@@ -143,26 +153,28 @@ class _Walk:
         """A mapping with an `env`, or one of a pod's containers."""
         if depth > DEEPEST:
             raise TooDeep
-        before, place = len(self.mentions) + len(self.locations), ""
+        before, places = len(self.mentions) + len(self.locations), set[str]()
         env = container.get("env")
         for entry in env if isinstance(env, list) else ():
             if isinstance(entry, Mapping):
-                place = self._variable(entry) or place
+                places |= self._variable(entry)
         args = container.get("args")
         if container.get("name") == KSERVES_INITIALIZER and isinstance(args, list) and args:
             self._location(str(args[0]))
         self._entries(container, depth)
-        self._containers.append((place, len(self.mentions) + len(self.locations) - before))
+        self._containers.append((places or {""}, len(self.mentions) + len(self.locations) - before))
 
-    def _variable(self, entry: Mapping[str, object]) -> str:
-        """The workspace that this entry of `env` sets; UNSEEN where its value is elsewhere."""
+    def _variable(self, entry: Mapping[str, object]) -> set[str]:
+        """The workspace that this entry of `env` sets, "" for the default one; UNSEEN where its value is elsewhere. An entry may come
+        twice, and which of them counts is for the container's runtime to say.
+        """
         name, value = entry.get("name"), entry.get("value")
         text = value.strip() if isinstance(value, str) else ""
         if name in REGISTRY_VARIABLES and text:
             self.registries.append(text)
         if name != WORKSPACE_VARIABLE:
-            return ""
-        return text or (UNSEEN if "valueFrom" in entry else "")
+            return set()
+        return {text or (UNSEEN if "valueFrom" in entry else "")}
 
     def _location(self, address: str) -> None:
         found = address.strip()
@@ -172,15 +184,16 @@ class _Walk:
             self.locations.append(found)
 
     def _text(self, text: str, depth: int) -> None:
-        if text.lstrip()[:1] in ("{", "["):
+        if text.lstrip()[:1] in ("{", "[", '"'):
             try:
                 inner = json.loads(text, object_pairs_hook=_each)
             except (ValueError, RecursionError):
                 inner = None
-            if isinstance(inner, list):
+            if isinstance(inner, list | str):
                 self.value(inner, depth + 1)
                 return
         self.mentions.extend(_mentions(text))
+        self.mentions.extend(_as_argument(text))
 
 
 def _each(pairs: list[tuple[str, object]]) -> list[dict[str, object]]:
@@ -188,7 +201,37 @@ def _each(pairs: list[tuple[str, object]]) -> list[dict[str, object]]:
     return [{key: value} for key, value in pairs]
 
 
+def _as_argument(text: str) -> Iterator[str]:
+    """The name that MLflow's client reads when this text is what it is called with: its urlsplit leaves out tabs and line breaks, so that
+    `models:/bike/7`, a line break and `1` are version 71, and `models:/bike@champion x/8` is version 8 of the model `bike@champion x`.
+    """
+    words, argument = text.split(), ARGUMENT.fullmatch(text.strip().translate(LEFT_OUT))
+    if len(words) < 2 or argument is None or all(map(ARGUMENT.match, words)):
+        return  # one word, no name, or several names
+    if ONE_NAME.fullmatch(argument["name"]):
+        yield argument["name"]
+
+
 def _mentions(text: str) -> Iterator[str]:
-    """Each word that has a model's name in it, up to its end: to a shell, `models:/bike/7"1"` is version 71, so it must not pass as 7."""
-    words = (found[0] for found in MENTION.finditer(text))
-    return (word.rstrip(CLOSING) if len(word) <= LONGEST else word for word in words)
+    """Each word that has a model's name in it, up to its end: to a shell, `models:/bike/7"1"` is version 71, so it must not pass as 7.
+    In `"models:/bike@champion x/8"` the word goes on up to the second quotation mark.
+    """
+    for found in MENTION.finditer(text):
+        word = found[0]
+        yield word.rstrip(CLOSING) if len(word) <= LONGEST else word
+        for quoted in _quoted(text, found.start(), found.end()):
+            if ONE_NAME.fullmatch(quoted):
+                yield quoted
+
+
+def _quoted(text: str, start: int, end: int) -> Iterator[str]:
+    """The whole of what is mentioned there, where quotation marks take spaces into it: as a shell reads the word, and, for a quotation in
+    another one, from the mark before it to the next such mark.
+    """
+    latest = end + LONGEST_WORD
+    first = max(text.rfind(space, max(0, start - LONGEST_WORD), start) for space in " \t\n") + 1
+    word = WORD.match(text, max(first, start - LONGEST_WORD), latest)
+    closed = text.find(text[start - 1], end, latest) if text[max(0, start - 1) : start] in ('"', "'") else -1
+    for over in (word.end() if word else -1, closed):
+        if over > end:
+            yield text[start:over].translate(QUOTES).translate(LEFT_OUT).rstrip(CLOSING)

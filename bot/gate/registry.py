@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
-from bot.domain.attestation.gate import GateQuery, may_be_copy, original_of, source_of
+from bot.domain.attestation.gate import GateQuery, may_be_copy, original_of
 from bot.domain.model import Target, VersionId
+from bot.domain.registry.model_uri import source_of
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.workspaces import DEFAULT
 from bot.errors import NoAnswer

@@ -9,7 +9,10 @@ from typing import Self
 from bot.domain.model import Target, TargetKind
 from bot.errors import Refused
 
-URI = re.compile(r"models:/(?P<model>[^/:@]+)(/(?P<version>[1-9][0-9]{0,8})|/(?P<stage>[A-Za-z]+)|@(?P<alias>[^/@:]+))")
+# Without what MLflow's client, which reads it as an address, leaves out of a name: a query, tabs and line breaks.
+URI = re.compile(
+    r"models:/(?P<model>[^/:@?\x00-\x1f]+)(/(?P<version>[1-9][0-9]{0,8})|/(?P<stage>[A-Za-z]+)|@(?P<alias>[^/@:]+))"
+)
 STAGES = {
     stage.lower(): stage for stage in ("Staging", "Production", "Archived")
 }  # MLflow's stages without "None", to which nothing ships

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.http import reading
-from bot.clients.mlflow.lineage import COPY_SOURCE, Lineage, find_logged_model, find_run
+from bot.clients.mlflow.lineage import Lineage, find_logged_model, find_run
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.provenance import PLAIN_PATH
 from bot.clients.mlflow.run_files import environment_in
 from bot.clients.mlflow.stores import opened_at
 from bot.domain.evidence.lineage import was_trained_on
+from bot.domain.registry.model_uri import source_of
 from bot.errors import FilesUnread, Refused
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def find_trained_run(client: MlflowClient, run_id: str, model: str = "") -> Trai
         return None
     with reading(f"looking for versions of run {run_id}"):
         versions = client.search_model_versions(f"run_id = '{run_id}'")
-    originals = tuple(one for one in versions if not COPY_SOURCE.fullmatch(one.source or ""))
+    originals = tuple(one for one in versions if source_of(one.source or "") is None)
     source = _chosen(run_id, _sources(client, run), model, originals)
     lineage = Lineage(source.logged_model if source else None, run)
     return TrainedRun(

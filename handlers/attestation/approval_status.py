@@ -21,12 +21,13 @@ from bot.domain.attestation.gate import (
     judge,
     may_be_copy,
     original_of,
-    source_of,
 )
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
+from bot.domain.policy.freezes import FreezeNow, freeze_on
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import is_about, last_word, rejected_by_review
+from bot.domain.registry.model_uri import source_of
 from bot.domain.registry.names import Renamed, present_name, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
@@ -165,9 +166,10 @@ def _objections(
             ReasonCode.STALE,
             f"The approval for {question.target} did not hold: {newest.outcome.rstrip('.')}. Ask anew.",
         )
-    if newest.state is State.APPROVED and newest.frozen_until is not None and newest.frozen_until > now:
-        until = f"{newest.frozen_until:%Y-%m-%d %H:%M} UTC"
-        yield Reason(ReasonCode.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
+    freeze = _freeze(newest, tx, now) if newest.state is State.APPROVED else None
+    if freeze is not None:
+        until = f"{freeze.until:%Y-%m-%d %H:%M} UTC"
+        yield Reason(ReasonCode.FROZEN, f"Approved, but the freeze {freeze.name} holds it back until {until}.")
     if basis is Basis.FOREIGN and _is_covered(question, tx):
         yield Reason(
             ReasonCode.MOVED_BY_HAND,
@@ -181,6 +183,13 @@ def _objections(
             ReasonCode.ROLLED_BACK,
             f"{question.version} was {failure}. Have it approved again, or ship another version.",
         )
+
+
+def _freeze(approved: TransitionRequest, tx: Transaction, now: datetime) -> FreezeNow | None:
+    """The one that is on by the policy, also where no move has met it yet; else the one that has held it back and is not over."""
+    until = approved.frozen_until
+    known = FreezeNow(approved.frozen_by, until) if until is not None and until > now else None
+    return freeze_on(approved, tx.policy(), now) or known
 
 
 def _rejected_by_review(question: GateQuery, requests: Sequence[TransitionRequest]) -> Iterator[Reason]:

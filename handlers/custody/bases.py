@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.domain.model import Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.custody import Basis, custody_of
+from bot.domain.registry.facts import rejected_by_review
 from bot.store.custody import Standing
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
@@ -72,6 +73,9 @@ def _by_approval(held: Placement, request: TransitionRequest, standing: Standing
     if request.state is not State.APPLIED or decided_at is None or settled_at is None or standing.has_gaps:
         return None
     if held.version not in (request.version, *request.copies) or standing.was_rejected_after(decided_at):
+        return None
+    review = rejected_by_review(request)
+    if review is not None and held.since > review.at:
         return None
     is_observed = request.kind is Kind.OBSERVED
     if held.target.kind is not TargetKind.MODEL and standing.was_applied_after(decided_at):

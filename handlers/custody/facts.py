@@ -7,14 +7,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.attestation.gate import source_of
-from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import Ask, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
-from bot.domain.registry.facts import Facts, Handling, is_a_no, when
+from bot.domain.registry.facts import Facts, Handling, is_a_no, is_unconfirmed, when
+from bot.domain.registry.model_uri import source_of
 from bot.domain.registry.names import Renamed, former_names, present_name, request_now, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.registry.taken_away import last_taken_away
 from bot.domain.request.approvals import Approval, approval_behind, restores
+from bot.domain.request.askers import asks_by_the_registry_alone
 from bot.domain.request.renamed import carried_over
 from bot.services import Services
 from bot.store.registry import Placement
@@ -104,12 +106,26 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
     """
     place, version = place_of(request), request.version
     seen = s.registry_at(place.workspace).find_model(place.workspace, place.model)
-    there: tuple[VersionId, ...] = ()
+    own, there = seen, list[VersionId]()
+    may_end = request.state is State.APPROVED and asks_by_the_registry_alone(request)
     if version.model != place.model:
-        source = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
-        there = (source.id,) if source else ()
+        registry = s.registry_at(version.workspace)
+        own = registry.find_model(version.workspace, version.model) if may_end else None
+        source = own.version(version.version) if own else None
+        if not may_end:
+            source = registry.find_version(version.workspace, version.model, version.version)
+        there += [source.id] if source else []
     with s.store.transaction() as tx:
-        return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
+        facts = facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
+        ask = _taken_away(request, own, tx) if may_end else None
+        return replace(facts, taken_away={request.id: ask}) if ask else facts
+
+
+def _taken_away(request: TransitionRequest, own: ModelSnapshot | None, tx: Transaction) -> Ask | None:
+    """The ask of the request, when a person has taken away all that asked for it since the last look."""
+    version, intent = request.version, tx.registry.find_intent(request.id)
+    asks = [ask for ask, by in tx.registry.asks_with_requests(version.workspace, version.model) if by == request.id]
+    return last_taken_away(asks, own, is_moving=intent is not None and intent.done_at is None)
 
 
 def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
@@ -117,6 +133,18 @@ def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
     placed = _placed(place, tx)
     holders = tuple(held.version for held in placed)
     return _facts(place, None, holders, placed, tx, now, about=holders, there=holders)
+
+
+def is_champion_unconfirmed(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:
+    """Whether the version that its evidence compares with has its place by a broken glass alone, as the registry was last seen."""
+    champion, place = request.evidence.champion if request.evidence else None, place_of(request)
+    if champion is None:
+        return False
+    placed = _placed(place, tx)
+    holders = tuple(held.version for held in placed)
+    facts = _facts(place, None, holders, placed, tx, now, about=(*holders, champion.version), there=holders)
+    brought = max((one for one in facts.about(champion.version) if one.state is State.APPLIED), key=when, default=None)
+    return brought is not None and is_unconfirmed(brought)
 
 
 def is_newest_copy(version: VersionId, target: Target, tx: Transaction) -> bool:

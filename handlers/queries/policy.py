@@ -38,7 +38,7 @@ from bot.errors import NotFound, OutsideError
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.custody.facts import Place, decided_at
+from handlers.custody.facts import Place, decided_at, is_champion_unconfirmed
 from handlers.request.voters import UNWELCOME
 
 REPLAYED_AT_ONCE = 200  # requests read in one transaction
@@ -216,7 +216,15 @@ def _judged(request: TransitionRequest, rule: Rule, question: Question) -> Judge
     if track is None or track.mode is FastTrackMode.OFF or request.evidence is None:
         return None
     undrawn = replace(track, sample_to_people=0.0)
-    return fast_track.judge(request, request.evidence, undrawn, is_switched_on=question.is_switched_on)
+    with question.s.store.transaction() as tx:
+        is_unconfirmed_there = is_champion_unconfirmed(request, tx, question.now)
+    return fast_track.judge(
+        request,
+        request.evidence,
+        undrawn,
+        is_switched_on=question.is_switched_on,
+        is_champion_unconfirmed=is_unconfirmed_there,
+    )
 
 
 def _seen(group: Group, rule: Rule, request: TransitionRequest, question: Question) -> GroupSeen:

@@ -19,7 +19,7 @@ from bot.services import Services
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
-from handlers.registry.settling import announce, go_stale, hold, record_put_back, settle
+from handlers.registry.settling import announce, end_with_its_ask, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard
 from handlers.tickets.grounds import read_history_again
 
@@ -122,6 +122,8 @@ def _carry_out(step: steps.Step, request: TransitionRequest, facts: Facts, s: Se
     match step:
         case steps.GoStale():
             go_stale(request, step.why, step.cause, s, reopen=step.reopen)
+        case steps.CallOff():
+            end_with_its_ask(request, step.why, s)
         case steps.Wait():
             hold(request, step.freeze, step.until, s)
         case steps.Settle():

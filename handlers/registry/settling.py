@@ -18,7 +18,7 @@ from handlers.custody.facts import place_of
 from handlers.registry.observed_moves import APPROVED
 from handlers.registry.renewals import defer_renewals
 from handlers.request.asking import open_new
-from handlers.request.calling_off import judge_anew
+from handlers.request.calling_off import end_approval, judge_anew
 from handlers.request.guard import why_not_now
 
 
@@ -139,6 +139,16 @@ def go_stale(request: TransitionRequest, why: str, cause: StaleCause, s: Service
         if reopen and events and rule is not None:
             fresh = open_new(lifecycle.reopened(request), tx, now)
             tx.registry.hand_over_asks(request.id, fresh.id)
+
+
+def end_with_its_ask(request: TransitionRequest, why: str, s: Services) -> None:
+    """What asked for it was taken away, and the next look would see that: nothing is moved or settled until then."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        tx.requests.lock_model(request.version.workspace, request.version.model)
+        locked = tx.requests.get(request.id, for_update=True)
+        if locked.state is State.APPROVED:
+            end_approval(locked, "", why, tx, now)
 
 
 def previous_of(request: TransitionRequest) -> VersionId | None:

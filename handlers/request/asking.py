@@ -21,9 +21,10 @@ from bot.domain.model import (
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.registry.taken_away import is_taken_away
 from bot.domain.registry.writes import asks, since_the_last
 from bot.domain.request import lifecycle
-from bot.domain.request.askers import asked_in_words
+from bot.domain.request.askers import asked_in_words, asks_by_the_registry_alone
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
@@ -242,11 +243,13 @@ def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime,
     if request_id is None or tx.registry.still_asked(request_id):
         return
     request = tx.requests.get(request_id, for_update=True)
-    if not _nobody_asks_in_words(request):
+    if not asks_by_the_registry_alone(request):
         return
     why = recorded("outcome", "{version} no longer asks {ask}", version=str(ask.version), ask=str(ask.ask))
     tx.record(lifecycle.withdraw(request, why, now))
-    if request.state is State.APPROVED and not overtaken and _is_called_off(ask, request, seen, tx):
+    intent = tx.registry.find_intent(request.id)
+    is_moving = intent is not None and intent.done_at is None
+    if request.state is State.APPROVED and not overtaken and is_taken_away(ask, seen, is_moving=is_moving):
         end_approval(request, "", why, tx, now)
 
 
@@ -289,27 +292,6 @@ def _gave_way_for_nothing(request: TransitionRequest, tx: Transaction) -> bool:
             return False  # from before this was kept
         request = tx.requests.get(request.superseded_by)
     return request.state is not State.APPLIED
-
-
-def _is_called_off(ask: OpenAsk, request: TransitionRequest, seen: ModelSnapshot, tx: Transaction) -> bool:
-    """Whether a person took it away, rather than our own move, the version's arrival or another policy."""
-    version, intent = seen.version(ask.version.version), tx.registry.find_intent(request.id)
-    if version is None or version.id != ask.version:
-        return False
-    if ask.ask.kind is AskKind.STAGE and intent is not None and intent.done_at is None:
-        return False  # a version is in one stage only, so that our own move takes it out of the one that asks
-    stands = {
-        AskKind.ALIAS: seen.aliases.get(ask.ask.name) == ask.version.version,
-        AskKind.STAGE: version.stage == ask.ask.name,
-        AskKind.TAG: ask.ask.name in version.tags,
-    }
-    return ask.version not in seen.holders(ask.target) and not stands.get(ask.ask.kind, True)
-
-
-def _nobody_asks_in_words(request: TransitionRequest) -> bool:
-    """A request that was also made on the command line or through the API stays; so does one that replaced a stale one of theirs."""
-    again_by_itself = request.ask.kind is AskKind.REOPENED and not asked_in_words(request)
-    return request.kind is Kind.PROMOTION and (request.ask.is_automatic or again_by_itself)
 
 
 def checked_email(text: str) -> str:

@@ -26,7 +26,7 @@ from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.belief import check_believed, check_row_believed
-from handlers.custody.facts import decided_for, facts_of, place_of
+from handlers.custody.facts import decided_for, facts_of, is_champion_unconfirmed, place_of
 from handlers.custody.own_keys import is_approval_believed
 from handlers.notify.render_context import needed_rule
 from handlers.request import memory
@@ -188,7 +188,14 @@ def _decide_without_people(
         return []
     is_on = tx.switches.fast_track_is_on(lock=True)  # switching it off waits for us, or we see that it is off
     lot = memory.lot_of(request, tx, rule)
-    judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
+    judgement = fast_track.judge(
+        request,
+        request.evidence,
+        rule.fast_track,
+        is_switched_on=is_on,
+        lot=lot,
+        is_champion_unconfirmed=is_champion_unconfirmed(request, tx, now),
+    )
     blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)
     judgement = replace(judgement, checks=(*judgement.checks, *(Check(False, one.sentence) for one in blocked)))
     return lifecycle.decide_by_thresholds(request, judgement, rule, rule_hash, now)

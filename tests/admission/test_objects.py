@@ -168,3 +168,49 @@ def test_an_object_nested_without_end_is_refused() -> None:
 )
 def test_an_object_of_another_shape_names_nothing_and_breaks_nothing(spec: object) -> None:
     assert named_in("Pod", {"metadata": 7, "spec": spec}) == Named("Pod", provenance={})
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("models:/bike/7\t1", "models:/bike/71"),
+        ("models:/bike/7\n1", "models:/bike/71"),
+        ("--model-uri=models:/bike/7\r1", "models:/bike/71"),
+        ("mo\tdels:/bike/8", "models:/bike/8"),
+        ("-mmodels:/bi\nke/8", "models:/bike/8"),
+        ('"models:\\/bike\\/8"', "models:/bike/8"),
+        ("models:/bike@champion x/8", "models:/bike@champion x/8"),
+        ("--model-uri=models:/bike@champion x@y", "models:/bike@champion x@y"),
+        ("exec serve -m 'models:/bike@champion x/8' --port 80", "models:/bike@champion x/8"),
+        ("exec serve -m models:/bike@champion' 'x\" \"y/8", "models:/bike@champion x y/8"),
+        ('python -c \\"load(\\"models:/bike@champion x/8\\")', "models:/bike@champion x/8"),
+        ("exec serve -m models:/bike@champion\u00a0x/8", "models:/bike@champion\u00a0x/8"),
+        ("mlflow-artifacts:/1/models/m-1/artifacts x", "mlflow-artifacts:/1/models/m-1/artifacts x"),
+    ],
+)
+def test_a_name_is_checked_as_mlflows_client_reads_it(text: str, read_as: str) -> None:
+    assert read_as in mentions(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models:/bike/7\n",
+        "\tmodels:/bike/7",
+        "exec serve -m models:/bike/7\r\necho done",
+        "models:/a/1\nmodels:/b/2\n",
+        "models:/a/1 models:/b/2",
+        "models:/bike/7 --port 80",
+        "exec serve -m 'models:/bike/7' && cat 'a b/8'",
+        """python -c 'load("models:/bike/7"); print("it is there")' a/8""",
+        "don't stop models:/bike/7 or it's over/8",
+    ],
+)
+def test_what_comes_after_a_name_makes_no_other_name_of_it(text: str) -> None:
+    assert set(mentions(text)) <= {"models:/bike/7", "models:/a/1", "models:/b/2"}
+
+
+@pytest.mark.parametrize("last", ["", "team-b"])
+def test_a_workspace_that_is_set_twice_is_two_workspaces(last: str) -> None:
+    twice = [{"name": "MLFLOW_WORKSPACE", "value": "team-a"}, {"name": "MLFLOW_WORKSPACE", "value": last}]
+    assert workspaces_of({"name": "c", "args": ["models:/bike/7"], "env": twice}) == tuple(sorted(["team-a", last]))

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.attestation.gate import GateQuery, ReasonCode, judge, original_of, read_claim, source_of
+from bot.domain.attestation.gate import GateQuery, ReasonCode, judge, original_of, read_claim
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa, vouched
 from bot.domain.model import Target, VersionId
+from bot.domain.registry.model_uri import ModelUri, source_of
 from bot.domain.registry.snapshot import VersionSnapshot
-from bot.errors import InvalidStatement
+from bot.errors import InvalidStatement, Refused
 from bot.gate.uris import Wanted
 from bot.signatures import payload_of
 from tests.builders import CHAMPION, LATER, NOON, PRODUCTION, a_version
@@ -187,10 +188,30 @@ def test_a_verdict_is_a_verification_summary_as_slsa_has_it() -> None:
         ("s3://models/7", None),
         ("models:/bike/x", None),
         ("models://7", None),
+        ("models:/m-0123?a/7", None),
+        ("models:/bi\tke/7", None),
+        ("models:/bike/7\n1", None),
+        ("models:/bike/" + "7" * 5000, None),
     ],
 )
 def test_only_a_copys_source_names_a_version(source: str, origin: tuple[str, int] | None) -> None:
     assert source_of(source) == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models:/m-0123?a/7",
+        "models:/bike?a@champion",
+        "models:/bi\tke/7",
+        "models:/bike\n/7",
+        "models:/b\rike@champion",
+    ],
+)
+def test_a_name_that_mlflows_client_reads_as_another_names_no_version(text: str) -> None:
+    for read in (Wanted.parse, ModelUri.parse):
+        with pytest.raises(Refused):
+            read(text)
 
 
 @pytest.mark.parametrize(

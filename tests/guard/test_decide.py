@@ -27,6 +27,7 @@ class Known:
     running: Sequence[str] = ()
     experiment: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
+    destination: tuple[str, ...] = ()
 
     def real_name(self, model: str) -> str:
         return self.named.get(model, model)
@@ -45,6 +46,9 @@ class Known:
 
     def folder_of(self, one: str) -> str:
         return self.folders.get(one, "")
+
+    def kept_in(self) -> tuple[str, ...]:
+        return self.destination
 
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         return any(self.experiment.get(run) == experiment for run in runs)
@@ -184,6 +188,30 @@ def test_the_files_of_an_approved_version_stay(path: str, version: Version, dele
     known = Known(folders={OTHER: f"mlflow-artifacts:/4/models/{OTHER}/artifacts"})
 
     assert bool(refusal(write, governed(CHAMPION, versions=[version]), known)) == is_refused
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "is_refused"),
+    [
+        ("s3://bucket/mlflow/kept/bike", "kept/bike/model.pkl", True),
+        ("s3://bucket/mlflow/kept/bike", "workspaces/team-b/kept/bike/model.pkl", True),
+        ("s3://bucket/mlflow/workspaces/team-b/kept", "workspaces/team-b/kept/model.pkl", True),
+        ("s3://bucket/mlflow/kept/bike", "kept", True),
+        ("s3://bucket/mlflow/kept/bike", "kept/other/model.pkl", False),
+        ("s3://bucket/mlflow", "kept/bike/model.pkl", False),
+        ("s3://bucket/elsewhere/kept/bike", "kept/bike/model.pkl", False),
+        ("", "kept/bike/model.pkl", False),
+    ],
+)
+def test_files_that_a_version_names_in_the_store_stay_where_the_server_keeps_what_it_serves(
+    source: str, path: str, is_refused: bool
+) -> None:
+    version = Version("default", "bike-demand", "1", source=source)
+    known = Known(destination=("mlflow",))
+
+    said = refusal(Write(Act.WRITE_FILE, "default", path=path), governed(CHAMPION, versions=[version]), known)
+
+    assert bool(said) == is_refused
 
 
 @pytest.mark.parametrize(

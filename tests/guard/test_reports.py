@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from countersign_guard import outbox as outboxes
-from countersign_guard.keeping import Source
+from countersign_guard.guard import Guard
+from countersign_guard.keeping import Keeper, Source
 from countersign_guard.outbox import Outbox
 from countersign_guard.reporting import Reporter, nobody
+from countersign_guard.stores import MLFLOW
 from countersign_guard.writes import Act, Write
 from flask import Response
 
@@ -118,6 +120,19 @@ def test_a_write_with_many_long_tags_holds_up_no_other(bot: StandIn, outbox: Out
 
     assert len(bot.reports[0]["names"]) == 100  # type: ignore[arg-type]
     assert max(bot.sizes) < 1024 * 1024
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own use of SQLAlchemy
+def test_a_write_is_reported_with_the_model_that_it_leads_to_in_a_database_that_ignores_case(
+    bot: StandIn, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MLFLOW, "real_name", str.lower)
+    guard = Guard(Keeper(Source(bot.url, TOKEN, "default", ()), tmp_path), SECRET, reporter(bot, outbox))
+    free = Write(Act.TAG_VERSION, "default", "BIKE", "7", tags=("countersign.ask",))
+
+    write, refused = guard._judged(lambda: free)
+
+    assert (write and write.model, refused) == ("bike", None)
 
 
 def test_a_write_that_the_bot_can_never_read_is_dropped_with_an_error(

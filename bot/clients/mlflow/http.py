@@ -27,6 +27,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from bot import tracing
 from bot.clients.mlflow.access import Access, of_registry_named
+from bot.clients.mlflow.prompts import client_that_sees_all
 from bot.domain.workspaces import DEFAULT
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.mlflow_addresses import NO_SERVER, mistake_in
@@ -140,16 +141,14 @@ def open_client(
     if access is not None:
         tracking_uri = access.address(tracking_uri)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the bot calls the addresses it was given, and no others
-    from mlflow import MlflowClient
-
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     _settle_that_these_are_missing()
     _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout, access, guard_secret))
-    return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    return client_that_sees_all(tracking_uri)
 
 
 def plainly(client: MlflowClient) -> ModelRegistryClient:
-    """Beneath the client's own methods, many of which first ask the server whether the model is a prompt: ours never are."""
+    """Beneath the client's own methods, many of which ask the server something first, or warn."""
     return client._get_registry_client()  # type: ignore[no-untyped-call,no-any-return]  # MLflow's has no types
 
 

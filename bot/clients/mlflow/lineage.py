@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bot.clients.mlflow.http import NotThere, reading
 from bot.clients.mlflow.versions import as_version_seen
 from bot.domain.model import VersionId
+from bot.domain.registry.model_uri import source_of
 from bot.errors import Permanent
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 LOGGED_MODEL_SOURCE = re.compile(r"models:/(m-[0-9a-zA-Z]+)/?")
-COPY_SOURCE = re.compile(r"models:/([^/]+)/([0-9]+)/?")
 COPIES_FOLLOWED = 10  # copies of copies; no one stages a model through more environments than this
 
 
@@ -73,8 +73,8 @@ def find_run(client: MlflowClient, run_id: str) -> Run | None:
 def _original_of(client: MlflowClient, version: ModelVersion) -> ModelVersion:
     """Follows copies back; stops where the provenance is lost, because the original was deleted or its number is another's now."""
     for _ in range(COPIES_FOLLOWED):
-        parent = COPY_SOURCE.fullmatch(version.source or "")
-        found = _find_version(client, parent[1], parent[2]) if parent else None
+        parent = source_of(version.source or "")
+        found = _find_version(client, parent[0], str(parent[1])) if parent else None
         if found is None or found.run_id != version.run_id or found.creation_timestamp > version.creation_timestamp:
             return version
         version = found

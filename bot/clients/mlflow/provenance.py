@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.http import reading
-from bot.clients.mlflow.lineage import COPY_SOURCE
 from bot.clients.mlflow.metrics import data_sets_of
 from bot.clients.mlflow.run_files import read_environment
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import KeptLock, LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
+from bot.domain.registry.model_uri import source_of
 from bot.dvc.files import read_in_folder
 from bot.errors import InvalidDvcFile, Temporary
 from bot.language import recorded
@@ -124,9 +124,7 @@ def _other_versions(
     with reading("looking for other versions of the run"):
         found = client.search_model_versions(f"run_id IN ({listed})")
     ours = (lineage.original.name, str(lineage.original.version)) if lineage.original else None
-    others = [
-        one for one in found if (one.name, str(one.version)) != ours and not COPY_SOURCE.fullmatch(one.source or "")
-    ]
+    others = [one for one in found if (one.name, str(one.version)) != ours and source_of(one.source or "") is None]
     return tuple(f"{one.name} v{one.version}" for one in others if of_model in (None, one.name))
 
 

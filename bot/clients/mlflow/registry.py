@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from bot.clients.mlflow import evidence, webhook
+from bot.clients.mlflow import evidence, prompts, webhook
 from bot.clients.mlflow.access import Access, Credentials
 from bot.clients.mlflow.http import (
     AlreadyThere,
@@ -43,7 +43,7 @@ from bot.ports.data_stores import GitMirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
     from mlflow.store.entities import PagedList
 
 MODELS_A_PAGE = 1000  # the most that MLflow gives: mlflow/store/model_registry/__init__.py
@@ -138,13 +138,14 @@ class MlflowRegistry:
         return storable(f"born {born:%Y-%m-%d %H:%M:%S.%f} at {first.artifact_location}") if born else None
 
     def list_models(self) -> Iterator[ModelSummary]:
-        """MLflow's client leaves prompts out by itself, although they are registered models underneath."""
-        search = self._client.search_registered_models
-        pages = _pages(
-            lambda token: search(max_results=MODELS_A_PAGE, page_token=token),
-            f"listing the registered models{self._where}",
-        )
-        return (as_summary(found, self._workspace) for found in chain.from_iterable(pages))
+        """Without prompts, but with the models that somebody has given their tag."""
+        listed, tagged = self._listed(None), self._listed(prompts.TAGGED)
+        found = chain(listed, (one for one in tagged if not prompts.is_prompts(v.source for v in one.latest_versions)))
+        return (as_summary(one, self._workspace) for one in found)
+
+    def _listed(self, condition: str | None) -> Iterator[RegisteredModel]:
+        search, what = self._client.search_registered_models, f"listing the registered models{self._where}"
+        return chain.from_iterable(_pages(lambda token: search(condition, MODELS_A_PAGE, page_token=token), what))
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         return self._search_versions(
@@ -177,7 +178,9 @@ class MlflowRegistry:
         )
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
-        """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
+        """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile. One
+        version with the tag of prompts hides all of them from MLflow's lists.
+        """
         self.at(workspace)
         try:
             with reading(f'reading model "{name}"{self._where}'):
@@ -185,6 +188,12 @@ class MlflowRegistry:
         except NotThere:
             return None
         versions = {seen.id.version: seen for seen in self._versions_of(name)}
+        hidden = frozenset[int]() if versions else prompts.held_in(found)
+        versions |= self._one_by_one(name, hidden)
+        if prompts.is_tagged(found) and prompts.is_prompts(seen.source for seen in versions.values()):
+            return None
+        if hidden:
+            versions |= self._one_by_one(name, frozenset(range(1, max(hidden))) - hidden)
         return ModelSnapshot(
             workspace=workspace,
             name=found.name,
@@ -202,6 +211,10 @@ class MlflowRegistry:
                 return as_version_seen(self._client.get_model_version(name, str(number)), self._workspace)
         except NotThere:
             return None
+
+    def _one_by_one(self, name: str, numbers: Iterable[int]) -> dict[int, VersionSnapshot]:
+        found = (self.find_version(self._workspace, name, number) for number in sorted(numbers))
+        return {seen.id.version: seen for seen in found if seen is not None}
 
     def _versions_of(self, name: str) -> Iterator[VersionSnapshot]:
         found = self._search_versions(

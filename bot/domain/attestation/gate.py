@@ -244,13 +244,6 @@ def misfit(claim: VerifiedStatement, question: GateQuery) -> Reason | None:
     return None
 
 
-def source_of(source: str) -> tuple[str, int] | None:
-    """Model and number in a copy's source, `models:/NAME/VERSION`; None when it is not a copy."""
-    model, _, number = source.removeprefix("models:/").rpartition("/")
-    is_copy = source.startswith("models:/") and model and number.isascii() and number.isdigit()
-    return (model, int(number)) if is_copy else None
-
-
 def may_be_copy(version: VersionId, target: Target) -> bool:
     """A copy is covered by its original's approval only in the target model itself."""
     return target.kind is TargetKind.MODEL and target.name == version.model

@@ -140,15 +140,22 @@ def _history(facts: Facts) -> list[VersionId]:
 
 
 def _taken_back(facts: Facts) -> frozenset[VersionId]:
-    """The review of a broken glass rejected them, and they have left the place. While one is there, only the rollback takes it away."""
+    """The review of a broken glass rejected them, and they have left the place, though they may be back by hand. While one has stayed
+    there, only the rollback takes it away.
+    """
     newest: dict[VersionId, TransitionRequest] = {}
     for one in facts.decisions:
         if one.state is State.APPLIED and (
             one.version not in newest or last_word(one) > last_word(newest[one.version])
         ):
             newest[one.version] = one
-    rejected = {version for version, one in newest.items() if rejected_by_review(one) is not None}
-    return frozenset(rejected.difference(facts.holders))
+    reviews = {version: rejected_by_review(one) for version, one in newest.items()}
+    return frozenset(v for v, review in reviews.items() if review is not None and not _has_stayed(v, review.at, facts))
+
+
+def _has_stayed(version: VersionId, since: datetime, facts: Facts) -> bool:
+    came = facts.seen.get(version)
+    return version in facts.holders and came is not None and came <= since
 
 
 def _rightful(facts: Facts) -> frozenset[VersionId]:

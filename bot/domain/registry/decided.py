@@ -7,6 +7,7 @@ from bot.domain.registry.comparisons import changed_hands, compared_with, newest
 from bot.domain.registry.custody import ever_approved, way_back_from
 from bot.domain.registry.facts import Facts, copies_of, intent_of, when
 from bot.domain.registry.steps import (
+    CallOff,
     CallPeople,
     CheckGuard,
     GoStale,
@@ -52,6 +53,10 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
             StaleCause.OVERTAKEN,
             reopen=False,
         )
+    ask = facts.taken_away.get(request.id)
+    if ask is not None:
+        version = str(request.version)
+        return CallOff(recorded("outcome", "{version} no longer asks {ask}", version=version, ask=str(ask)))
     intent, ours = intent_of(request, facts), copies_of(request, facts)
     arrived = request.version in facts.holders or bool(ours)
     others = other_holders(request, facts)

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.broken_glass import GlassReview
-from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import Ask, DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 
 RESTORE = "restore:"  # begins the id of an intent that belongs to no request
 
@@ -61,7 +61,8 @@ class Facts:
     `sources`: for each copy in a target model, the version that it was made from. `intents`: the open ones.
     `handling` and `deletes_copies` are the rule's; `watched_since` is None for a place that is not watched yet.
     `restored`: when the rule has given the emptied target back. `accepted_backup`: our database was restored from a backup of then, and
-    an admin has accepted what the registry held: what was decided before gives way to that.
+    an admin has accepted what the registry held: what was decided before gives way to that. `taken_away`: the asks that were taken away
+    in the registry, by the id of the request that nothing else asks for.
     """
 
     workspace: str
@@ -79,6 +80,7 @@ class Facts:
     watched_since: datetime | None = None
     restored: tuple[datetime, ...] = ()
     accepted_backup: datetime | None = None
+    taken_away: Mapping[str, Ask] = field(default_factory=dict)
 
     @property
     def is_shared(self) -> bool:

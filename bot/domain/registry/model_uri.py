@@ -12,9 +12,18 @@ from typing import Self
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import Refused
 
-URI = re.compile(r"models:/(?P<model>[^/:]+)(/(?P<version>[1-9][0-9]{0,8})|@(?P<alias>[^/@:]+))")
+URI = re.compile(r"models:/(?P<model>[^/:?\x00-\x1f]+)(/(?P<version>[1-9][0-9]{0,8})|@(?P<alias>[^/@:]+))")
 
+COPY = re.compile(
+    r"models:/(?P<model>[^/?\x00-\x1f]+)/(?P<version>[0-9]{1,9})"
+)  # MLflow leaves out what follows a `?`, tabs and line breaks, so a name with them leads it to another version
 IN_PLACE = re.compile(r"(?P<uri>.+) in (?P<workspace>[^\s]+)")  # as a version of another workspace is shown
+
+
+def source_of(source: str) -> tuple[str, int] | None:
+    """Model and number in a copy's source, `models:/NAME/VERSION`; None when it is not a copy."""
+    found = COPY.fullmatch(source)
+    return (found["model"], int(found["version"])) if found else None
 
 
 @dataclass(frozen=True)

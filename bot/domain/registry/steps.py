@@ -79,6 +79,13 @@ class GoStale(Step):
 
 
 @dataclass(frozen=True)
+class CallOff(Step):
+    """The approval ends, because what asked for it was taken away. What we have moved already is judged by the next look."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class CheckGuard(Step):
     """Read the guard, which may take minutes, and ask again."""
 

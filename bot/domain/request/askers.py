@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from bot.domain.events import AskJoined, Event, OwnAskApproved
-from bot.domain.model import DecidedBy, TransitionRequest, Verdict
+from bot.domain.model import AskKind, DecidedBy, Kind, TransitionRequest, Verdict
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.writes import RegistryWrite
 
@@ -36,6 +36,12 @@ def known_as(request: TransitionRequest, person: str, also: Iterable[str], at: d
 def asked_in_words(request: TransitionRequest) -> bool:
     """Whether a person asked in a form, on the command line or through the API, and not only by what is in the registry."""
     return request.requester is not None and not request.vouched_by
+
+
+def asks_by_the_registry_alone(request: TransitionRequest) -> bool:
+    """A request that was also made on the command line or through the API stays; so does one that replaced a stale one of theirs."""
+    again_by_itself = request.ask.kind is AskKind.REOPENED and not asked_in_words(request)
+    return request.kind is Kind.PROMOTION and (request.ask.is_automatic or again_by_itself)
 
 
 def approved_by(request: TransitionRequest, ids: Collection[str]) -> bool:

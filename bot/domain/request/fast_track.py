@@ -28,16 +28,36 @@ NO_PROMOTION = {
 }
 
 
+UNCONFIRMED = Check(
+    False,
+    recorded(
+        "fast track",
+        "the champion has its place by a broken glass that nobody has confirmed, so it is no measure and a person decides",
+    ),
+)
+
+
 def judge(
-    request: TransitionRequest, evidence: Evidence, track: FastTrack, *, is_switched_on: bool, lot: str = ""
+    request: TransitionRequest,
+    evidence: Evidence,
+    track: FastTrack,
+    *,
+    is_switched_on: bool,
+    lot: str = "",
+    is_champion_unconfirmed: bool = False,
 ) -> Judgement:
     """Makes all checks, also after the first failure, so that people see all results.
 
-    `lot` seeds the sample: the id of the first request for this content, so that asking or registering again gives no second draw.
+    `is_champion_unconfirmed`: what it is compared with has its place by a broken glass alone, so it is no measure. `lot` seeds the
+    sample: the id of the first request for this content, so that asking or registering again gives no second draw.
     """
     if track.mode is FastTrackMode.OFF:
         return Judgement(track.mode, ())
-    judgement = Judgement(track.mode, tuple(_checks(request, evidence, track)))
+    checks = tuple(_checks(request, evidence, track))
+    is_compared = Demand.SIGNATURE in track.require or any(threshold.compares for threshold in track.metrics)
+    if is_champion_unconfirmed and is_compared:
+        checks = (*checks, UNCONFIRMED)
+    judgement = Judgement(track.mode, checks)
     if track.mode is not FastTrackMode.ON or not judgement.passes:
         return judgement
     return replace(judgement, held_back=_held_back(lot or request.id, track.sample_to_people, is_switched_on))

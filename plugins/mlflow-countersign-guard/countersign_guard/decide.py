@@ -48,6 +48,9 @@ class Registry(Protocol):
     def folder_of(self, one: str) -> str:
         """The address of the artifacts of a run or a logged model; empty when there is none."""
 
+    def kept_in(self) -> Parts:
+        """Where the server keeps the artifacts that it serves."""
+
     def runs_are_in(self, experiment: str, runs: Sequence[str]) -> bool:
         """Whether one of the runs or logged models is in the experiment."""
 
@@ -262,7 +265,7 @@ def _at(path: Parts, case: Case) -> Iterator[str]:
     """In the folder of a run or a logged model, or where a version's source says that its files are."""
     for place, part in enumerate(path):
         yield from _in_folder_of(part, below(path[place + 1 :]), case)
-    version = case.governed.at(path)
+    version = case.governed.at(path) or case.governed.stored_at(path, case.registry.kept_in())
     if version is not None:
         yield _rests_on(version, f"{case.write.path} is one of its files")
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from countersign_guard.names import plain
-from countersign_guard.paths import Parts, served_parts
+from countersign_guard.paths import Parts, address_parts, is_served, overlap, served_parts, without_workspace
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:countersign:governed:v1"
@@ -75,11 +75,13 @@ class Governed:
     by_id: Mapping[str, tuple[Version, ...]] = field(default_factory=dict, compare=False)
     by_folder: Mapping[Parts, Version] = field(default_factory=dict, compare=False)
     by_folder_above: Mapping[Parts, Version] = field(default_factory=dict, compare=False)
+    by_stored_folder: Mapping[Parts, Version] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         ids: dict[str, tuple[Version, ...]] = {}
         folders: dict[Parts, Version] = {}
         above: dict[Parts, Version] = {}
+        stored: dict[Parts, Version] = {}
         for version in self.versions:
             for one in filter(None, (version.run, version.logged_model)):
                 ids[plain(one)] = (*ids.get(plain(one), ()), version)
@@ -87,14 +89,25 @@ class Governed:
             if kept:
                 folders[kept] = version
                 above.update((kept[:depth], version) for depth in range(len(kept)))
+            elif address_parts(version.source) and not is_served(version.source):
+                stored[address_parts(version.source)] = version
         object.__setattr__(self, "by_id", ids)
         object.__setattr__(self, "by_folder", folders)
         object.__setattr__(self, "by_folder_above", above)
+        object.__setattr__(self, "by_stored_folder", stored)
 
     def at(self, path: Parts) -> Version | None:
         """One whose files, as its source names them, are at this path, around it or below it."""
         around = (self.by_folder.get(path[:depth]) for depth in range(1, len(path) + 1))
         return next(filter(None, around), None) or self.by_folder_above.get(path)
+
+    def stored_at(self, path: Parts, kept_in: Parts) -> Version | None:
+        """The same for one whose source names the store itself, such as s3://models/bike, where the server may keep what it serves."""
+        for place, version in self.by_stored_folder.items():
+            served = without_workspace(place[len(kept_in) :]) if place[: len(kept_in)] == kept_in else ()
+            if overlap(place, path) or (served and overlap(served, path)):
+                return version
+        return None
 
     def ids_in(self, workspace: str) -> list[str]:
         """Of the runs and logged models behind the versions of this workspace."""

@@ -6,7 +6,7 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Response, g, request
 
@@ -16,7 +16,7 @@ from countersign_guard.names import shown
 from countersign_guard.reporting import Reporter
 from countersign_guard.routes import READS, NotReadable, messages, read_write
 from countersign_guard.stores import MLFLOW, NotUnderstood, Unknown, with_address
-from countersign_guard.writes import Write
+from countersign_guard.writes import REPORTED, Write
 
 log = logging.getLogger("countersign_guard")
 HEADER = "X-Countersign-Guard"
@@ -60,7 +60,8 @@ class Guard:
     def _judged(self, read: Callable[[], Write | None]) -> tuple[Write | None, Answer | None]:
         try:
             write = read()
-            return write, self._refusal(write) if write is not None else None
+            refused = self._refusal(write) if write is not None else None
+            return write if refused or write is None else _as_registered(write), refused
         except (NotReadable, NotUnderstood) as refused:
             return None, Answer(400, "INVALID_PARAMETER_VALUE", str(refused))
         except Unknown as trouble:
@@ -85,6 +86,12 @@ def workspace() -> str:
     except ImportError:  # before MLflow 3.10
         return "default"
     return get_request_workspace() or "default"
+
+
+def _as_registered(write: Write) -> Write:
+    """What is reported has the model's name as MLflow has it: some databases find it by other spellings too."""
+    is_reported = write.act in REPORTED and write.model != ""
+    return replace(write, model=MLFLOW.real_name(write.model)) if is_reported else write
 
 
 def _answer(answer: Answer) -> Response:

@@ -9,7 +9,10 @@ Parts = tuple[str, ...]
 
 def parts_of(path: str) -> Parts:
     """As compared with others; a server with workspaces puts `workspaces/NAME` before a path that lacks it."""
-    parts = tuple(plain(part) for part in path.split("/") if part not in ("", "."))
+    return without_workspace(tuple(plain(part) for part in path.split("/") if part not in ("", ".")))
+
+
+def without_workspace(parts: Parts) -> Parts:
     return parts[2:] if parts[:1] == ("workspaces",) else parts
 
 
@@ -17,6 +20,11 @@ def address_parts(address: str) -> Parts:
     """Of an artifact's address of any kind, without its host."""
     _, _, path = address.partition(":")
     return parts_of(path[2:].partition("/")[2] if path.startswith("//") else path)
+
+
+def is_served(address: str) -> bool:
+    """Whether MLflow's server knows the place, rather than the store itself."""
+    return address.partition(":")[0] in ("mlflow-artifacts", "models", "runs", "http", "https")
 
 
 def served_parts(address: str) -> Parts:

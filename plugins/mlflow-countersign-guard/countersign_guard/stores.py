@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from countersign_guard.paths import Parts, address_parts
 from countersign_guard.spelling import NameSpelling
 from countersign_guard.tables import stage_of
 from countersign_guard.writes import Act, Write
@@ -105,6 +107,11 @@ class Mlflow:
         except NotThere:
             return ""
         return str(getattr(found, "artifact_location", "") or getattr(found, "artifact_uri", ""))
+
+    def kept_in(self) -> Parts:
+        from mlflow.server.constants import ARTIFACTS_DESTINATION_ENV_VAR
+
+        return address_parts(os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, ""))
 
     def experiment_called(self, name: str) -> str:
         """Its id; empty when there is none."""

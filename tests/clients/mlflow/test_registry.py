@@ -14,6 +14,8 @@ from bot.errors import Permanent
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.mlflow_seed import client_of, logged_version, new_model, new_run, new_version
 
+PROMPT = "mlflow.prompt.is_prompt"
+
 
 @pytest.fixture
 def registry(mlflow_server: str) -> MlflowRegistry:
@@ -41,6 +43,31 @@ def test_times_are_aware_and_exact_to_the_millisecond(registry, mlflow_server, m
     told = client.get_model_version(model_name, "1").creation_timestamp
     assert created.tzinfo is UTC
     assert created == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=told)
+
+
+@pytest.mark.parametrize("what", ["the model", "the version", "both"])
+def test_what_is_tagged_as_a_prompt_is_seen_where_it_holds_a_target(registry, mlflow_server, model_name, what):
+    client = client_of(mlflow_server)
+    first, second = new_model(client, model_name, versions=2)
+    client.set_registered_model_alias(model_name, "champion", "2")
+    plain = client._get_registry_client()
+    if what != "the model":
+        plain.set_model_version_tag(model_name, "2", PROMPT, "true")
+    if what != "the version":
+        plain.set_registered_model_tag(model_name, PROMPT, "true")
+
+    found = registry.find_model("default", model_name)
+
+    assert [seen.id for seen in found.versions] == [second, first]
+    assert found.holders(Target.parse("alias:champion")) == (second,)
+    assert registry.find_version("default", model_name, 2).id == second
+    assert model_name in {listed.name for listed in registry.list_models()}
+
+
+def test_a_prompt_is_not_listed_as_a_model(registry, mlflow_server, model_name):
+    client_of(mlflow_server).register_prompt(model_name, "Say {{word}}.")
+
+    assert model_name not in {listed.name for listed in registry.list_models()}
 
 
 def test_a_model_that_does_not_exist_is_none(registry):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from bot.domain.broken_glass import BrokenGlass, GlassReview
 from bot.domain.grounds import No
 from bot.domain.model import Artifacts, DecidedBy, Kind, TransitionRequest, VersionId
+from bot.domain.registry.arrivals import step_for_arrival
 from bot.domain.registry.custody import custody_of, may_hold, way_back_from
 from bot.domain.registry.facts import is_a_no, is_unconfirmed
+from bot.domain.registry.steps import How, PutBack
 from bot.domain.request.approvals import approval_behind
 from bot.domain.request.objections import objections_to
 from bot.domain.request.rollback import how_rejected, rejection_of, relied_on, ways_back, why_not_approved
@@ -69,10 +72,18 @@ def test_what_a_review_rejected_is_no_way_back() -> None:
 def test_it_holds_its_target_until_the_rollback_comes_and_not_again_afterwards() -> None:
     decided = [applied(V1, 1), by_glass(V2, 2, NO)]
 
-    assert may_hold(V2, the_facts(*decided, holders=(V2,)))
+    assert may_hold(V2, the_facts(*decided, holders=(V2,), seen={V2: hours(2)}))
     assert custody_of(the_facts(*decided, holders=(V3,))).way_back == V1
     assert not may_hold(V2, the_facts(*decided, holders=(V1,)))
     assert may_hold(V1, the_facts(*decided, holders=(V1,)))
+
+
+@pytest.mark.parametrize("seen", [{}, {V2: hours(10)}], ids=["as it arrives", "once it is on record"])
+def test_what_a_review_rejected_does_not_come_back_by_hand(seen: dict[VersionId, datetime]) -> None:
+    facts = the_facts(applied(V1, 1), by_glass(V2, 2, NO), holders=(V2,), seen=seen)
+
+    assert not may_hold(V2, facts)
+    assert step_for_arrival(V2, V3, facts, hours(10)) == PutBack(V2, V1, How.MOVE)
 
 
 def test_the_same_content_carries_the_no_of_the_review_once() -> None:

@@ -18,6 +18,7 @@ from bot.domain.registry.steps import (
     Ask as AskPeople,
 )
 from bot.domain.registry.steps import (
+    CallOff,
     CallPeople,
     CheckGuard,
     GoStale,
@@ -235,6 +236,19 @@ def test_a_copy_that_an_earlier_try_made_is_not_made_again() -> None:
     )
 
     assert next_step(request, facts, SILENT) == Settle(moved=True)
+
+
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_an_approval_ends_when_what_asked_for_it_was_taken_away(is_copied: bool) -> None:
+    asked = {"approved-2-2": Ask(AskKind.ALIAS, "candidate")}
+    request = approved(V2, 2, target=INTO_PROD if is_copied else CHAMPION)
+    facts = the_facts(request, target=request.target, taken_away=asked)
+    said = CallOff("bike-demand v2 no longer asks by alias candidate")
+
+    assert next_step(request, facts, None) == said
+    if is_copied:
+        made = replace(facts, holders=(C2,), sources={C2: V2}, intents=(announced(request, 1, None),))
+        assert next_step(request, made, SILENT) == said
 
 
 # Put-backs

@@ -478,10 +478,16 @@ def test_no_verdict_is_given_by_a_key_that_is_retired_while_it_signs(installatio
     assert ask_bot(installation, 1).json()["verdict"] == first
 
 
-def test_an_approval_that_a_freeze_holds_back_does_not_ship_yet(installation: Installation) -> None:
-    activate_policy(policy_text(f"{installation.model}*", extra="freezes: [always]") + FROZEN, "test", installation.s)
+@pytest.mark.parametrize("is_next", [False, True], ids=["a move has met it", "it began after the one that a move met"])
+def test_an_approval_that_a_freeze_holds_back_does_not_ship_yet(installation: Installation, is_next: bool) -> None:
+    tomorrow = f"{installation.clock.now() + timedelta(days=1):%Y-%m-%d %H:%M}"
+    first = f"  first: {{timezone: UTC, deny: [{{from: '2020-01-01 00:00', until: '{tomorrow}'}}]}}\n"
+    always = FROZEN.replace("2020-01-01 00:00", tomorrow) + first if is_next else FROZEN
+    freezes = f"freezes: [{'always, first' if is_next else 'always'}]"
+    activate_policy(policy_text(f"{installation.model}*", extra=freezes) + always, "test", installation.s)
     request = installation.asked()
     installation.approve(request)
+    installation.clock.ahead = timedelta(days=2 if is_next else 0)
 
     told = online(installation, "/1", "--target", "alias:champion")
 

@@ -121,3 +121,23 @@ def test_a_review_takes_the_target_back_after_an_earlier_rollback_was_rejected(
     (back,) = [one for one in ways(installation) if one.id != earlier.id]
     assert (back.state, back.comment, back.version.version) == (State.PENDING, LEAK, 1)
     assert not installation.unfinished()
+
+
+@pytest.mark.parametrize(("confirm", "decided_by"), [(False, None), (True, DecidedBy.FAST_TRACK)])
+def test_what_came_by_a_broken_glass_is_no_measure_for_the_fast_track_until_a_review_confirms_it(
+    installation: Installation, confirm: bool, decided_by: DecidedBy | None
+) -> None:
+    better = "mae: {threshold: 40, greater_is_better: false, min_relative_change: 0.01}"
+    allow(installation, extra=f"fast_track: {{mode: on, metrics: {{{better}}}}}")
+    worse, best = [installation.register(metrics={"mae": mae}, measured_on="a1a1a1a1") for mae in (39.0, 30.0)]
+    installation.sweep()
+    broken = break_it(installation, worse)
+    assert installation.champion() == worse
+    if confirm:
+        review(installation, broken, "glass_confirm")
+
+    request = installation.asked(best)
+
+    assert request.judgement is not None
+    assert any("broken glass" in check.sentence for check in request.judgement.checks) is not confirm
+    assert request.decided_by is decided_by

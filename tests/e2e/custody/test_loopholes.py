@@ -143,6 +143,27 @@ def test_the_way_back_is_known_however_many_requests_came_to_nothing_since(
     assert installation.champion() == 1
 
 
+@pytest.mark.parametrize("hidden", ["the version", "the model"])
+def test_what_is_hidden_as_a_prompt_is_put_back_as_any_other(installation: Installation, hidden: str) -> None:
+    """MLflow's searches leave out whatever has the tag of prompts, and load the version all the same."""
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    installation.register()
+    installation.sweep()
+    plain = installation.mlflow._get_registry_client()
+    if hidden == "the version":
+        plain.set_model_version_tag(installation.model, "2", "mlflow.prompt.is_prompt", "true")
+    else:
+        plain.set_registered_model_tag(installation.model, "mlflow.prompt.is_prompt", "true")
+    plain.set_registered_model_alias(installation.model, "champion", "2")
+
+    installation.sweep()
+    installation.settle_all()
+
+    assert plain.get_registered_model(installation.model).aliases["champion"] == "1"
+    assert (installation.request(2).kind, installation.request(2).state) == (Kind.OBSERVED, State.REJECTED)
+
+
 def test_baseline_that_people_rejected_does_not_come_back_by_hand_unasked(installation: Installation) -> None:
     installation.activate(policy_text("another-model"))
     installation.register()

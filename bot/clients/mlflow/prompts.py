@@ -1,0 +1,48 @@
+"""What MLflow takes for prompts. They are registered models underneath. Its searches leave out whatever has their tag, and its client
+says that there is no such model; but anybody who may tag a version can set it, and what it hides keeps its alias or stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+
+TAG = "mlflow.prompt.is_prompt"
+TAGGED = f"tags.`{TAG}` = 'true'"
+SOURCES = frozenset({"prompt-template", "dummy-source"})  # mlflow/prompt/constants.py; a source never changes
+
+
+def is_tagged(found: RegisteredModel) -> bool:
+    return found._tags.get(TAG) == "true"  # MLflow hides it in `tags`
+
+
+def is_prompts(sources: Iterable[str | None]) -> bool:
+    """Of all versions that a model with the tag has: one with files makes it no prompt."""
+    return all(source in SOURCES for source in sources)
+
+
+def held_in(found: RegisteredModel) -> frozenset[int]:
+    """The versions that aliases point to, and the newest of each stage, hidden ones as well."""
+    latest = (int(version.version) for version in found.latest_versions)
+    return frozenset({*map(int, found.aliases.values()), *latest})
+
+
+def client_that_sees_all(tracking_uri: str) -> MlflowClient:
+    """MLflow's client without the question whether a model is a prompt, which it asks before most calls."""
+    import mlflow
+
+    class Client(mlflow.MlflowClient):
+        def get_registered_model(self, name: str) -> RegisteredModel:
+            return self._get_registry_client().get_registered_model(name)  # type: ignore[no-untyped-call,no-any-return]
+
+        def get_model_version(self, name: str, version: str) -> ModelVersion:
+            return self._get_registry_client().get_model_version(name, version)  # type: ignore[no-untyped-call,no-any-return]
+
+        def _raise_if_prompt(self, name: str) -> None:
+            """Tags of prompts mean nothing here."""
+
+    return Client(tracking_uri, registry_uri=tracking_uri)
