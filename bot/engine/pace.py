@@ -17,6 +17,7 @@ from bot.engine.rows import metadata
 LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
 LONGEST = 60.0  # seconds; those before it may have been withdrawn meanwhile
 EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
+SOON = 0.001  # seconds
 
 # When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
 paces = sa.Table(
@@ -26,7 +27,7 @@ paces = sa.Table(
     sa.Column("free_at", sa.Float, nullable=False),
     sa.Column("leads_to", sa.Text),  # a name, such as "#ml", leads to the channel's id
     sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),  # of the last message that had to wait
-    sa.Column("left_at", sa.Float, nullable=False, server_default="0"),  # when the last message was sent
+    sa.Column("left_at", sa.Float, nullable=False, server_default="0"),  # when the last message was sent, or was there
 )
 waiting_posts = sa.Table(
     "waiting_posts",
@@ -79,13 +80,26 @@ class PaceRows:
         return PostTurn(again, is_granted=False)
 
     def leave(self, place: str, spacing: float) -> float:
-        """A message whose turn has come is sent in so many seconds, which this returns: the one before it may have left late."""
-        rows = paces.c
+        """0 when a message whose turn has come may be sent now, which is noted; otherwise the seconds after which the caller asks again.
+
+        The one before it may have left late, or reached the other side long after it was sent; then the turns after this one are later too.
+        """
+        rows, place = paces.c, self._leads_to(place)
         now = _seconds(sa.func.clock_timestamp())
-        left = sa.update(paces).where(rows.place == self._leads_to(place))
-        left = left.values(left_at=sa.func.greatest(now, rows.left_at + spacing))
-        wait = self.connection.execute(left.returning(rows.left_at - now)).scalar()
-        return max(0.0, float(wait or 0.0))
+        left = sa.update(paces).where(rows.place == place, rows.left_at + spacing <= now)
+        left = left.values(left_at=now, free_at=sa.func.greatest(rows.free_at, now + spacing))
+        if self.connection.execute(left).rowcount:
+            return 0.0
+        wait = self.connection.execute(sa.select(rows.left_at + spacing - now).where(rows.place == place)).scalar()
+        return (
+            0.0 if wait is None else max(float(wait), SOON)
+        )  # None: forgotten, as nothing was posted there for an hour
+
+    def arrive(self, place: str) -> None:
+        """The message that left last is there, as the other side says: the next one keeps its distance from now."""
+        now = _seconds(sa.func.clock_timestamp())
+        there = sa.update(paces).where(paces.c.place == self._leads_to(place))
+        self.connection.execute(there.values(left_at=sa.func.greatest(paces.c.left_at, now)))
 
     def name(self, name: str, place: str) -> None:
         """Both lead to one queue from now on: cards go to the channel's name in the policy, replies to its id."""

@@ -76,6 +76,8 @@ def post_once(
             create = partial(_post, channel, card, key, thread, its_turn, s, broadcast=broadcast)
             posted = _create(key, begun, create, s.notifier.post_settles, why, s)
     with s.store.transaction() as tx:
+        if s.notifier.post_spacing:
+            tx.pace.arrive(channel)
         tx.outbox.complete(key, now)
         if posted.channel != channel and s.notifier.post_spacing:
             tx.pace.name(channel, posted.channel)
@@ -93,14 +95,20 @@ def _post(
     *,
     broadcast: bool,
 ) -> PostedCard:
-    """The card is made while the message waits for its turn, so that messages leave as far apart as their turns are."""
+    """The card is made while the message waits for its turn, and for its distance to the message before."""
     made = card if isinstance(card, Card) else card()
     s.store.sleepers.sleep((its_turn - s.clock.now()).total_seconds())
-    if s.notifier.post_spacing:
-        with s.store.transaction() as tx:
-            late = tx.pace.leave(channel, s.notifier.post_spacing)
-        s.store.sleepers.sleep(late)
+    while wait := _seconds_to_wait(channel, s):
+        s.store.sleepers.sleep(wait)
     return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
+
+
+def _seconds_to_wait(channel: str, s: Services) -> float:
+    """0 when a message may be posted there now."""
+    if not s.notifier.post_spacing:
+        return 0.0
+    with s.store.transaction() as tx:
+        return tx.pace.leave(channel, s.notifier.post_spacing)
 
 
 def _reserve_in_turn(

@@ -38,23 +38,46 @@ def test_a_message_keeps_its_distance_from_one_that_left_late(engine: sa.Engine,
     take("a")
     take("b")
     let_pass(engine, SPACING)  # both turns have come, and "a" is only sent now
-    with engine.begin() as connection:
-        first, second, third = (PaceRows(connection).leave("#ml", SPACING) for _ in range(3))
+    first, second, third = (leave(engine) for _ in range(3))
 
     assert first == 0.0
     assert SPACING - 5 < second <= SPACING
-    assert second < third <= 2 * SPACING
+    assert SPACING - 5 < third <= second  # until "b" has left it is not known how much longer "c" waits
+
+
+def test_a_message_keeps_its_distance_from_one_that_arrived_late(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    leave(engine)
+    let_pass(engine, SPACING - 5)  # so long it was on its way
+    with engine.begin() as connection:
+        PaceRows(connection).arrive("#ml")
+
+    assert SPACING - 5 < leave(engine) <= SPACING
+
+
+def test_a_message_that_left_late_puts_the_turns_after_it_off(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    let_pass(engine, SPACING)
+    leave(engine)
+
+    assert SPACING - 5 < take("b").seconds <= SPACING
 
 
 def test_a_message_in_a_quiet_channel_leaves_at_once(engine: sa.Engine, take: Take) -> None:
     take("a")
+
+    assert leave(engine) == 0.0
+
+
+def leave(engine: sa.Engine) -> float:
     with engine.begin() as connection:
-        assert PaceRows(connection).leave("#ml", SPACING) == 0.0
+        return PaceRows(connection).leave("#ml", SPACING)
 
 
 def let_pass(engine: sa.Engine, seconds: float) -> None:
     with engine.begin() as connection:
-        connection.execute(sa.text("update paces set free_at = free_at - :s").bindparams(s=seconds))
+        earlier = sa.text("update paces set free_at = free_at - :s, left_at = left_at - :s")
+        connection.execute(earlier.bindparams(s=seconds))
         connection.execute(sa.text("update waiting_posts set back_at = back_at - :s").bindparams(s=seconds))
 
 
