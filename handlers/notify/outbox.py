@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -76,8 +77,6 @@ def post_once(
             create = partial(_post, channel, card, key, thread, its_turn, s, broadcast=broadcast)
             posted = _create(key, begun, create, s.notifier.post_settles, why, s)
     with s.store.transaction() as tx:
-        if s.notifier.post_spacing:
-            tx.pace.arrive(channel)
         tx.outbox.complete(key, now)
         if posted.channel != channel and s.notifier.post_spacing:
             tx.pace.name(channel, posted.channel)
@@ -98,15 +97,26 @@ def _post(
     """The card is made while the message waits for its turn, and for its distance to the message before."""
     made = card if isinstance(card, Card) else card()
     s.store.sleepers.sleep((its_turn - s.clock.now()).total_seconds())
+    with _at_a_distance(channel, s):
+        return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
+
+
+@contextmanager
+def _at_a_distance(channel: str, s: Services) -> Iterator[None]:
+    """From the message before it in the channel, and so that the one after it can keep its own."""
+    if not s.notifier.post_spacing:
+        yield
+        return
     while wait := _seconds_to_wait(channel, s):
         s.store.sleepers.sleep(wait)
-    return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
+    try:
+        yield
+    finally:
+        with s.store.transaction() as tx:
+            tx.pace.arrive(channel)
 
 
 def _seconds_to_wait(channel: str, s: Services) -> float:
-    """0 when a message may be posted there now."""
-    if not s.notifier.post_spacing:
-        return 0.0
     with s.store.transaction() as tx:
         return tx.pace.leave(channel, s.notifier.post_spacing)
 

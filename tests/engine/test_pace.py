@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.lanes import Urgency
-from bot.engine.pace import EARLY, LATE, LONGEST, PaceRows, PostTurn
+from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, PaceRows, PostTurn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,25 +34,27 @@ def take(engine: sa.Engine) -> Take:
     return turn
 
 
-def test_a_message_keeps_its_distance_from_one_that_left_late(engine: sa.Engine, take: Take) -> None:
+def test_a_message_waits_for_the_answer_to_the_one_before_and_keeps_its_distance_from_it(
+    engine: sa.Engine, take: Take
+) -> None:
     take("a")
-    take("b")
-    let_pass(engine, SPACING)  # both turns have come, and "a" is only sent now
-    first, second, third = (leave(engine) for _ in range(3))
-
-    assert first == 0.0
-    assert SPACING - 5 < second <= SPACING
-    assert SPACING - 5 < third <= second  # until "b" has left it is not known how much longer "c" waits
-
-
-def test_a_message_keeps_its_distance_from_one_that_arrived_late(engine: sa.Engine, take: Take) -> None:
-    take("a")
-    leave(engine)
-    let_pass(engine, SPACING - 5)  # so long it was on its way
+    first = leave(engine)
+    let_pass(engine, UNANSWERED / 2)  # so long it is on its way
+    unanswered = leave(engine)
     with engine.begin() as connection:
         PaceRows(connection).arrive("#ml")
+    answered = leave(engine)
 
-    assert SPACING - 5 < leave(engine) <= SPACING
+    assert (first, unanswered) == (0.0, ASK_AGAIN)
+    assert SPACING - 5 < answered <= SPACING
+
+
+def test_a_message_whose_worker_has_died_holds_up_no_other(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    leave(engine)
+    let_pass(engine, SPACING + UNANSWERED)
+
+    assert leave(engine) == 0.0
 
 
 def test_a_message_that_left_late_puts_the_turns_after_it_off(engine: sa.Engine, take: Take) -> None:
