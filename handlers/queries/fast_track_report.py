@@ -17,7 +17,7 @@ from bot.domain.model import DecidedBy, FastTrackMode, Judgement, Kind
 from bot.domain.policy.rules import Policy
 from bot.domain.request.evolution import BY_RULE
 from bot.domain.request.fast_track import Agreement
-from bot.services import Services
+from bot.services import Records
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RuleRecord:
     median_fast_track: timedelta | None
 
 
-def report(since: datetime, s: Services) -> list[RuleRecord]:
+def report(since: datetime, s: Records) -> list[RuleRecord]:
     """One record for each rule that has a fast track now or was judged by since then, in the order of the policy."""
     with s.store.transaction() as tx:
         reading = _Reading()
