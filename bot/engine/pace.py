@@ -89,7 +89,8 @@ class PaceRows:
         """
         rows, place = paces.c, self._leads_to(place)
         now = _seconds(sa.func.clock_timestamp())
-        left = sa.update(paces).where(rows.place == place, rows.left_at + spacing <= now)
+        # Another message may give the place its other name meanwhile; then this one asks again, and finds the queue that both lead to.
+        left = sa.update(paces).where(rows.place == place, rows.leads_to.is_(None), rows.left_at + spacing <= now)
         left = left.values(left_at=now + UNANSWERED, free_at=sa.func.greatest(rows.free_at, now + spacing))
         if self.connection.execute(left).rowcount:
             return 0.0
@@ -108,7 +109,7 @@ class PaceRows:
         if self._leads_to(name) == place:
             return
         known = self.connection.execute(
-            sa.select(paces.c.free_at, paces.c.left_at).where(paces.c.place == name)
+            sa.select(paces.c.free_at, paces.c.left_at).where(paces.c.place == name).with_for_update()
         ).first()
         free_at, left_at = known or (0.0, 0.0)
         row = insert(paces).values(place=place, free_at=free_at, left_at=left_at)

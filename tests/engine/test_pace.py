@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.engine.lanes import Urgency
 from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, PaceRows, PostTurn
+from tests.fixtures.workers import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +59,24 @@ def test_a_message_whose_worker_has_died_holds_up_no_other(engine: sa.Engine, ta
     assert leave(engine) == 0.0
 
 
+def test_only_one_message_leaves_while_the_channel_gets_its_other_name(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    with ThreadPoolExecutor() as threads:
+        with engine.begin() as connection:
+            PaceRows(connection).name("#ml", "C1")
+            by_name = threads.submit(leave, engine)
+            eventually(lambda: waits_for_a_lock(engine))
+        left = [by_name.result(), leave(engine, "C1")]
+
+    assert left.count(0.0) == 1
+
+
+def waits_for_a_lock(engine: sa.Engine) -> bool:
+    query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with engine.connect() as connection:
+        return bool(connection.execute(sa.text(query)).scalar())
+
+
 def test_a_message_that_left_late_puts_the_turns_after_it_off(engine: sa.Engine, take: Take) -> None:
     take("a")
     let_pass(engine, SPACING)
@@ -71,9 +91,9 @@ def test_a_message_in_a_quiet_channel_leaves_at_once(engine: sa.Engine, take: Ta
     assert leave(engine) == 0.0
 
 
-def leave(engine: sa.Engine) -> float:
+def leave(engine: sa.Engine, place: str = "#ml") -> float:
     with engine.begin() as connection:
-        return PaceRows(connection).leave("#ml", SPACING)
+        return PaceRows(connection).leave(place, SPACING)
 
 
 def let_pass(engine: sa.Engine, seconds: float) -> None:
