@@ -41,7 +41,7 @@ def test_a_message_waits_for_the_answer_to_the_one_before_and_keeps_its_distance
 ) -> None:
     take("a")
     first = leave(engine)
-    let_pass(engine, UNANSWERED / 2)  # so long it is on its way
+    let_pass(engine, 1.0)  # so long it is on its way
     unanswered = leave(engine)
     with engine.begin() as connection:
         PaceRows(connection).arrive("#ml")
