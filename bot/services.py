@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.workspaces import DEFAULT
 from bot.links import NO_LINKS, Links
-from bot.ports import (
-    CheckpointSigner,
-    Clock,
-    ModelRegistry,
-    Notifier,
-    OutsideWitness,
-    PublicKey,
-    Signer,
-    TicketSystem,
-)
-from bot.ports.home import PersonalHome
-from bot.ports.mail import Mailer
 from bot.ports.registry import NO_OTHERS, ModelRegistries
 from bot.ports.sign_in import NO_SIGN_IN, SignIn
 from bot.ports.ticket_decisions import NO_DECISIONS, TicketDecisions
-from bot.store.transaction import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.ports import (
+        CheckpointSigner,
+        Clock,
+        ModelRegistry,
+        Notifier,
+        OutsideWitness,
+        PublicKey,
+        Signer,
+        TicketSystem,
+    )
+    from bot.ports.home import PersonalHome
+    from bot.ports.mail import Mailer
+    from bot.store.transaction import Store
+
+
+class Records(Protocol):
+    """What reading the records alone takes: no registry, no chat and no ticket system."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def clock(self) -> Clock: ...
 
 
 @dataclass(frozen=True)

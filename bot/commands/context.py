@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
 import psycopg
@@ -21,9 +21,13 @@ from bot.commands.output.text import readable
 from bot.database.embedded import NoDatabase
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, WrongSchema, without_retries
-from bot.services import Services
+from bot.logs import quieten_vendors
 from config.policy import PolicyMistakes
 from config.settings import Need, Settings, read_settings
+
+if TYPE_CHECKING:
+    from bot.services import Services
+    from bot.stores import StoreServices
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,9 +121,26 @@ def settings_for(*needs: Need) -> Settings:
 
 
 @contextmanager
+def records_for() -> Iterator[StoreServices]:
+    """Without the clients of MLflow, Slack and Jira, which take as long to load as all the rest. Raises WrongSchema."""
+    from bot.database.schema import check_schema
+    from bot.stores import database_url, store_services
+
+    quieten_vendors()
+    settings = settings_for()
+    url = database_url(settings)
+    check_schema(url)
+    services = store_services(settings, url)
+    try:
+        yield services
+    finally:
+        services.store.engine.dispose()
+
+
+@contextmanager
 def services_for(*needs: Need, as_owner: bool = False) -> Iterator[Services]:
     """`as_owner`: as the owner of the tables, for what the bot's own role may not write. Raises WrongSchema."""
-    from bot.assembly import build_services, database_url, quieten_vendors
+    from bot.assembly import build_services, database_url
     from bot.database.schema import check_schema
 
     quieten_vendors()
@@ -135,7 +156,7 @@ def services_for(*needs: Need, as_owner: bool = False) -> Iterator[Services]:
 
 def owner_url(settings: Settings) -> str:
     """The address of the owner of the tables; with one role it is the bot's."""
-    from bot.assembly import database_url
+    from bot.stores import database_url
 
     return settings.database_owner_url.get_secret_value() or database_url(settings)
 

@@ -17,6 +17,9 @@ from bot.engine.rows import metadata
 LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
 LONGEST = 60.0  # seconds; those before it may have been withdrawn meanwhile
 EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
+UNANSWERED = 10.0  # seconds after which a message that was sent holds up the next one no longer: its worker has died
+ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answered
+MOMENT = 0.001  # seconds
 
 # When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
 paces = sa.Table(
@@ -26,7 +29,7 @@ paces = sa.Table(
     sa.Column("free_at", sa.Float, nullable=False),
     sa.Column("leads_to", sa.Text),  # a name, such as "#ml", leads to the channel's id
     sa.Column("round", sa.BigInteger, nullable=False, server_default="0"),  # of the last message that had to wait
-    sa.Column("left_at", sa.Float, nullable=False, server_default="0"),  # when the last message was sent
+    sa.Column("left_at", sa.Float, nullable=False, server_default="0"),  # see `leave`
 )
 waiting_posts = sa.Table(
     "waiting_posts",
@@ -79,20 +82,34 @@ class PaceRows:
         return PostTurn(again, is_granted=False)
 
     def leave(self, place: str, spacing: float) -> float:
-        """A message whose turn has come is sent in so many seconds, which this returns: the one before it may have left late."""
-        rows = paces.c
+        """0 when a message whose turn has come may be sent now, which is noted; otherwise the seconds after which the caller asks again.
+
+        The other side counts messages when they arrive, so the one before has to be answered first. `left_at` is when it was answered, and
+        until then in the future. The turns after this one are put off by as much as it is late.
+        """
+        rows, place = paces.c, self._leads_to(place)
         now = _seconds(sa.func.clock_timestamp())
-        left = sa.update(paces).where(rows.place == self._leads_to(place))
-        left = left.values(left_at=sa.func.greatest(now, rows.left_at + spacing))
-        wait = self.connection.execute(left.returning(rows.left_at - now)).scalar()
-        return max(0.0, float(wait or 0.0))
+        # Another message may give the place its other name meanwhile; then this one asks again, and finds the queue that both lead to.
+        left = sa.update(paces).where(rows.place == place, rows.leads_to.is_(None), rows.left_at + spacing <= now)
+        left = left.values(left_at=now + UNANSWERED, free_at=sa.func.greatest(rows.free_at, now + spacing))
+        if self.connection.execute(left).rowcount:
+            return 0.0
+        ago = self.connection.execute(sa.select(now - rows.left_at).where(rows.place == place)).scalar()
+        if ago is None:  # forgotten, as nothing was posted there for an hour
+            return 0.0
+        return ASK_AGAIN if ago < 0 else max(spacing - float(ago), MOMENT)
+
+    def arrive(self, place: str) -> None:
+        """The message that left last was answered, or refused: the next one keeps its distance from now."""
+        answered = sa.update(paces).where(paces.c.place == self._leads_to(place))
+        self.connection.execute(answered.values(left_at=_seconds(sa.func.clock_timestamp())))
 
     def name(self, name: str, place: str) -> None:
         """Both lead to one queue from now on: cards go to the channel's name in the policy, replies to its id."""
         if self._leads_to(name) == place:
             return
         known = self.connection.execute(
-            sa.select(paces.c.free_at, paces.c.left_at).where(paces.c.place == name)
+            sa.select(paces.c.free_at, paces.c.left_at).where(paces.c.place == name).with_for_update()
         ).first()
         free_at, left_at = known or (0.0, 0.0)
         row = insert(paces).values(place=place, free_at=free_at, left_at=left_at)

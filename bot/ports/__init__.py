@@ -11,13 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.domain.evidence.lineage import KeptLock
-from bot.domain.ledger.checkpoint import Checkpoint, Note
-from bot.domain.model import Evidence, Metric, VersionId
-from bot.domain.policy.rules import LineageDemand
-from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.ports.files import Attachment as Attachment
 from bot.ports.notifier import Account as Account
 from bot.ports.notifier import AccountKind as AccountKind
@@ -28,6 +23,13 @@ from bot.ports.notifier import WrittenReply as WrittenReply
 from bot.ports.tickets import Ticket as Ticket
 from bot.ports.tickets import TicketHint as TicketHint
 from bot.ports.tickets import TicketSystem as TicketSystem
+
+if TYPE_CHECKING:
+    from bot.domain.evidence.lineage import KeptLock
+    from bot.domain.ledger.checkpoint import Checkpoint, Note
+    from bot.domain.model import Evidence, Metric, VersionId
+    from bot.domain.policy.rules import LineageDemand
+    from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.domain.home.form import AskForm, Choice, Field, SentForm
-from bot.domain.home.page import HomePage, HomeState, Section
-from bot.domain.home.preview import Preview
+from bot.domain.home.page import HomeState
 from bot.errors import Permanent
+
+if TYPE_CHECKING:
+    from bot.domain.home.form import AskForm, Choice, Field, SentForm
+    from bot.domain.home.page import HomePage, Section
+    from bot.domain.home.preview import Preview
 
 Body = Mapping[str, object]
 

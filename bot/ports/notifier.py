@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.domain.card.card import Card
 from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
 from bot.ports.files import Attachment
+
+if TYPE_CHECKING:
+    from bot.domain.card.card import Card
 
 
 class AccountKind(StrEnum):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.domain.card.card import Card
 from bot.domain.grounds import SignedRequest
 from bot.domain.model import Verdict
 from bot.domain.references import TicketRef
 from bot.domain.ticket_votes.history import TicketAct, TicketHistory
 from bot.errors import Permanent, Rejected
 from bot.ports.notifier import Account
+
+if TYPE_CHECKING:
+    from bot.domain.card.card import Card
 
 CANNOT = "This ticket system has no history from which decisions could be read. Remove `decide` from the policy's ticket section."
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.domain.card.card import Card
 from bot.domain.references import SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.ports.files import Attachment
+
+if TYPE_CHECKING:
+    from bot.domain.card.card import Card
 
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.database.json_readers import JsonReader
 from bot.domain.events import AccountBound, AccountUnbound, Event, KeyAdded, KeyRetired, OldRecordsListed
 from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.chain import as_plain
@@ -259,9 +259,9 @@ class GovernedRows:
 
 # The requests that votes came in, as the notifier signed them. A row is written with its vote and never changed: the bot's role may not.
 
-VOTE = TypeAdapter(Vote)
-ABOUT_ACCOUNTS: dict[str, TypeAdapter[Event]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (AccountBound, AccountUnbound, OldRecordsListed)
+VOTE = JsonReader(Vote)
+ABOUT_ACCOUNTS: dict[str, JsonReader[Event]] = {
+    kind.__name__: JsonReader(kind) for kind in (AccountBound, AccountUnbound, OldRecordsListed)
 }
 ACCOUNT_KINDS: sa.BindParameter[Any] = sa.bindparam(
     "kinds", list(ABOUT_ACCOUNTS), expanding=True, literal_execute=True

@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.database.json_readers import JsonReader
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sign_off import SignOff
 from bot.domain.events import DigestSignedOff
@@ -28,10 +28,10 @@ from bot.store import tables
 SLACK, JIRA, EMAIL = "slack", "jira", "email"
 RECEIVERS = {"post_digest": SLACK, "file_digest": JIRA, "mail_digest": EMAIL}  # the effect that delivers to each
 
-PLAN = TypeAdapter(DigestPlan)
-POSTED = TypeAdapter(PostedCard)
-TICKET = TypeAdapter(TicketRef)
-SIGNED_OFF = TypeAdapter(DigestSignedOff)
+PLAN = JsonReader(DigestPlan)
+POSTED = JsonReader(PostedCard)
+TICKET = JsonReader(TicketRef)
+SIGNED_OFF = JsonReader(DigestSignedOff)
 
 
 @dataclass(frozen=True)

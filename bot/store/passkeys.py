@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.database.json_readers import JsonReader
 from bot.domain.event import Event
 from bot.domain.grounds import SignedBy, SignedRequest
 from bot.domain.ledger.chain import as_plain
@@ -27,8 +27,8 @@ from bot.language import _
 from bot.ports import Click
 from bot.store import tables
 
-VOTE, CLICK = TypeAdapter(Vote), TypeAdapter(Click)
-ABOUT_PASSKEYS: dict[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in PASSKEY_EVENTS}
+VOTE, CLICK = JsonReader(Vote), JsonReader(Click)
+ABOUT_PASSKEYS: dict[str, JsonReader[Event]] = {kind.__name__: JsonReader(kind) for kind in PASSKEY_EVENTS}
 KINDS: sa.BindParameter[Any] = sa.bindparam(
     "kinds", list(ABOUT_PASSKEYS), expanding=True, literal_execute=True
 )  # as literals, so that PostgreSQL can use the partial index `passkey_entries`

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from bot import tracing
+from bot.database.json_readers import JsonReader
 from bot.domain.attestation.governed import GovernedRequest
 from bot.domain.break_glass.reviewing import review_by
 from bot.domain.ledger.chain import as_plain
@@ -21,7 +21,7 @@ from bot.language import _
 from bot.store import tables
 from bot.store.contents import content_columns
 
-REQUEST = TypeAdapter(TransitionRequest)
+REQUEST = JsonReader(TransitionRequest)
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 SHORTEST_ID = 8  # characters; as cards, tickets and lists print it
 BODY = sa.select(tables.requests.c.body).where(tables.requests.c.id == sa.bindparam("request_id"))

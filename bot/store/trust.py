@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.database.json_readers import JsonReader
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import VersionId
 from bot.domain.registry.writes import RegistryWrite
 from bot.store import tables
 
-WRITE = TypeAdapter(RegistryWrite)
+WRITE = JsonReader(RegistryWrite)
 WRITES_KEPT = timedelta(days=90)
 
 

@@ -5,14 +5,11 @@ The keys and single values are described in `config.policy.shapes`, what they mu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidPolicy
@@ -34,7 +31,6 @@ __all__ = [
     "opens_tickets",
     "policy_text_of",
     "read_policy",
-    "schema",
     "sends_mail",
 ]
 
@@ -118,26 +114,6 @@ def opens_tickets(policy: Policy) -> bool:
 def sends_mail(policy: Policy) -> bool:
     """Whether the worker needs a mail server."""
     return policy.digest is not None and bool(policy.digest.email)
-
-
-def schema() -> str:
-    """What `policy.schema.json` holds: JSON Schema for editors, which then complete keys and mark mistakes while one types."""
-    described = PolicyShape.model_json_schema(schema_generator=_EditorSchema)
-    return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **described}, indent=2) + "\n"
-
-
-class _EditorSchema(GenerateJsonSchema):
-    """No null, because an empty value is a mistake, and no titles that repeat the key."""
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        described = super().default_schema(schema)
-        return {key: value for key, value in described.items() if not (key == "default" and value is None)}
-
-    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 (pydantic's signature)
-        return False
 
 
 def _sound_policy(text: str, source: str) -> tuple[PolicyShape, Document]:

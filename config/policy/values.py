@@ -45,9 +45,13 @@ Entry = TypeVar("Entry")
 
 
 class Shape(BaseModel):
-    """Strict: no unknown key, and no value is turned into another type."""
+    """Strict: no unknown key, and no value is turned into another type.
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    pydantic builds its validators when the first policy is read, at once for a shape and all within it. What is written below a field is
+    its description in `config.policy_schema`.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class OneOf(Shape):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -93,14 +94,31 @@ def _post(
     *,
     broadcast: bool,
 ) -> PostedCard:
-    """The card is made while the message waits for its turn, so that messages leave as far apart as their turns are."""
+    """The card is made while the message waits for its turn, and for its distance to the message before."""
     made = card if isinstance(card, Card) else card()
     s.store.sleepers.sleep((its_turn - s.clock.now()).total_seconds())
-    if s.notifier.post_spacing:
+    with _at_a_distance(channel, s):
+        return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
+
+
+@contextmanager
+def _at_a_distance(channel: str, s: Services) -> Iterator[None]:
+    """From the message before it in the channel, and so that the one after it can keep its own."""
+    if not s.notifier.post_spacing:
+        yield
+        return
+    while wait := _seconds_to_wait(channel, s):
+        s.store.sleepers.sleep(wait)
+    try:
+        yield
+    finally:
         with s.store.transaction() as tx:
-            late = tx.pace.leave(channel, s.notifier.post_spacing)
-        s.store.sleepers.sleep(late)
-    return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
+            tx.pace.arrive(channel)
+
+
+def _seconds_to_wait(channel: str, s: Services) -> float:
+    with s.store.transaction() as tx:
+        return tx.pace.leave(channel, s.notifier.post_spacing)
 
 
 def _reserve_in_turn(

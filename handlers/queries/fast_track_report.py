@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.domain.model import FastTrackMode
 from bot.domain.policy.rules import Policy
 from bot.domain.request.fast_track import Agreement
-from bot.services import Services
+from bot.services import Records
 from bot.store.fast_track import FastTrackRows, Tally
 
 NONE_COMPARED = Agreement.of({})
@@ -37,7 +37,7 @@ class RuleRecord:
     median_fast_track: timedelta | None
 
 
-def report(since: datetime, s: Services) -> list[RuleRecord]:
+def report(since: datetime, s: Records) -> list[RuleRecord]:
     """One record for each rule that has a fast track now or was judged by since then, in the order of the policy."""
     with s.store.transaction() as tx:
         rows, modes = FastTrackRows(tx.connection), _modes(tx.policy())

@@ -14,7 +14,7 @@ from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.history import HistoryEntry, happening, history_about, seen_in_the_registry
 from bot.domain.registry.watch_events import HolderLeft
-from bot.services import Services
+from bot.services import Records
 from bot.store.ledger import read_event
 from bot.store.transaction import Transaction
 
@@ -48,9 +48,7 @@ KINDS: tuple[type[Event], ...] = (
 Until = Mapping[str, int | None]
 
 
-def history_of(
-    model: str, target: Target | None, s: Services, workspace: str = DEFAULT_WORKSPACE
-) -> list[HistoryEntry]:
+def history_of(model: str, target: Target | None, s: Records, workspace: str = DEFAULT_WORKSPACE) -> list[HistoryEntry]:
     """Oldest first, of one target or of all. What a model went through under former names is its history as well."""
     with s.store.transaction() as tx:
         until = _names_of(workspace, model, tx)
@@ -60,7 +58,7 @@ def history_of(
     return [one for one in told if one is not None and target in (None, one.target)]
 
 
-def history_of_version(version: VersionId, s: Services) -> list[HistoryEntry]:
+def history_of_version(version: VersionId, s: Records) -> list[HistoryEntry]:
     """As `history_of`, what concerns one version; it reads no requests of the others that changed nothing for it."""
     with s.store.transaction() as tx:
         until = _names_of(version.workspace, version.model, tx)

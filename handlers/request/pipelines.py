@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
-from pydantic import TypeAdapter
-
+from bot.database.json_readers import JsonReader
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import Evidence
@@ -19,7 +18,7 @@ from bot.errors import InvalidDvcFile
 from bot.language import N_, _
 from bot.store.transaction import Transaction
 
-READER: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)
+READER: JsonReader[Pipeline] = JsonReader(Pipeline)
 NO_LOCK = N_("unknown: the run has logged no lineage/dvc.lock that may be read")
 NOT_KEPT = N_(
     "not shown here, because it was not kept when the evidence was frozen. Read it with: countersign describe"

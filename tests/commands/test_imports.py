@@ -8,12 +8,11 @@ import sys
 
 HEAVY = {"flask", "slack_bolt", "mlflow", "alembic", "jinja2", "boto3", "google", "pkcs11", "azure", "hvac"}
 OURS = {"bot.app", "handlers.effects"}
+CLIENTS = {"bot.clients", "slack_sdk", "jira", "requests"}
+OF_RECORDS = (["list"], ["requests", "list"], ["history", "bike-demand"], ["fast-track", "report"])
 READING = (
-    ["list"],
-    ["requests", "list"],
-    ["history", "bike-demand"],
+    *OF_RECORDS,
     ["describe", "models:/bike-demand/1"],
-    ["fast-track", "report"],
     ["policy", "replay"],
     ["jobs", "list"],
     ["people", "list"],
@@ -49,6 +48,13 @@ def test_commands_that_read_load_only_what_reads(database_url: str, tmp_path: ob
 
     assert "bot.store.requests" in loaded
     assert loaded & (HEAVY | OURS) == set()
+
+
+def test_commands_that_read_only_what_is_recorded_load_no_vendors_client(database_url: str, tmp_path: object) -> None:
+    loaded = loaded_by(RUN.format(commands=OF_RECORDS), DATABASE_URL=database_url, COUNTERSIGN_HOME=str(tmp_path))
+
+    assert "bot.store.requests" in loaded
+    assert loaded & CLIENTS == set()
 
 
 def test_processes_that_only_start_or_defer_load_no_web_server_and_no_effects() -> None:

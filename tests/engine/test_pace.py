@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.lanes import Urgency
-from bot.engine.pace import EARLY, LATE, LONGEST, PaceRows, PostTurn
+from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, PaceRows, PostTurn
+from tests.fixtures.workers import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,27 +36,70 @@ def take(engine: sa.Engine) -> Take:
     return turn
 
 
-def test_a_message_keeps_its_distance_from_one_that_left_late(engine: sa.Engine, take: Take) -> None:
+def test_a_message_waits_for_the_answer_to_the_one_before_and_keeps_its_distance_from_it(
+    engine: sa.Engine, take: Take
+) -> None:
     take("a")
-    take("b")
-    let_pass(engine, SPACING)  # both turns have come, and "a" is only sent now
+    first = leave(engine)
+    let_pass(engine, 1.0)  # so long it is on its way
+    unanswered = leave(engine)
     with engine.begin() as connection:
-        first, second, third = (PaceRows(connection).leave("#ml", SPACING) for _ in range(3))
+        PaceRows(connection).arrive("#ml")
+    answered = leave(engine)
 
-    assert first == 0.0
-    assert SPACING - 5 < second <= SPACING
-    assert second < third <= 2 * SPACING
+    assert (first, unanswered) == (0.0, ASK_AGAIN)
+    assert SPACING - 5 < answered <= SPACING
+
+
+def test_a_message_whose_worker_has_died_holds_up_no_other(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    leave(engine)
+    let_pass(engine, SPACING + UNANSWERED)
+
+    assert leave(engine) == 0.0
+
+
+def test_only_one_message_leaves_while_the_channel_gets_its_other_name(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    with ThreadPoolExecutor() as threads:
+        with engine.begin() as connection:
+            PaceRows(connection).name("#ml", "C1")
+            by_name = threads.submit(leave, engine)
+            eventually(lambda: waits_for_a_lock(engine))
+        left = [by_name.result(), leave(engine, "C1")]
+
+    assert left.count(0.0) == 1
+
+
+def waits_for_a_lock(engine: sa.Engine) -> bool:
+    query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with engine.connect() as connection:
+        return bool(connection.execute(sa.text(query)).scalar())
+
+
+def test_a_message_that_left_late_puts_the_turns_after_it_off(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    let_pass(engine, SPACING)
+    leave(engine)
+
+    assert SPACING - 5 < take("b").seconds <= SPACING
 
 
 def test_a_message_in_a_quiet_channel_leaves_at_once(engine: sa.Engine, take: Take) -> None:
     take("a")
+
+    assert leave(engine) == 0.0
+
+
+def leave(engine: sa.Engine, place: str = "#ml") -> float:
     with engine.begin() as connection:
-        assert PaceRows(connection).leave("#ml", SPACING) == 0.0
+        return PaceRows(connection).leave(place, SPACING)
 
 
 def let_pass(engine: sa.Engine, seconds: float) -> None:
     with engine.begin() as connection:
-        connection.execute(sa.text("update paces set free_at = free_at - :s").bindparams(s=seconds))
+        earlier = sa.text("update paces set free_at = free_at - :s, left_at = left_at - :s")
+        connection.execute(earlier.bindparams(s=seconds))
         connection.execute(sa.text("update waiting_posts set back_at = back_at - :s").bindparams(s=seconds))
 
 

@@ -77,7 +77,7 @@ class SlackNotifier:
     ) -> None:
         self.name = "Slack"
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
-        self.post_spacing = 1.03  # seconds; about one a second: https://docs.slack.dev/apis/web-api/rate-limits
+        self.post_spacing = 1.0  # seconds; about one a second: https://docs.slack.dev/apis/web-api/rate-limits
         self._signing_secrets = tuple(signing_secrets)  # without one, nothing over HTTP is believed
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, git_email, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email, records_for, services_for, telling_mistakes
 from bot.commands.durations import since_option
 from bot.commands.output.consent import confirm, yes_option
 from bot.commands.output.printing import print_rows, say
@@ -76,7 +76,7 @@ def report(since: timedelta, as_json: bool) -> None:
     """
     from handlers.queries.fast_track_report import report as records_since
 
-    with services_for() as services:
+    with records_for() as services:
         records = records_since(services.clock.now() - since, services)
     empty = f"No rule has a fast track, and none was judged in the last {duration_text(since, AS_OPTION)}."
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bot.commands.asking.options import target_of
-from bot.commands.context import as_json, in_place, place_named, services_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, records_for, telling_mistakes
 from bot.commands.output.printing import print_rows
 from bot.domain.text import format_seconds
 
@@ -22,7 +22,7 @@ def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -
     from handlers.queries.history import history_of
 
     where = target_of(target) if target else None
-    with services_for() as services:
+    with records_for() as services:
         happened = history_of(name, where, services, place_named(workspace))[-limit:]
     rows: list[dict[str, object]] = [
         {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.context import as_json, records_for, telling_mistakes
 from bot.commands.output.printing import print_rows
 from bot.commands.reading.deciders import holder_approved_by
 from bot.domain.workspaces import DEFAULT
@@ -18,7 +18,7 @@ def list_placements(as_json: bool) -> None:
     from handlers.custody.bases import basis_of
     from handlers.custody.facts import behind
 
-    with services_for() as services, services.store.transaction() as tx:
+    with records_for() as services, services.store.transaction() as tx:
         policy, rows = tx.policy(), []
         placements, names = tx.registry.placements(), tx.people.all_names()
         known = tx.requests.some({one.request_id for one in placements if one.request_id})

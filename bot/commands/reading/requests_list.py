@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.commands.asking.options import target_of
-from bot.commands.context import as_json, git_email, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.context import (
+    as_json,
+    git_email,
+    place_named,
+    records_for,
+    services_for,
+    settings_for,
+    telling_mistakes,
+)
 from bot.commands.moments import Day
 from bot.commands.output.printing import print_rows, say
 from bot.commands.reading.deciders import approved_by
 from bot.domain.model import OPEN, State, TransitionRequest
 from bot.errors import NotFound
-from bot.services import Services
 from bot.store.people import Person
 from bot.store.requests import Wanted
+
+if TYPE_CHECKING:
+    from bot.services import Records
+    from handlers.queries.needed_votes import WaitingVotes
 
 COLUMNS = ("id", "state", "version", "target", "ticket")
 BELOW = ("opened_at", "asked", "requester", "decided_by")
@@ -90,9 +103,9 @@ def list_requests(
     )
     needs = git_email("--approver") if needs_me and not approver else approver
     search = Search(which, requester, needs, after)
-    with services_for() as services:
-        found = list(islice(_found(search, limit + 1, services), limit + 1))
-        rows = _rows(found[:limit], services)
+    with _opened_for(needs) as (records, votes):
+        found = list(islice(_found(search, limit + 1, votes, records), limit + 1))
+        rows = _rows(found[:limit], records)
     print_rows(rows, COLUMNS, as_json=as_json, empty="No requests.", below=BELOW, is_narrowed=search.is_narrowed)
     if len(found) > limit and not as_json:
         say(f"There are older ones: add --after {found[limit - 1].short_id}", err=True)
@@ -104,29 +117,39 @@ def _chosen(states: Collection[State], only_open: bool) -> tuple[State, ...]:
     return OPEN if only_open else tuple(map(State, states))
 
 
-def _found(search: Search, limit: int, s: Services) -> Iterator[TransitionRequest]:
-    from handlers.queries.needed_votes import WaitingVotes, each_request
+@contextmanager
+def _opened_for(needs: str) -> Iterator[tuple[Records, WaitingVotes | None]]:
+    """Whose vote is needed may be a matter of a Slack group; all else is in the records."""
+    if not needs:
+        with records_for() as records:
+            yield records, None
+        return
+    from handlers.queries.needed_votes import WaitingVotes
+
+    with services_for() as services:
+        can_ask = bool(settings_for().slack_bot_token.get_secret_value())
+        yield services, WaitingVotes(_known(needs, services), services, asks_notifier=can_ask)
+
+
+def _found(search: Search, limit: int, votes: WaitingVotes | None, s: Records) -> Iterator[TransitionRequest]:
+    from handlers.queries.needed_votes import each_request
 
     which = search.which
     if search.requester:
         which = replace(which, requesters=_ids_of(_known(search.requester, s), s))
-    if search.needs:
+    if votes:
         which = replace(which, states=which.states or (State.PENDING,))  # no other state takes votes
-    size = PAGE if search.needs else limit
+    size = PAGE if votes else limit
 
     def page(last: str) -> list[TransitionRequest]:
         with s.store.transaction() as tx:
             return tx.requests.page(which, size, last or tx.requests.full_id(search.after))
 
     everything = each_request(page)
-    if not search.needs:
-        return everything
-    can_ask = bool(settings_for().slack_bot_token.get_secret_value())
-    votes = WaitingVotes(_known(search.needs, s), s, asks_notifier=can_ask)
-    return filter(votes.is_needed_for, everything)
+    return filter(votes.is_needed_for, everything) if votes else everything
 
 
-def _known(email: str, s: Services) -> Person:
+def _known(email: str, s: Records) -> Person:
     with s.store.transaction() as tx:
         person = tx.people.find(email.strip())
     if person is None:
@@ -134,12 +157,12 @@ def _known(email: str, s: Services) -> Person:
     return person
 
 
-def _ids_of(person: Person, s: Services) -> frozenset[str]:
+def _ids_of(person: Person, s: Records) -> frozenset[str]:
     with s.store.transaction() as tx:
         return tx.people.ids_of(person.id)
 
 
-def _rows(found: Collection[TransitionRequest], s: Services) -> list[dict[str, object]]:
+def _rows(found: Collection[TransitionRequest], s: Records) -> list[dict[str, object]]:
     with s.store.transaction() as tx:
         names = tx.people.names({person for one in found for person in _people_in(one)})
         policy = tx.policy() if found else None

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.database.json_readers import JsonReader
 from bot.domain.calm.grouping import CardGroup, Member
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Kind, State, Target
@@ -18,7 +18,7 @@ from bot.store import tables
 from bot.store.requests import LIVE
 from bot.store.tables.calm import card_groups, card_places
 
-POSTED = TypeAdapter(PostedCard)
+POSTED = JsonReader(PostedCard)
 
 
 class GroupRows:

@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.database.json_readers import JsonReader
 from bot.domain.events import TicketAccountBound, TicketAccountUnbound
 from bot.store import tables
 from bot.store.tables.tickets import ticket_acts
@@ -76,8 +76,8 @@ class TicketActRows:
         self._connection.execute(sa.update(ticket_acts).where(mine).values(answered_at=at))
 
 
-ABOUT_ACCOUNTS: dict[str, TypeAdapter[TicketAccountBound | TicketAccountUnbound]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (TicketAccountBound, TicketAccountUnbound)
+ABOUT_ACCOUNTS: dict[str, JsonReader[TicketAccountBound | TicketAccountUnbound]] = {
+    kind.__name__: JsonReader(kind) for kind in (TicketAccountBound, TicketAccountUnbound)
 }
 
 

@@ -26,8 +26,8 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.references import TicketPlan
-from config import policy as reader
 from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
+from config.policy_schema import schema
 from tests.builders.policies import SMALL, mistakes_of, replaced
 
 EXAMPLE = Path(str(files("config").joinpath("policy.yaml")))
@@ -363,7 +363,7 @@ def test_mistakes_carry_lines_and_sentences_and_the_name_of_the_file() -> None:
 
 
 def test_the_schema_for_editors_is_the_one_that_the_code_generates() -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == reader.schema()
+    assert SCHEMA.read_text(encoding="utf-8") == schema()
 
 
 def test_a_broken_value_hides_none_of_the_other_mistakes_of_its_rule() -> None:

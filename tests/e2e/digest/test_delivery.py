@@ -111,7 +111,7 @@ class TestSlack:
 
     def test_its_messages_keep_to_one_a_second(self, office: Office) -> None:
         office.slack.app.limit_posts = True
-        office.s.notifier.post_spacing = 1.05  # by two clocks
+        office.s.notifier.post_spacing = 1.0
         office.close(a_quiet_digest())
 
         office.settle()
