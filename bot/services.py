@@ -21,6 +21,7 @@ from bot.ports import (
 from bot.ports.home import PersonalHome
 from bot.ports.mail import Mailer
 from bot.ports.registry import NO_OTHERS, ModelRegistries
+from bot.ports.sealed_store import NO_SEALS, SealedStore
 from bot.ports.sign_in import NO_SIGN_IN, SignIn
 from bot.ports.ticket_decisions import NO_DECISIONS, TicketDecisions
 from bot.store.transaction import Store
@@ -49,6 +50,7 @@ class Services:
     registries: ModelRegistries = NO_OTHERS
     sign_in: SignIn = NO_SIGN_IN
     decisions: TicketDecisions = NO_DECISIONS
+    seals: SealedStore = NO_SEALS
     home: PersonalHome = field(kw_only=True)
 
     def registry_at(self, workspace: str) -> ModelRegistry:

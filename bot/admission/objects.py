@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bot.domain.seals.places import SCHEME
+
 PREFIX = "countersign.io/"
 MODEL = f"{PREFIX}model"  # the annotation in which a workload says what it serves
 RUNS_PODS = ("Pod", "InferenceService", "InferenceGraph", "LLMInferenceService", "SeldonDeployment")
@@ -26,6 +28,7 @@ WORKSPACE_VARIABLE = "MLFLOW_WORKSPACE"
 MENTION = re.compile(
     r"(?:models|mlflow-artifacts|runs):/[^\s]*", re.IGNORECASE
 )  # anywhere: -mmodels:/x/1 is an option too
+SEALED_PLACE = re.compile(r"/v[1-9][0-9]{0,8}-[0-9a-f]{16}/[0-9a-f]{64}/model\b")  # in a sealed store
 CLOSING = "\"'`)]},;."  # what closes a sentence or a quotation around a name
 DEEPEST = 60  # levels; Kubernetes' own objects have about 15
 LONGEST = 4_000  # characters of one mention; a longer one stays as it is, which is no name
@@ -190,5 +193,6 @@ def _each(pairs: list[tuple[str, object]]) -> list[dict[str, object]]:
 
 def _mentions(text: str) -> Iterator[str]:
     """Each word that has a model's name in it, up to its end: to a shell, `models:/bike/7"1"` is version 71, so it must not pass as 7."""
-    words = (found[0] for found in MENTION.finditer(text))
+    words = [found[0] for found in MENTION.finditer(text)]
+    words += [word[word.find(SCHEME) :] for word in text.split() if SCHEME in word and SEALED_PLACE.search(word)]
     return (word.rstrip(CLOSING) if len(word) <= LONGEST else word for word in words)

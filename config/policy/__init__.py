@@ -45,6 +45,7 @@ LEFT_OUT = frozenset(
         "approval_valid_for",
         "break_glass",
         "revert",
+        "seal",
     }
 )
 Shape = TypeVar("Shape", bound=BaseModel)
