@@ -59,6 +59,7 @@ GROUPS: Mapping[str, Mapping[str, Named]] = {
     "Keys and proofs": {
         "keys": Named("proofs.keys:keys_group", "Manage the keys that sign approvals and the ledger."),
         "attestation": Named("proofs.attestation:attestation", "Print the signed votes and decision of a request."),
+        "seal": Named("proofs.seal:seal_group", "List and verify what is in the sealed store."),
         "audit": Named("proofs.audit:audit_group", "Verify, export and sign the ledger, and prove entries."),
         "witness": Named("bot.witness.command:witness", "Cosign the checkpoints of another installation."),
     },

@@ -17,6 +17,7 @@ from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow.access import Credentials
 from bot.clients.mlflow.registries import MlflowRegistries, Secrets
 from bot.clients.note_keys import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key
+from bot.clients.s3.sealed_store import S3SealedStore
 from bot.clients.slack.home.surface import SlackHome
 from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
@@ -59,6 +60,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         registries,
         sign_in_of(settings, notifier.home),
         tickets.decisions,
+        S3SealedStore(),
         home=SlackHome(settings.slack_bot_token.get_secret_value(), api_url=settings.slack_api_url),
     )
 

@@ -21,6 +21,7 @@ CountersignError
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
 |  |- NotVerified (AssertionRefused), ChainBroken, RolesNotApart
+|  |- OtherFiles           the files are not those that were approved
 |  `- NotAllowed          (bot.domain.attestation.gate)
 |- NotRead                bytes or answers that could not be had
 |  |- FilesUnread, NotFetched, NotOnRemote, NoAnswer
@@ -193,6 +194,10 @@ class ChainBroken(NotProven):
 
 class RolesNotApart(NotProven):
     """The role that the bot runs as could change the ledger; the text says why, and what to do."""
+
+
+class OtherFiles(NotProven):
+    """The files are not those that were approved; the text says what differs, as a clause."""
 
 
 class NotRead(CountersignError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot.domain.workspaces import DEFAULT
 from bot.links import NO_LINKS, Links
 from bot.ports.registry import NO_OTHERS, ModelRegistries
+from bot.ports.sealed_store import NO_SEALS, SealedStore
 from bot.ports.sign_in import NO_SIGN_IN, SignIn
 from bot.ports.ticket_decisions import NO_DECISIONS, TicketDecisions
 
@@ -62,6 +63,7 @@ class Services:
     registries: ModelRegistries = NO_OTHERS
     sign_in: SignIn = NO_SIGN_IN
     decisions: TicketDecisions = NO_DECISIONS
+    seals: SealedStore = NO_SEALS
     home: PersonalHome = field(kw_only=True)
 
     def registry_at(self, workspace: str) -> ModelRegistry:

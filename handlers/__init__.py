@@ -14,6 +14,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
 - `reminders`: what waits for one person, as one message, and the note of the day
+- `sealing`: copying approved files to the sealed store before a target moves
 - `digest`: the weekly report for compliance
 - `queries`: what commands and pages show
 - `home`: a person's own page in Slack, the form in which they ask there, and previews of links
@@ -75,6 +76,8 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.RequestExpired: [sync_card, sync_ticket, tell, ask_again],
     e.RequestWithdrawn: [sync_card, sync_ticket, tell, ask_again],
     e.RequestSuperseded: [sync_card, sync_ticket, tell],
+    e.VersionSealed: [sync_target, renew_verdict, sync_card, sync_ticket],
+    e.SealHindered: [sync_card],
     e.ApprovalStale: [renew_verdict, sync_card, sync_ticket, tell, ask_again],
     e.ApprovalCalledOff: [sign, renew_verdict, sync_card, sync_ticket, tell, ask_again],
     e.StandInsVoided: [sync_card],
@@ -122,7 +125,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 
 # Which effects run before others that are due. All others may wait. Those that take turns come later the more a person has asked for.
 URGENCY: dict[str, Urgency] = {
-    **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
+    **dict.fromkeys(("sign", "seal", "sync_target", "restore_target"), Urgency.DECISION),
     **dict.fromkeys(("sync_group", "sync_card", "show_home", "sweep_versions", "sweep_models"), Urgency.CARD),
     **dict.fromkeys(
         ("look_at", "freeze_evidence", "ask_again", "take_back", "renew_comparison", "renew_verdict"), Urgency.LOOK

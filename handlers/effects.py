@@ -27,6 +27,7 @@ from handlers.request import (
     waiting,
 )
 from handlers.request.buttons import passkeys as passkey_cards
+from handlers.sealing import seal
 from handlers.tickets import binding, grounds, looking, polling
 
 # Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
@@ -41,6 +42,8 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "sync_target": apply.sync_target,
     "restore_target": apply.restore_target,
     "sign": grounds.sign,
+    "seal": seal.seal,
+    "seal_holders": seal.seal_holders,
     "sync_tags": tags.sync_tags,
     "mark_failed": rollbacks.mark_failed,
     "sync_card": card_and_ticket.sync_card,

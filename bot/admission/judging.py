@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from bot.admission.objects import MODEL, UNSEEN, Named
 from bot.admission.plan import Mode, NamespaceRule, Plan
@@ -14,6 +15,7 @@ from bot.admission.provenance import Provenance, annotations_of, provenance_of
 from bot.admission.review import Answer, Question
 from bot.domain.attestation.gate import GateResult
 from bot.domain.model import Target, TargetKind
+from bot.domain.seals.places import SCHEME as SCHEME_OF_STORES
 from bot.errors import NoAnswer, Refused
 from bot.gate.checks import Proof, check
 from bot.gate.places import asker_of
@@ -21,6 +23,7 @@ from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
 
 MOST = 20  # models in one object
+SEALED_PLACE = re.compile(r"/(?P<model>[^/]+)/v(?P<version>[1-9][0-9]{0,8})-[0-9a-f]{16}/[0-9a-f]{64}/model$")
 SCHEME = re.compile(r"(models|mlflow-artifacts|runs):/+", re.IGNORECASE)
 LOGGED_MODEL = re.compile(r"(?:^models:/|/)(?P<id>m-[0-9a-f]{32})(?:/|$)")
 AT_ONCE = 16  # questions to the gate
@@ -119,7 +122,8 @@ class Judge:
     def _ask(self, text: str, target: Target, environ: Mapping[str, str]) -> Found:
         """Never raises for what the object says or the registry answers."""
         try:
-            wanted = _wanted(text, target, Registry(registry_of(environ), asker_of(environ).place))
+            sealed = version_in(text)
+            wanted = sealed or _wanted(text, target, Registry(registry_of(environ), asker_of(environ).place))
             result = check(str(wanted), str(target), self.proof, environ, datetime.now(UTC))
         except (Refused, NoAnswer) as trouble:
             return Found(None, f"{text[:200]}: {str(trouble).rstrip('.')}.")
@@ -128,7 +132,26 @@ class Judge:
                 result,
                 f"{text[:200]} may not run here as {target}. " + " ".join(one.sentence for one in result.reasons),
             )
+        is_place = sealed is not None or (result.sealed is not None and not text.lower().startswith("models:"))
+        if is_place and (result.sealed is None or result.sealed.uri != text.rstrip("/")):
+            return Found(None, f"{text[:300]}: {_not_there(result)}")
         return Found(result, provenance=provenance_of(result, self.proof, environ))
+
+
+def _not_there(result: GateResult) -> str:
+    """Another place than the sealed one is named: of another creation, other files, another bucket, or where anyone can write."""
+    where = (
+        f"Its files are sealed at {result.sealed.uri}, use that" if result.sealed else "Nothing says that it is sealed"
+    )
+    return f"{result.uri} is approved, but not what is at this address. {where}."
+
+
+def version_in(text: str) -> Wanted | None:
+    """The version that a place in a sealed store is named for; the gate's answer says whether it is really there."""
+    found = SEALED_PLACE.search(text.rstrip("/")) if text.startswith(SCHEME_OF_STORES) else None
+    if found is None:
+        return None
+    return Wanted(unquote(found["model"]), int(found["version"]))
 
 
 def _wanted(text: str, target: Target, registry: Registry) -> Wanted:

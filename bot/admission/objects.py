@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bot.domain.seals.places import SCHEME
+
 PREFIX = "countersign.io/"
 MODEL = f"{PREFIX}model"  # the annotation in which a workload says what it serves
 RUNS_PODS = ("Pod", "InferenceService", "InferenceGraph", "LLMInferenceService", "SeldonDeployment")
@@ -37,6 +39,7 @@ WORD = re.compile(r"""(?:[^ \t\n"']|"[^"]*"|'[^']*')+""")  # a shell's, and what
 LEFT_OUT, QUOTES = str.maketrans("", "", "\t\r\n"), str.maketrans("", "", "\"'\\")
 LONGEST_WORD = 700  # characters; a model's name and an alias have at most 256 each
 CLOSING = "\"'`)]},;.\r\v\f"  # what closes a sentence or a quotation around a name
+SEALED_PLACE = re.compile(r"/v[1-9][0-9]{0,8}-[0-9a-f]{16}/[0-9a-f]{64}/model\b")  # in a sealed store
 DEEPEST = 60  # levels; Kubernetes' own objects have about 15
 LONGEST = 4_000  # characters of one mention; a longer one stays as it is, which is no name
 
@@ -216,6 +219,8 @@ def _mentions(text: str) -> Iterator[str]:
     """Each word that has a model's name in it, up to its end: to a shell, `models:/bike/7"1"` is version 71, so it must not pass as 7.
     In `"models:/bike@champion x/8"` the word goes on up to the second quotation mark.
     """
+    sealed = (word[word.find(SCHEME) :] for word in text.split() if SCHEME in word and SEALED_PLACE.search(word))
+    yield from (word.rstrip(CLOSING) if len(word) <= LONGEST else word for word in sealed)
     for found in MENTION.finditer(text):
         word = found[0]
         yield word.rstrip(CLOSING) if len(word) <= LONGEST else word

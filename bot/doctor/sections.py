@@ -16,7 +16,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
-from bot.doctor import digest, guard, installation, jira, mlflow, passkeys, past_mlflow, slack, ticket_decisions, traces
+from bot.doctor import (
+    digest,
+    guard,
+    installation,
+    jira,
+    mlflow,
+    passkeys,
+    past_mlflow,
+    sealed_store,
+    slack,
+    ticket_decisions,
+    traces,
+)
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, warning
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
@@ -92,6 +104,7 @@ SECTIONS = (
             Check("passkeys of approvers", passkeys.approvers_have_passkeys),
         )
     ),
+    Section((Check("sealed store", sealed_store.stores_are_ready, "check the AWS environment of the worker"),)),
     Section(
         (
             Check("jira", jira.jira_knows_the_bot, "check JIRA_URL and the account's token"),

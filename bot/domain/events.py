@@ -42,6 +42,9 @@ from bot.domain.registry_events import MoveReverted as MoveReverted
 from bot.domain.registry_events import RegistryDoubted as RegistryDoubted
 from bot.domain.registry_events import RegistryEvent as RegistryEvent
 from bot.domain.registry_events import RegistryTrusted as RegistryTrusted
+from bot.domain.seals.events import SEAL_EVENTS as SEAL_EVENTS
+from bot.domain.seals.events import SealHindered as SealHindered
+from bot.domain.seals.events import VersionSealed as VersionSealed
 from bot.domain.ticket_events import TicketAccountBound as TicketAccountBound
 from bot.domain.ticket_events import TicketAccountUnbound as TicketAccountUnbound
 from bot.domain.vote_events import SIGNATURES as SIGNATURES

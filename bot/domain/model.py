@@ -30,6 +30,7 @@ from bot.domain.grounds import SignedBy as SignedBy
 from bot.domain.grounds import StaleCause as StaleCause
 from bot.domain.names import shown
 from bot.domain.references import Image, NamedTicket, PostedCard, TicketRef
+from bot.domain.seals.places import NOT_SEALED, Sealing
 from bot.domain.workspaces import DEFAULT_WORKSPACE as DEFAULT_WORKSPACE
 from bot.domain.workspaces import in_workspace
 from bot.errors import Refused
@@ -321,6 +322,7 @@ class TransitionRequest:
     vouched_by: str = field(default="", metadata={OMIT_EMPTY: True})
     glass: BrokenGlass | None = field(default=None, metadata={OMIT_EMPTY: True})
     conversation: Conversation = field(default=Conversation(), metadata={OMIT_EMPTY: True})
+    sealing: Sealing = field(default=NOT_SEALED, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

@@ -21,6 +21,7 @@ from bot.gate.checks import check, proof_of
 from bot.gate.keys import read_keys
 from bot.gate.passkeys import read_passkeys
 from bot.gate.reports import RENDER, Format, as_text
+from bot.gate.sealed import with_sealed_place
 
 DENIED, UNDECIDED = 1, 3
 AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])")
@@ -97,9 +98,9 @@ def check_version(
     """Check that the version which URI names is approved for its target.
 
     URI is models:/NAME@ALIAS, models:/NAME/Stage or models:/NAME/VERSION. As text, standard output gets only the resolved version, and
-    only if it is allowed; the reasons go to standard error.
+    only if it is allowed, or the address where it is sealed if its rule seals; the reasons go to standard error.
     """
-    result = _ask(uri, target, keys, bot, max_age, passkeys)
+    result = with_sealed_place(_ask(uri, target, keys, bot, max_age, passkeys))
     report = RENDER[Format(form)](result)
     if out is not None:
         _write(out, report)
@@ -169,7 +170,7 @@ def _say(result: GateResult) -> None:
     """Scripts read the version on standard output with `$(...)`, so a denied version is never printed there."""
     click.echo(as_text(result), err=True)
     if result.allowed:
-        click.echo(result.uri)
+        click.echo(result.sealed.uri if result.sealed else result.uri)
 
 
 def _write(file: Path, report: str) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bot.errors import UnsafePath
+from bot.errors import OtherFiles, UnsafePath
 
 WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow adds it to downloaded copies; it is not part of the model
 UNUSUAL = "\n\r\\\0"  # `sha256sum` escapes names with these, and tools disagree on how
@@ -19,6 +19,14 @@ UNUSUAL = "\n\r\\\0"  # `sha256sum` escapes names with these, and tools disagree
 def manifest_of(digests: Mapping[str, str]) -> str:
     """`digests` maps each file's path in the version's folder, with slashes, to its sha256 in hex."""
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests, key=lambda path: path.encode()))
+
+
+def digests_in(manifest: str, digest: str) -> dict[str, str]:
+    """The sha256 of each file by its path. Raises OtherFiles for a list that is not the one with this digest."""
+    if digest_of(manifest) != digest:
+        raise OtherFiles("the list of the files is not the one that was approved")
+    pairs = (line.split("  ", 1) for line in manifest.splitlines())
+    return {path: sha256 for sha256, path in pairs}
 
 
 def digest_of(manifest: str) -> str:

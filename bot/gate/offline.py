@@ -23,7 +23,8 @@ from bot.domain.attestation.gate import (
     read_claim,
     without_passkey,
 )
-from bot.domain.attestation.vsa import read_vsa, revoked, vouched
+from bot.domain.attestation.sealed_places import sealed_as_demanded
+from bot.domain.attestation.vsa import read_vsa, revoked, sealed_place, vouched
 from bot.errors import InvalidStatement, NotVerified
 from bot.signatures import TrustedKey, verify
 
@@ -48,7 +49,9 @@ def judge_tags(
         return result
     vouchings, _ = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     against = revoked(question, vouchings, newest.at)
-    return denied(question, against) if against else result
+    if against:
+        return denied(question, against)
+    return sealed_as_demanded(question, result, newest.seal, sealed_place(question, vouchings, result.artifacts))
 
 
 def judge_verdicts(
@@ -64,6 +67,8 @@ def judge_verdicts(
     unsigned = without_passkey(question, claims)
     if unsigned and result.allowed:
         return denied(question, *unsigned, *unread)
+    newest = newest_decision(question, claims)
+    result = sealed_as_demanded(question, result, newest.seal if newest else "", result.sealed)
     sizes = {claim.artifacts: claim.size for claim in claims}
     return replace(result, size=sizes.get(result.artifacts)) if result.artifacts else result
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
-from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge
+from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge, newest_decision
 from bot.domain.attestation.in_toto import identity_digest, uri_of
+from bot.domain.attestation.sealed_places import place_from_plain, sealed_as_demanded
+from bot.domain.seals.places import SealedAt
 from bot.domain.workspaces import DEFAULT
-from bot.errors import NoAnswer
+from bot.errors import InvalidStatement, NoAnswer
 from bot.gate.asking import Answer, Server, ask, fault_with
 from bot.gate.offline import read_approval, read_each
 from bot.gate.passkeys import Pinned, demand_pinned
@@ -33,6 +35,7 @@ class BotSaid:
     artifacts: str
     size: int | None
     workspace: str
+    sealed: SealedAt | None = None
 
 
 def bot_at(address: str, token: str) -> Server:
@@ -62,7 +65,7 @@ def judge_online(
         return denied(question, *reasons)
     if not ring:
         uri = uri_of(question.version)
-        return GateResult(True, reasons, uri, question.target, said.artifacts, size=said.size)
+        return GateResult(True, reasons, uri, question.target, said.artifacts, size=said.size, sealed=said.sealed)
     proven = _proven(question, said, ring, now, pinned)
     return replace(proven, reasons=reasons) if proven.allowed else proven
 
@@ -74,7 +77,11 @@ def _proven(
     votes = {f"vote {number} in the bot's answer": vote for number, vote in enumerate(said.votes, start=1)}
     decision = {where: said.envelope} if said.envelope else {}
     claims, doubts = read_each(decision | votes, ring, read_approval)
-    return demand_pinned(pinned, question, judge(question, claims, doubts, now=now), decision | votes, ring)
+    newest = newest_decision(question, claims)
+    judged = sealed_as_demanded(
+        question, judge(question, claims, doubts, now=now), newest.seal if newest else "", said.sealed
+    )
+    return demand_pinned(pinned, question, judged, decision | votes, ring)
 
 
 def _said(server: Server, question: GateQuery, asker: Asker) -> BotSaid:
@@ -102,4 +109,12 @@ def _read(answer: Answer) -> BotSaid:
         artifacts=str(body.get("artifacts") or ""),
         size=size if isinstance(size, int) else None,
         workspace=str(body.get("workspace") or DEFAULT),
+        sealed=_sealed_in(body),
     )
+
+
+def _sealed_in(body: Mapping[str, object]) -> SealedAt | None:
+    try:
+        return place_from_plain(body.get("sealed"))
+    except InvalidStatement as fault:
+        raise NoAnswer(f"The bot's answer {fault}. Check COUNTERSIGN_URL, and that both are of one release.") from None

@@ -8,6 +8,7 @@ from enum import StrEnum
 from xml.etree import ElementTree  # nosec B405
 
 from bot.domain.attestation.gate import GateResult
+from bot.domain.attestation.sealed_places import place_as_plain
 
 SUITE = "countersign gate"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -24,7 +25,8 @@ class Format(StrEnum):
 def as_text(result: GateResult) -> str:
     """The answer, then a line for each reason."""
     head = f"{_answer(result)}: {result.uri} for {result.target}"
-    return "\n".join([head, *(f"  {printable(reason.sentence)}" for reason in result.reasons)])
+    sealed = [f"  Sealed at {printable(result.sealed.uri)}."] if result.allowed and result.sealed else []
+    return "\n".join([head, *(f"  {printable(reason.sentence)}" for reason in result.reasons), *sealed])
 
 
 def as_json(result: GateResult) -> str:
@@ -36,6 +38,7 @@ def as_json(result: GateResult) -> str:
             "version": result.uri,
             "target": str(result.target),
             "artifacts": result.artifacts or None,
+            **({"sealed": place_as_plain(result.sealed)} if result.sealed else {}),
             "reasons": [{"why": str(reason.why), "sentence": reason.sentence} for reason in result.reasons],
         },
         indent=2,

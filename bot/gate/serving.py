@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, ReasonCode, leads_out, not_covered
-from bot.errors import NoAnswer, Refused, TooLarge, UnsafePath
+from bot.errors import NoAnswer, OtherFiles, Refused, TooLarge, UnsafePath
 from bot.gate.fetching import download
 from bot.gate.manifests import digest_of, manifest_in
 from bot.gate.references import references_in
+from bot.gate.sealed import download_sealed
 
 OURS = ("-m", "--model-uri")
 
@@ -46,7 +47,10 @@ def checked_folder(result: GateResult, folder: Path | None) -> Path:
 def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
     """Raises Denied and CannotTell."""
     try:
-        download(result.uri, place, size)
+        if result.sealed is not None:
+            download_sealed(result.sealed, result.artifacts, place, size)
+        else:
+            download(result.uri, place, size)
         found = digest_of(manifest_in(place))
         outside = references_in(place).outside
     except UnsafePath as trouble:
@@ -57,6 +61,10 @@ def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
         sentence = (
             f"The files of {result.uri} are not those that were approved: they have more than those {size:,} bytes."
         )
+        raise _denied(result, ReasonCode.OTHER_FILES, sentence) from None
+    except OtherFiles as fault:
+        where = result.sealed.uri if result.sealed else result.uri
+        sentence = f"What is sealed at {where} is not what was approved: {fault}."
         raise _denied(result, ReasonCode.OTHER_FILES, sentence) from None
     except (NoAnswer, OSError) as trouble:
         raise CannotTell(

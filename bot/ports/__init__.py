@@ -9,6 +9,7 @@ OutsideError
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +21,7 @@ from bot.ports.notifier import Click as Click
 from bot.ports.notifier import Marked as Marked
 from bot.ports.notifier import Notifier as Notifier
 from bot.ports.notifier import WrittenReply as WrittenReply
+from bot.ports.sealed_store import VersionFiles
 from bot.ports.tickets import Ticket as Ticket
 from bot.ports.tickets import TicketHint as TicketHint
 from bot.ports.tickets import TicketSystem as TicketSystem
@@ -107,6 +109,9 @@ class ModelRegistry(Protocol):
 
         Artifacts are read only from locations below `stores`, lineage only for a demand. Raises Permanent when the version is gone.
         """
+
+    def open_files(self, version: VersionId, stores: Sequence[str]) -> AbstractContextManager[VersionFiles]:
+        """All files of the version. Raises as `read_evidence` does, and FilesUnread."""
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
         """The `dvc.lock` logged with the version's run; None without one. Raises as `read_evidence` does, and FilesUnread."""

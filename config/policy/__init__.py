@@ -41,6 +41,7 @@ LEFT_OUT = frozenset(
         "approval_valid_for",
         "break_glass",
         "revert",
+        "seal",
     }
 )
 Shape = TypeVar("Shape", bound=BaseModel)

@@ -16,6 +16,7 @@ from config.policy.fast_track_shapes import FastTrackShape, MetricShape
 from config.policy.lineage_shapes import LineageShape
 from config.policy.parts import Finding
 from config.policy.registry_shapes import RegistryShape
+from config.policy.seal_shapes import SealShape
 from config.policy.shapes import (
     ApproveShape,
     AskShape,
@@ -54,6 +55,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "review": ReviewShape,
     "fast_track": FastTrackShape,
     "lineage": LineageShape,
+    "seal": SealShape,
     "digest": DigestShape,
 }
 

@@ -37,6 +37,7 @@ from config.policy.fast_track_shapes import FastTrackShape
 from config.policy.grouping_values import GroupAbove
 from config.policy.lineage_shapes import LineageShape
 from config.policy.registry_shapes import REGISTRIES_LIMIT, PlacePattern, RegistryName, RegistryShape
+from config.policy.seal_shapes import Seal
 from config.policy.ticket_shapes import TicketShape
 from config.policy.times import Duration, Pause
 from config.policy.values import (
@@ -237,6 +238,8 @@ class RuleShape(Shape):
     """How old an approval may get before the digest asks for a new one; without it, any age."""
     break_glass: BreakGlassShape | None = None
     """Who may promote at once in an emergency; without it, nobody."""
+    seal: Seal | None = None
+    """Where the approved files are copied to before the target moves; without it, they stay only where MLflow has them."""
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -274,6 +277,7 @@ class RuleShape(Shape):
             copies=self.revert.copies,
             break_glass=None if self.break_glass is None else self.break_glass.as_break_glass(),
             group_above=self.notify.grouped_above,
+            seal=None if self.seal is None else self.seal.as_plan(),
         )
 
 

@@ -31,6 +31,19 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _reminders_after_the_end(policy)
     yield from _names_that_count_for_nothing(policy)
     yield from _approvals_that_no_ticket_can_take(policy.rules)
+    yield from _seals_among_the_models(policy)
+
+
+def _seals_among_the_models(policy: PolicyShape) -> Iterator[Finding]:
+    for index, rule in enumerate(policy.rules):
+        to = rule.seal.to if rule.seal else ""
+        store = next((store for store in policy.artifact_stores if to.startswith(store)), None)
+        if store is not None:
+            yield (
+                ("rules", index, "seal"),
+                f'rule "{rule.models}" seals in {to}, which is in the artifact store {store}, where those who train write. Name a bucket '
+                "that only the bot writes to.",
+            )
 
 
 def _approvals_that_no_ticket_can_take(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:

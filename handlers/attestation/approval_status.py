@@ -23,6 +23,8 @@ from bot.domain.attestation.gate import (
     original_of,
 )
 from bot.domain.attestation.in_toto import identity_digest
+from bot.domain.attestation.sealed_places import not_sealed
+from bot.domain.attestation.sealing import valid_seal
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.policy.freezes import FreezeNow, freeze_on
 from bot.domain.registry.custody import Basis, custody_of
@@ -79,11 +81,27 @@ def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> Appr
     objections = list(_objections(question, requests, basis, tx, now)) if result.allowed or called_off else []
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
+    result = _as_sealed(question, result, newest, tx)
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
     votes = _votes_by_passkey(newest, attestations)
     return ApprovalStatus(
         result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations), votes
     )
+
+
+def _as_sealed(
+    question: GateQuery, result: GateResult, newest: TransitionRequest | None, tx: Transaction
+) -> GateResult:
+    """With the place where the files are sealed. Where the rule seals, what is approved and not sealed may not ship yet."""
+    version = question.source or question.version
+    rule = tx.policy().rule_for(version.workspace, version.model, question.target)
+    if not result.allowed or newest is None or rule is None or rule.seal is None:
+        return result
+    seal = valid_seal(newest, rule)
+    if seal is None:
+        reason = not_sealed(question, rule.seal.to, newest.sealing.hindered)
+        return replace(result, allowed=False, reasons=(reason,))
+    return replace(result, sealed=seal.at)
 
 
 def _votes_by_passkey(newest: TransitionRequest | None, attestations: Sequence[Attestation]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.attestation.decision import TAG_PREFIX, payload_of, tag_prefix
-from bot.domain.attestation.gate import GateQuery
+from bot.domain.attestation.gate import GateQuery, ReasonCode
 from bot.domain.attestation.in_toto import uri_of
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
 from bot.domain.events import VerdictSigned
@@ -282,6 +282,7 @@ def _verdict(judged: Judged, now: datetime, expires: datetime) -> Vsa:
         inputs=judged.status.inputs,
         made_at=now,
         expires_at=expires,
+        sealed=judged.status.result.sealed,
     )
 
 
@@ -291,16 +292,23 @@ def tag_of(target: Target) -> str:
 
 
 def _is_void_approval(status: ApprovalStatus) -> bool:
-    """A signed approval that is no longer valid. Its envelope is still on the version, where a gate would believe it."""
+    """A signed approval that is no longer valid. Its envelope is still on the version, where a gate would believe it.
+
+    One that only waits for its seal is none: the envelope itself says that its files have to be sealed.
+    """
+    waits = status.request is not None and status.request.state is State.APPROVED
+    if waits and {reason.why for reason in status.result.reasons} == {ReasonCode.NOT_SEALED}:
+        return False
     was_approved = status.request is not None and status.request.state is not State.REJECTED
     return was_approved and status.envelope is not None and not status.result.allowed
 
 
 def _is_outdated(row: VerdictRow, status: ApprovalStatus, now: datetime) -> bool:
     """It has less than half its time left, or says nothing of a decision that came after it."""
-    decided_at = status.request.decided_at if status.request else None
+    seal = status.request.sealing.seal if status.request else None
+    newest = (status.request.decided_at if status.request else None, seal.sealed_at if seal else None)
     made_at = row.expires_at - VALID_FOR
-    return row.expires_at - now < RENEWED_BEFORE or (decided_at is not None and decided_at >= made_at)
+    return row.expires_at - now < RENEWED_BEFORE or any(at is not None and at >= made_at for at in newest)
 
 
 def _passes(row: VerdictRow) -> bool:

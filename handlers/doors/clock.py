@@ -28,6 +28,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "thaw_approvals": timedelta(minutes=1),
     "close_digests": timedelta(minutes=1),
     "refresh_homes": timedelta(minutes=1),
+    "seal_holders": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),
     "look_at_cards": timedelta(hours=1),
     "look_at_tickets": timedelta(minutes=2),

@@ -11,6 +11,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from bot.domain.attestation.in_toto import identity_digest
+from bot.domain.attestation.sealed_places import place_as_plain
 from bot.domain.model import Target
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.workspaces import DEFAULT, in_workspace
@@ -63,6 +64,7 @@ def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) 
         "size": result.size,
         "envelope": status.envelope,
         **({"votes": list(status.votes)} if status.votes else {}),
+        **({"sealed": place_as_plain(result.sealed)} if result.sealed else {}),
         "verdict": verdict,
     }
 

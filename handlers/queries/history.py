@@ -36,6 +36,7 @@ KINDS: tuple[type[Event], ...] = (
     e.RequestSuperseded,
     e.ApprovalStale,
     e.ApprovalCalledOff,
+    e.VersionSealed,
     e.ApprovalHeld,
     e.FreezeEnded,
     e.TargetMoved,

@@ -6,6 +6,7 @@ facts again. It settles only a target that is as it should be. The steps are cho
 
 from __future__ import annotations
 
+from bot.domain.attestation.sealing import awaits_seal
 from bot.domain.events import MoveReverted
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry import steps
@@ -52,6 +53,8 @@ def _bring_about(request_id: str, s: Services) -> None:
     check_row_believed(registry, s)
     facts = facts_about(request, s)
     step = next_step(request, facts, None)
+    if isinstance(step, steps.CheckGuard) and _waits_for_seal(request, s):
+        return
     guard = read_guard(request, s) if isinstance(step, steps.CheckGuard) else None
     if guard is not None:
         facts = facts_about(request, s)  # reading the guard may have taken minutes
@@ -106,6 +109,17 @@ def _restoring(intent: Intent, s: Services) -> tuple[Facts, steps.Step]:
     with s.store.transaction() as tx:
         facts = facts_of(place, model, tx, s.clock.now())
     return facts, step_for_restore(intent, facts)
+
+
+def _waits_for_seal(request: TransitionRequest, s: Services) -> bool:
+    """Whether its files have yet to be sealed: that leads back here. Under another rule than was decided under, nothing is sealed."""
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+        if rule is None or request.rule_hash not in policy.hashes(rule) or not awaits_seal(request, rule):
+            return False
+        tx.defer_for(FollowUp("seal", Lane.EVIDENCE), request)
+    return True
 
 
 def _is_unsigned(request: TransitionRequest) -> bool:

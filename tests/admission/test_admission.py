@@ -15,12 +15,14 @@ from bot.admission.app import create_app
 from bot.admission.judging import MOST, Judge
 from bot.admission.objects import MODEL
 from bot.admission.plan import Mode, NamespaceRule, Plan
+from bot.domain.attestation.sealing import folder_of
 from bot.domain.model import Target
+from bot.domain.seals.places import SealedAt, SealPlan
 from bot.gate.checks import proof_of
 from bot.gate.keys import read_keys
 from tests.admission.reviews import patched, pod, review
 from tests.fixtures.mlflow_seed import identity
-from tests.gate.approvals import Shelf, approval, tag_of
+from tests.gate.approvals import Shelf, approval, tag_of, verdict
 
 CHAMPION = Target.parse("alias:champion")
 PLAN = Plan(
@@ -128,6 +130,27 @@ def test_an_inference_service_runs_from_the_place_of_an_approved_version_alone(
     assert kubernetes.ask(service(f"s3://models/{shelf.model}/a/"), kind="InferenceService")["allowed"] is True
     for other in (f"s3://models/{shelf.model}/b", f"s3://models/{shelf.model}", "s3://evil/m'x", "pvc://a"):
         assert "nothing says that it was approved" in kubernetes.refusal(service(other), kind="InferenceService")
+
+
+def test_a_sealed_version_runs_from_the_place_where_it_is_sealed_alone(kubernetes: Kubernetes, shelf: Shelf) -> None:
+    files, source = "sha256:" + "c" * 64, f"s3://models/{shelf.model}/a"
+    version = shelf.version(source=source)
+    folder = folder_of(SealPlan("s3://prod-models/"), version, files)
+    place = SealedAt("prod-models", folder, f"{folder}seal-1.json", "v1", "ab" * 32)
+    shelf.put(version, approval(version, artifacts=files, seal="s3://prod-models/"), tag_of())
+
+    def service(address: str) -> dict[str, object]:
+        return {"metadata": {"name": "bike"}, "spec": {"predictor": {"model": {"storageUri": address}}}}
+
+    assert "nothing says that its files are sealed" in kubernetes.refusal(service(place.uri), kind="InferenceService")
+    shelf.put(version, verdict(version, artifacts=files, sealed=place), "countersign.verdict.alias.champion")
+    assert kubernetes.ask(service(place.uri), kind="InferenceService")["allowed"] is True
+    assert kubernetes.ask(pod(f"--model-uri={place.uri}"))["allowed"] is True
+    assert kubernetes.ask(pod(f"models:/{version.model}/{version.version}"))["allowed"] is True
+    for other in (source, place.uri.replace("prod-models", "evil"), place.uri.replace("c" * 64, "d" * 64)):
+        refusal = kubernetes.refusal(service(other), kind="InferenceService")
+        assert f"Its files are sealed at {place.uri}, use that." in refusal
+    assert "nothing says that it was approved" in kubernetes.refusal(pod(f"sh -c 'load {place.uri}/data'"))
 
 
 def test_an_annotation_does_not_stand_in_for_an_unapproved_location(kubernetes: Kubernetes, shelf: Shelf) -> None:

@@ -18,6 +18,7 @@ from bot.domain.attestation import decision as attestation
 from bot.domain.attestation.vsa import Vsa, as_statement
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, Artifacts, Kind, State, Target, VersionId
+from bot.domain.seals.places import SealedAt, SealPlan
 from bot.signatures import PAYLOAD_TYPE
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 from tests.fixtures.mlflow_seed import identity
@@ -44,8 +45,12 @@ def approval(
     size: int = 1_000_000,
     at: datetime | None = None,
     signer: DsseSigner = SIGNER,
+    seal: str = "",
 ) -> str:
-    """The envelope of a decision; `artifacts` is the digest of the version's files, empty when they were not read, `size` their bytes."""
+    """The envelope of a decision; `artifacts` is the digest of the version's files, empty when they were not read, `size` their bytes.
+
+    `seal` is where its rule seals.
+    """
     decided = at or datetime.now(UTC)
     vote = a_rejection("cy", at=decided) if rejected else a_vote("cy", at=decided, reason="better on rainy days")
     request = a_request(
@@ -56,7 +61,8 @@ def approval(
         votes=(vote,),
         evidence=an_evidence(artifacts=Artifacts(artifacts, 1, size) if artifacts else None),
     )
-    return signed(attestation.of_decision(request, a_rule(), NAMES), signer)
+    rule = a_rule(seal=SealPlan(seal) if seal else None)
+    return signed(attestation.of_decision(request, rule, NAMES), signer)
 
 
 def vote(version: VersionId, target: str = "alias:champion") -> str:
@@ -73,10 +79,13 @@ def verdict(
     age: timedelta = timedelta(0),
     valid_for: timedelta = timedelta(hours=24),
     signer: DsseSigner = SIGNER,
+    artifacts: str = "",
+    sealed: SealedAt | None = None,
 ) -> str:
     """The envelope of a short-lived verdict, made so long ago."""
     made = datetime.now(UTC) - age
-    said = Vsa(version, Target.parse(target), passed, "", "bike-*", "sha256:1", ("ab",), made, made + valid_for)
+    until = made + valid_for
+    said = Vsa(version, Target.parse(target), passed, artifacts, "bike-*", "sha256:1", ("ab",), made, until, sealed)
     return signed(as_statement(said), signer)
 
 

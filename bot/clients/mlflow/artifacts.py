@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,6 +96,24 @@ def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence
                 return signature_in(file)
     except FilesUnread:
         return None
+
+
+class OpenedFiles:
+    """A `bot.ports.sealed_store.VersionFiles`."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self.sizes = _files_in(folder)
+
+    def fetched(self, path: str) -> AbstractContextManager[Path]:
+        return self._folder.fetched(path, self.sizes[path])
+
+
+@contextmanager
+def opened_files(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Iterator[OpenedFiles]:
+    """Raises FilesUnread, Temporary or Permanent."""
+    with opened_folder(client, version, stores) as folder:
+        yield OpenedFiles(folder)
 
 
 def _manifest(

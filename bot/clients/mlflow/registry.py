@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, prompts, webhook
 from bot.clients.mlflow.access import Access, Credentials
+from bot.clients.mlflow.artifacts import opened_files
 from bot.clients.mlflow.http import (
     AlreadyThere,
     Grant,
@@ -28,6 +29,7 @@ from bot.clients.mlflow.http import (
     reading,
     writing,
 )
+from bot.clients.mlflow.lineage import get_version
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.domain.evidence.caps import capped
@@ -40,6 +42,7 @@ from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
 from bot.ports import ModelSummary, ProgressListener, RegistryHint
 from bot.ports.data_stores import GitMirror
+from bot.ports.sealed_store import VersionFiles
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -243,6 +246,10 @@ class MlflowRegistry:
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
         return evidence.read_lock(self.at(version.workspace)._client, version, stores)
+
+    def open_files(self, version: VersionId, stores: Sequence[str]) -> AbstractContextManager[VersionFiles]:
+        client = self.at(version.workspace)._client
+        return opened_files(client, get_version(client, version), stores)
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         return all_storable(evidence.read_metrics(self.at(version.workspace)._client, version))

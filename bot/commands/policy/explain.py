@@ -118,6 +118,7 @@ def _held_lines(held: Held) -> Iterator[str]:
     if held.failed_before:
         yield f"  careful     it was {held.failed_before}; whoever approves says why"
     yield from _times(held)
+    yield from _seal(held)
     yield from _fast_track(held)
 
 
@@ -170,6 +171,13 @@ def _times(held: Held) -> Iterator[str]:
     if rule.escalate:
         yield f"  escalation  after {duration_text(rule.escalate.after, AS_OPTION)} of working time, to {rule.escalate.group}"
     yield f"  expiry      {f'after {duration_text(rule.expire_after, AS_OPTION)}' if rule.expire_after else 'never'}"
+
+
+def _seal(held: Held) -> Iterator[str]:
+    plan = held.rule.seal
+    if plan is not None:
+        lock = f", locked for {duration_text(plan.lock_for, AS_OPTION)}" if plan.lock_for else ""
+        yield f"  seal        its files are copied to {plan.to} before the target moves{lock}"
 
 
 def _fast_track(held: Held) -> Iterator[str]:
@@ -225,6 +233,12 @@ def _held_as_plain(held: Held) -> dict[str, object]:
         else None,
         "expire_after": duration_text(rule.expire_after, AS_OPTION) if rule.expire_after else None,
         "break_glass": asdict(rule.break_glass) if rule.break_glass else None,
+        "seal": {
+            "to": rule.seal.to,
+            "lock_for": duration_text(rule.seal.lock_for, AS_OPTION) if rule.seal.lock_for else None,
+        }
+        if rule.seal
+        else None,
         "fast_track": {
             "mode": rule.fast_track.mode if rule.fast_track else None,
             "checks": [asdict(check) for check in held.judgement.checks] if held.judgement else [],

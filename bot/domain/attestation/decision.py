@@ -109,6 +109,7 @@ def of_decision(request: TransitionRequest, rule: Rule, names: Names, emails: Na
             "rule": {"label": rule.label, "hash": request.rule_hash},
             "checks": [check.sentence for check in judged],
             **_passkeys_required(request, rule),
+            **({"seal": {"to": rule.seal.to}} if rule.seal else {}),
             **glass_part(request),
         },
         people,

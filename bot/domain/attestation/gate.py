@@ -8,96 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from bot.domain.attestation import in_toto
+from bot.domain.attestation.answers import CannotTell as CannotTell
+from bot.domain.attestation.answers import Denied as Denied
+from bot.domain.attestation.answers import GateQuery as GateQuery
+from bot.domain.attestation.answers import GateResult as GateResult
+from bot.domain.attestation.answers import NotAllowed as NotAllowed
+from bot.domain.attestation.answers import Reason as Reason
+from bot.domain.attestation.answers import ReasonCode as ReasonCode
+from bot.domain.attestation.answers import denied as denied
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
 from bot.domain.attestation.passkey_votes import NO_DEMAND, ByPasskey, Demand, demand_in, signed_vote, unmet
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.text import exact_duration
 from bot.domain.workspaces import option_for
-from bot.errors import InvalidStatement, NotProven, Refused
+from bot.errors import InvalidStatement, Refused
 
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
-
-
-class ReasonCode(StrEnum):
-    """Short names of the reasons, for programs. They never change."""
-
-    APPROVED = "approved"
-    NOT_COVERED = "not-covered"
-    STILL_VOUCHED_FOR = "still-vouched-for"
-    NO_APPROVAL = "no-approval"
-    OTHER_TARGET = "other-target"
-    OTHER_VERSION = "other-version"
-    CREATED_AGAIN = "created-again"
-    REJECTED = "rejected"
-    TOO_OLD = "too-old"
-    NOT_VERIFIED = "not-verified"
-    NOT_OURS = "not-an-approval"
-    RETIRED_KEY = "retired-key"
-    ROLLED_BACK = "rolled-back"
-    STALE = "stale"
-    CALLED_OFF = "called-off"
-    MOVED_BY_HAND = "moved-by-hand"
-    FROZEN = "frozen"
-    NO_PASSKEY = "no-passkey"
-    NO_SUCH_VERSION = "no-such-version"
-    OTHER_FILES = "other-files"
-    FILES_UNKNOWN = "files-unknown"
-    UNSAFE_PATH = "unsafe-path"
-    REFUSED_BY_BOT = "refused-by-the-bot"
-    CANNOT_TELL = "cannot-tell"
-
-
-@dataclass(frozen=True)
-class Reason:
-    why: ReasonCode
-    sentence: str
-
-
-@dataclass(frozen=True)
-class GateResult:
-    """The answer. `decided` is False when there is no answer, and then nothing is allowed.
-
-    `uri` names the resolved version, `models:/N/V`, or repeats the question when there is none. `artifacts` is the digest of the approved
-    files (`sha256:...`), empty when the approval names none, and `size` is their total in bytes.
-    """
-
-    allowed: bool
-    reasons: tuple[Reason, ...]
-    uri: str
-    target: Target
-    artifacts: str = ""
-    decided: bool = True
-    size: int | None = None
-
-
-class NotAllowed(NotProven):
-    """The version may not ship; `reasons` are the sentences that say why."""
-
-    def __init__(self, result: GateResult) -> None:
-        super().__init__(" ".join(reason.sentence for reason in result.reasons))
-        self.result = result
-        self.reasons = tuple(reason.sentence for reason in result.reasons)
-
-
-class Denied(NotAllowed):
-    """The version has no valid approval."""
-
-
-class CannotTell(NotAllowed):
-    """Registry or bot did not answer, so the decision is unknown."""
-
-
-@dataclass(frozen=True)
-class GateQuery:
-    """`source` is the version that this one was copied from, as the registry shows it now, when the target is the copy's own model."""
-
-    version: VersionId
-    target: Target
-    source: VersionId | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +34,7 @@ class VerifiedStatement:
     """The content of one verified approval. `where` says where it was found; `by` says who decided and why.
 
     Of a vote, `passkey` says whose passkey was verified to have signed it; None without one. `demand` is what a decision says of passkeys.
+    `seal` is where a decision's rule seals the files to (`s3://...`); empty when it seals nothing.
     """
 
     where: str
@@ -121,6 +51,7 @@ class VerifiedStatement:
     uncovered: tuple[str, ...] = ()
     passkey: ByPasskey | None = None
     demand: Demand = NO_DEMAND
+    seal: str = ""
 
 
 def read_claim(statement: Mapping[str, object], where: str, passkey: str = "") -> VerifiedStatement:
@@ -154,6 +85,7 @@ def read_claim(statement: Mapping[str, object], where: str, passkey: str = "") -
         uncovered=_listed(predicate, "notCovered"),
         passkey=signed_vote(predicate, passkey) if about == VOTE else None,
         demand=demand_in(predicate) if about == DECISION else NO_DEMAND,
+        seal=_seal_in(predicate),
     )
 
 
@@ -215,10 +147,6 @@ def newest_decision(question: GateQuery, claims: Sequence[VerifiedStatement]) ->
     """Of two at the same time, the rejection."""
     decisions = [claim for claim in claims if claim.about == DECISION and misfit(claim, question) is None]
     return max(decisions, key=lambda claim: (claim.at, claim.verdict is Verdict.REJECT), default=None)
-
-
-def denied(question: GateQuery, *reasons: Reason) -> GateResult:
-    return GateResult(False, reasons, uri_of(question.version), question.target)
 
 
 def misfit(claim: VerifiedStatement, question: GateQuery) -> Reason | None:
@@ -297,6 +225,11 @@ def _listed(predicate: Mapping[str, object], name: str) -> tuple[str, ...]:
     if found is not None and not isinstance(found, list):
         raise InvalidStatement(f"has no list of texts as {name}")
     return tuple(str(one) for one in found or ())
+
+
+def _seal_in(predicate: Mapping[str, object]) -> str:
+    """Approvals under a rule that seals nothing have none."""
+    return in_toto.text(predicate["seal"], "to") if predicate.get("seal") is not None else ""
 
 
 def _size(predicate: Mapping[str, object]) -> int:

@@ -13,7 +13,9 @@ from urllib.parse import quote
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
+from bot.domain.attestation.sealed_places import place_as_plain, place_from_plain
 from bot.domain.model import Target, VersionId
+from bot.domain.seals.places import SealedAt
 from bot.errors import InvalidStatement
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 VERIFIER = "urn:countersign"
 LEVEL = "COUNTERSIGN_APPROVED"  # custom levels must not start with SLSA_
 EXPIRES = "urn:countersign:expires"  # the standard has no expiry; names of extensions are URIs
+SEALED = "urn:countersign:sealed"  # where exactly these files are kept
 PASSED, FAILED = "PASSED", "FAILED"
 
 
@@ -38,6 +41,7 @@ class Vsa:
     inputs: tuple[str, ...]
     made_at: datetime
     expires_at: datetime
+    sealed: SealedAt | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Vouching:
     files: str
     made_at: datetime
     expires_at: datetime
+    sealed: SealedAt | None = None
 
 
 def resource_of(version: VersionId, target: Target) -> str:
@@ -79,8 +84,13 @@ def as_statement(verdict: Vsa) -> Plain:
             "verificationResult": PASSED if verdict.passed else FAILED,
             "verifiedLevels": [LEVEL] if verdict.passed else [],
             EXPIRES: verdict.expires_at.isoformat(),
+            **_sealed_part(verdict),
         },
     }
+
+
+def _sealed_part(verdict: Vsa) -> dict[str, Plain]:
+    return {SEALED: {**place_as_plain(verdict.sealed)}} if verdict.sealed else {}
 
 
 def read_vsa(statement: Mapping[str, object], where: str) -> Vouching:
@@ -100,6 +110,7 @@ def read_vsa(statement: Mapping[str, object], where: str) -> Vouching:
         files=f"sha256:{files}" if files else "",
         made_at=in_toto.moment(predicate, "timeVerified"),
         expires_at=in_toto.moment(predicate, EXPIRES),
+        sealed=place_from_plain(predicate.get(SEALED)),
     )
 
 
@@ -129,7 +140,15 @@ def vouched(
         f"good until {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
     )
     reason = Reason(ReasonCode.STILL_VOUCHED_FOR, sentence)
-    return GateResult(True, (reason,), uri_of(question.version), question.target, newest.files)
+    uri = uri_of(question.version)
+    return GateResult(True, (reason,), uri, question.target, newest.files, sealed=newest.sealed)
+
+
+def sealed_place(question: GateQuery, found: Sequence[Vouching], files: str) -> SealedAt | None:
+    """By the newest verdict that names a place for exactly these files. It may have expired: bytes do not change."""
+    placed = [one for one in found if _speaks_of(one, question) and one.sealed and one.files == files]
+    newest = max(placed, key=lambda one: one.made_at, default=None)
+    return newest.sealed if newest else None
 
 
 def revoked(question: GateQuery, found: Sequence[Vouching], decided_at: datetime) -> Reason | None:

@@ -115,6 +115,27 @@ def unreadable_text(request: TransitionRequest, why: str) -> str:
     return sentences(_("The vote cannot open, because the evidence cannot be read: {why}", why=in_one_line(why)), keeps)
 
 
+def unsealed_text(request: TransitionRequest) -> str:
+    """Why an approval is not applied: its files cannot be sealed."""
+    stays = _(
+        "{target} does not move while the files of {version} cannot be sealed: {why}",
+        target=target_label(request),
+        version=version_name(request.version),
+        why=in_one_line(request.sealing.hindered),
+    )
+    return sentences(stays, _("`countersign jobs list` shows the attempts."))
+
+
+def sealed_text(request: TransitionRequest) -> str:
+    """Where the approved files are sealed; empty when they are not."""
+    seal = request.sealing.seal
+    if seal is None:
+        return ""
+    if seal.lock is None:
+        return _("The files are sealed in {place}.", place=seal.at.uri)
+    return _("The files are sealed in {place}, locked until {until}.", place=seal.at.uri, until=seal.lock.until)
+
+
 def applied(request: TransitionRequest) -> str:
     """For a version that holds the target by this request."""
     names: dict[str, Value] = {"version": version_name(request.version), "target": target_label(request)}

@@ -16,7 +16,7 @@ from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judge
 from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.needs import called_for, is_blocked, may_be_approved, may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
-from bot.domain.card.outcomes import replaced_by, what_approve_does, what_reject_does
+from bot.domain.card.outcomes import replaced_by, sealed_text, what_approve_does, what_reject_does
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
 from bot.domain.card.risk import approval_text, other_risks, risk_of, warnings
 from bot.domain.card.sentences import (
@@ -233,6 +233,7 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
         *votes,
         *conversation_lines(request, context),
         *_what_happens(request, context),
+        *filter(None, (sealed_text(request),)),
     ]
 
 

@@ -9,7 +9,16 @@ from bot.domain.card.context import UNKNOWN as UNKNOWN
 from bot.domain.card.context import CardContext as CardContext
 from bot.domain.card.needs import button_labels as button_labels
 from bot.domain.card.needs import needs_text, unknown_party
-from bot.domain.card.outcomes import applied, called_off, held_text, lapsed, outcome_of, rejected, unreadable_text
+from bot.domain.card.outcomes import (
+    applied,
+    called_off,
+    held_text,
+    lapsed,
+    outcome_of,
+    rejected,
+    unreadable_text,
+    unsealed_text,
+)
 from bot.domain.card.titles import title_of as title_of
 from bot.domain.model import Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.names import in_one_line
@@ -98,6 +107,8 @@ def status_sentence(request: TransitionRequest, context: CardContext) -> str:
 def _approved(request: TransitionRequest) -> str:
     if request.frozen_until is not None:
         return held_text(request)
+    if request.sealing.hindered:
+        return unsealed_text(request)
     if request.unreadable:
         return unreadable_text(request, request.unreadable[-1])
     return _("{target} moves as soon as the registry answers.", target=target_label(request))

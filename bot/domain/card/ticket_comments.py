@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.domain.card.break_glass.sentences import glass_paragraphs
 from bot.domain.card.fast_track_sentences import checks_text
-from bot.domain.card.outcomes import applied, called_off, lapsed, outcome_of, rejected
+from bot.domain.card.outcomes import applied, called_off, lapsed, outcome_of, rejected, sealed_text
 from bot.domain.card.sentences import WAS_APPROVED, CardContext
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.names import in_one_line
@@ -143,7 +143,7 @@ def outcome_text(request: TransitionRequest) -> str:
     """The decision's effect in the registry."""
     if request.state is State.STALE:
         return _("Not applied: {why}.", why=outcome_of(request))
-    return rejected(request) if request.state is State.REJECTED else applied(request)
+    return rejected(request) if request.state is State.REJECTED else sentences(applied(request), sealed_text(request))
 
 
 def rolled_back_text(request: TransitionRequest) -> str:

@@ -10,6 +10,7 @@ from bot.domain.digest.sign_off import SignOff
 from bot.domain.model import FastTrackMode
 from bot.domain.policy.rules import Approve, BreakGlass, Observed, Policy, RollbackBy, Rule, UnknownRequester
 from bot.domain.request.fast_track import demand_text
+from bot.domain.seals.places import SealPlan
 from bot.domain.text import exact_duration
 from bot.language import N_, _, listed
 
@@ -145,6 +146,7 @@ def rule_text(rule: Rule) -> str:
         valid,
         freezes,
         _glass(rule.break_glass),
+        _seal(rule.seal),
     )
     return " ".join(filter(None, parts))
 
@@ -158,6 +160,15 @@ def _glass(may: BreakGlass | None) -> str:
         reviewers=may.reviewers,
         time=exact_duration(may.review_within),
     )
+
+
+def _seal(plan: SealPlan | None) -> str:
+    if plan is None:
+        return ""
+    if plan.lock_for is None:
+        return _("Approved files are sealed in {place}.", place=plan.to)
+    lasts = exact_duration(plan.lock_for)
+    return _("Approved files are sealed in {place} and locked for {time}.", place=plan.to, time=lasts)
 
 
 def _approvers(approve: Approve) -> str:

@@ -28,6 +28,7 @@ from bot.domain.policy.rules import (
     Threshold,
 )
 from bot.domain.references import TicketField, TicketPlan
+from bot.domain.seals.places import SealPlan
 from bot.domain.text import exact_duration
 from bot.domain.workspaces import DEFAULT, pattern_text
 
@@ -215,6 +216,7 @@ def _rule_fields(rule: Rule) -> Fields:
         "freezes": _listed(rule.freezes),
         "rollback": rule.rollback,
         "approval_valid_for": _lasting(rule.approval_valid_for),
+        "seal": _seal(rule.seal),
         **(_fast_track_fields(rule.fast_track) if rule.fast_track else {}),
         **(_lineage_fields(rule.lineage) if rule.lineage else {}),
     }
@@ -222,6 +224,10 @@ def _rule_fields(rule: Rule) -> Fields:
 
 def _glass(may: BreakGlass | None) -> str:
     return f"{may.group}, reviewed by {may.reviewers} within {_lasting(may.review_within)}" if may else NONE
+
+
+def _seal(plan: SealPlan | None) -> str:
+    return f"{plan.to} locked for {_lasting(plan.lock_for)}" if plan and plan.lock_for else plan.to if plan else NONE
 
 
 def _fast_track_fields(track: FastTrack) -> Fields:

@@ -15,6 +15,7 @@ from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.policy.digest_plan import DigestPlan as DigestPlan
 from bot.domain.policy.rule_hashes import binding_hash, whole_hash
 from bot.domain.references import TicketPlan
+from bot.domain.seals.places import SealPlan
 from bot.domain.workspaces import Registry, is_covered, watched
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
@@ -197,6 +198,7 @@ class Rule:
     copies: Copies = Copies.TAG
     break_glass: BreakGlass | None = None
     group_above: int = GROUP_ABOVE
+    seal: SealPlan | None = None
 
     @property
     def label(self) -> str:

@@ -13,6 +13,7 @@ from bot.domain.card.break_glass.sentences import glass_paragraphs
 from bot.domain.card.context import CardContext
 from bot.domain.card.details import ASKED
 from bot.domain.card.metric_history import MetricHistory
+from bot.domain.card.outcomes import sealed_text
 from bot.domain.card.sentences import WAS_APPROVED, title_of
 from bot.domain.evidence.dvc_lock import Lock, edges, stage_tree
 from bot.domain.model import (
@@ -132,7 +133,7 @@ class Told:
     """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since.
 
     `ended_at`: when its approval was called off. `glass`: who broke the glass, why, in spite of what, and the review; empty otherwise.
-    `said`: questions, answers, hand-overs and comments on record.
+    `said`: questions, answers, hand-overs and comments on record. `sealed`: where its files are sealed; empty when they are not.
     """
 
     id: str
@@ -160,6 +161,7 @@ class Told:
     ended_at: datetime | None = None
     glass: tuple[str, ...] = ()
     said: tuple[Said, ...] = ()
+    sealed: str = ""
 
 
 @dataclass(frozen=True)
@@ -272,6 +274,7 @@ def told(
         ended_at=request.ended_at,
         glass=tuple(glass_paragraphs(request, CardContext(names, None))),
         said=conversation_of(request, names),
+        sealed=sealed_text(request),
     )
 
 

@@ -221,6 +221,7 @@ def _requests(found: Description) -> Lines:
         yield from (_line("vote", ballot_text(ballot)) for ballot in request.votes)
         yield from (_line("said", said_text(said)) for said in request.said)
         yield from (_line("fast track", f"{'✓' if passed else '✗'} {said}") for passed, said in request.thresholds)
+        yield from _if_any("sealed", request.sealed)
         yield from _if_any("now", request.now)
         yield from _if_any("ticket", " ".join(filter(None, (request.ticket, request.ticket_url))))
         yield from _if_any("card", request.card_url)

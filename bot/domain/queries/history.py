@@ -159,6 +159,9 @@ def _ending(event: e.RequestEvent, names: Names) -> Words | None:
 
 def _move(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:
     match event:
+        case e.VersionSealed():
+            until = _("locked until {until}", until=event.lock.until) if event.lock else ""
+            return _("sealed"), "", _because(event.sealed.uri, until)
         case e.ApprovalHeld():
             return _("held by a freeze"), "", _("{freeze}, until {when}", freeze=event.freeze, when=event.until)
         case e.FreezeEnded():

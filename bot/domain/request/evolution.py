@@ -36,16 +36,20 @@ from bot.domain.events import (
     RequestRejected,
     RequestSuperseded,
     RequestWithdrawn,
+    SealHindered,
     StandInsVoided,
     TargetMoved,
     TargetPutBack,
     TicketClosed,
     TicketOpened,
+    VersionSealed,
     VoteCast,
     VoteRefused,
     VotesRebound,
 )
 from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict, Vote
+from bot.domain.seals.events import seal_from
+from bot.domain.seals.places import Sealing
 
 BY_RULE = "policy"  # used instead of a person's id where the rule itself decided
 
@@ -148,6 +152,10 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return replace(request, ticket=event.ticket, named=event.named)
     if isinstance(event, TicketClosed):
         return replace(request, ticket_status=event.status)
+    if isinstance(event, VersionSealed):
+        return replace(request, sealing=Sealing(seal_from(event)))
+    if isinstance(event, SealHindered):
+        return replace(request, sealing=replace(request.sealing, hindered=event.reason))
     if isinstance(event, GLASS_EVENTS):
         return replace(request, glass=_glass_after(request.glass, event))
     return request

@@ -26,6 +26,7 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.references import TicketPlan
+from bot.domain.seals.places import SealPlan
 from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
 from config.policy_schema import schema
 from tests.builders.policies import SMALL, mistakes_of, replaced
@@ -71,9 +72,10 @@ def test_what_the_example_comments_out_can_be_taken_in() -> None:
     policy = read_policy(text)
 
     (rule,) = policy.rules
-    assert taken_in == 8
+    assert taken_in == 9
     assert policy.language == "es"
     assert rule.copies is Copies.DELETE
+    assert rule.seal == SealPlan("s3://prod-models/", timedelta(days=90))
     assert rule.escalate == Escalate(timedelta(hours=8), "heads")
     assert [freeze.name for freeze in policy.freezes_of(rule)] == ["year-end"]
 

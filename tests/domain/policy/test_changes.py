@@ -35,6 +35,7 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.references import Relation, TicketPlan
+from bot.domain.seals.places import SealPlan
 from bot.domain.workspaces import Registry
 from tests.builders import PRODUCTION, a_policy, a_rule
 
@@ -101,6 +102,10 @@ OF_A_RULE: dict[str, tuple[Any, str]] = {
     "break_glass": (
         BreakGlass("on-call", "leads", timedelta(days=2)),
         "break_glass: on-call, reviewed by leads within 2d, was none",
+    ),
+    "seal": (
+        SealPlan("s3://prod-models/", timedelta(days=90)),
+        "seal: s3://prod-models/ locked for 90d, was none",
     ),
 }
 OF_APPROVE: dict[str, tuple[Any, str]] = {
