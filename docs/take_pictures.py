@@ -192,7 +192,7 @@ def picture_of_question(world: World, page: Page, model: str, version: int) -> N
     """A card with an open question, and its thread beside it."""
     page.set_viewport_size(FOR_A_THREAD)
     page.goto(f"{world.addresses['slack']}/?as=ana")
-    card = page.get_by_test_id("message").filter(has_text=f"Approval needed: {model} v{version}").first
+    card = page.get_by_test_id("message").filter(has_text=f"promote {model} v{version} to").first
     card.get_by_role("button", name="Ask").click()
     page.get_by_role("dialog").get_by_role("textbox").fill("Were the winter weeks left out on purpose?")
     page.get_by_role("dialog").get_by_role("button", name="Ask").click()
