@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 OLDEST, MIDDLE, NEWEST = "2.22.5", "3.8", "newest 3.x"
@@ -37,7 +39,7 @@ def interpreter_of(release: str) -> Path:
     elif release == NEWEST:
         _install(python, "--upgrade", *RELEASES[release])
     if release in GUARDED:
-        _install(python, "--no-deps", "--force-reinstall", str(GUARD))
+        _install_guard(python)
     return python
 
 
@@ -51,6 +53,13 @@ def oldest_beside_ours() -> Path:
         _install(Path(sys.executable), "--no-deps", "--upgrade", "--target", str(folder), *WITHOUT_THE_REST)
         (folder / COMPLETE).touch()
     return folder
+
+
+def _install_guard(python: Path) -> None:
+    """From a copy: setuptools builds in the folder, and would install next time what has been deleted there since."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(GUARD, Path(folder) / GUARD.name, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+        _install(python, "--no-deps", "--force-reinstall", str(copy))
 
 
 def _install(python: Path, *words: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from countersign_guard.app import check_version
 from countersign_guard.routes import NotGuarded, check_flask_routes, check_native_routes
 from flask import Flask
 
@@ -27,6 +28,17 @@ def test_a_new_route_of_fastapi_stops_the_server_and_is_named() -> None:
 
     with pytest.raises(NotGuarded, match=r"it serves .*promote_model.*It guards all or does not start"):
         check_native_routes([promote_model])
+
+
+@pytest.mark.parametrize("version", ["2.22.5", "3.7.0", "3.7.1rc0"])
+def test_an_mlflow_older_than_those_that_were_tried_is_refused(version: str) -> None:
+    with pytest.raises(NotGuarded, match=r"older than 3\.8.*Upgrade MLflow"):
+        check_version(version)
+
+
+@pytest.mark.parametrize("version", ["3.8.0", "3.8.0.dev0", "3.17.2", "4.0.0"])
+def test_any_other_version_is_judged_by_its_routes(version: str) -> None:
+    check_version(version)
 
 
 @pytest.mark.proof
