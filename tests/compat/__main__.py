@@ -26,7 +26,6 @@ TESTS = (
 GUARD = (
     "tests/guard/test_bypass.py",
     "tests/guard/test_spellings.py",
-    "tests/guard/test_static_prefix.py",
     "tests/guard/test_workspaces.py",
 )
 NO_GUARD = ("tests/guard/test_unknown_mlflow.py",)

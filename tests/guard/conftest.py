@@ -19,6 +19,7 @@ CONFIGURATION = """[mlflow]
 default_permission = MANAGE
 database_uri = sqlite:///{home}/accounts.db
 admin_username = {admin}
+admin_password = {password}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
 GUNICORN = ("--gunicorn-opts", "--timeout 0")
@@ -44,7 +45,7 @@ def signed_in(how: str, home: Path) -> Iterator[tuple[Mapping[str, str], tuple[s
         yield {}, None
         return
     password = secrets.token_urlsafe()
-    (home / "auth.ini").write_text(CONFIGURATION.format(home=home, admin=ADMIN))
+    (home / "auth.ini").write_text(CONFIGURATION.format(home=home, admin=ADMIN, password=password))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
         patch.setenv("MLFLOW_TRACKING_PASSWORD", password)

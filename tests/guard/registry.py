@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from bot.domain.attestation.governed import GovernedVersion
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
 from tests.fixtures.mlflow_seed import logged_version, new_run, new_version
+from tests.fixtures.mlflow_server import SERVED_BY
 from tests.guard.guarded_server import BOTS_WEBHOOK, HEADER, SECRET, Guarded, wait_until
 
 REST, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
@@ -83,6 +85,14 @@ def refused(answer: requests.Response, *words: str) -> None:
     assert said["error_code"] == "PERMISSION_DENIED"
     for word in (*words, MARK):
         assert word in said["message"], said["message"]
+
+
+def refused_or_absent(answer: requests.Response, *words: str) -> None:
+    """By the guard. Under `make compat` MLflow may also have no such route: the suite's own server has them all."""
+    if answer.status_code == 404 and sys.executable != SERVED_BY:
+        assert "The requested URL was not found on the server" in answer.text, answer.text
+        return
+    refused(answer, *words)
 
 
 def does_not_move(registry: Registry, send: Callable[[Mapping[str, str]], tuple[int, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,8 +14,9 @@ from mlflow.entities import LoggedModelInput, Metric
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.domain.attestation.governed import GovernedVersion
 from tests.fixtures.mlflow_seed import logged_version, new_run, new_version
+from tests.fixtures.mlflow_server import SERVED_BY
 from tests.guard.guarded_server import BOTS_WEBHOOK, wait_until
-from tests.guard.registry import AJAX, ALIAS, REST, TAG, Registry, govern, refused
+from tests.guard.registry import AJAX, ALIAS, REST, TAG, Registry, govern, refused, refused_or_absent
 
 
 def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
@@ -261,8 +263,12 @@ def test_a_model_in_its_runs_folder_stays_while_the_run_goes_on(registry: Regist
         registry.call("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{folder}/model.pkl", data=b"evil"),
         registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": run, "path": path}),
     ):
-        assert answer.status_code in (400, 403), answer.text
+        if answer.status_code != 400:
+            refused_or_absent(answer)
     assert Path(client.download_artifacts(run, "model/model.pkl", str(tmp_path))).read_text() == "approved"
+
+
+BACKSLASHES = "put with backslashes"
 
 
 def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
@@ -279,7 +285,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
         "complete in parts": ("POST", f"{files}/mpu/complete/{folder}/model.pkl"),
         "abort in parts": ("POST", f"{files}/mpu/abort/{folder}/model.pkl"),
         "put with a way up": ("PUT", f"{files}/artifacts/x/%2e%2e/{folder}/model.pkl"),
-        "put with backslashes": ("PUT", f"{files}/artifacts/{folder.replace('/', '%5C')}/model.pkl"),
+        BACKSLASHES: ("PUT", f"{files}/artifacts/{folder.replace('/', '%5C')}/model.pkl"),
         "put in upper case": ("PUT", f"{files}/artifacts/{folder.upper()}/model.pkl"),
         "put by its address": ("PUT", f"{files}/artifacts/mlflow-artifacts:/{folder}/model.pkl"),
         "delete a file": ("DELETE", f"{files}/artifacts/{folder}/model.pkl"),
@@ -294,7 +300,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
     "way",
     [
         *("put", "put by ajax", "put with dots", "put encoded", "put encoded twice", "put with two slashes"),
-        *("put with a way up", "put with backslashes", "put in upper case", "put by its address", "abort in parts"),
+        *("put with a way up", BACKSLASHES, "put in upper case", "put by its address", "abort in parts"),
         *(
             "create in parts",
             "complete in parts",
@@ -314,8 +320,9 @@ def test_no_file_of_an_approved_version_is_written_or_deleted(registry: Registry
 
     answer = registry.call(method, path, data=b"evil")
 
-    assert answer.status_code in (400, 403, 404), answer.text
     assert (there / "model.pkl").read_bytes() == b"approved"
+    if way != BACKSLASHES or sys.executable == SERVED_BY:  # MLflow 3.8 takes them for letters of another file's name
+        assert answer.status_code in (400, 403, 404), answer.text
 
 
 def test_no_file_of_an_approved_version_is_written_in_chunks(registry: Registry) -> None:
@@ -338,8 +345,10 @@ def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: R
     by_page = f"{AJAX}/upload-artifact?run_uuid={registry.run}&path=model.pkl"
 
     refused(registry.call("POST", by_page, data=b"evil"))
-    refused(registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": registry.run, "path": "x"}))
-    refused(
+    refused_or_absent(
+        registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": registry.run, "path": "x"})
+    )
+    refused_or_absent(
         registry.call(
             "POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}
         )
@@ -362,8 +371,8 @@ def test_the_demo_under_an_experiments_name_deletes_nothing_that_was_approved(re
     rename = f"{REST}/experiments/update"
     assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "MLflow Demo"}).ok
 
-    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/delete"))
-    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/generate"))
+    refused_or_absent(registry.call("POST", "/ajax-api/3.0/mlflow/demo/delete"))
+    refused_or_absent(registry.call("POST", "/ajax-api/3.0/mlflow/demo/generate"))
 
     assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "Default"}).ok
     assert registry.server.client.get_run(registry.run).info.lifecycle_stage == "active"

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import socket
+import sys
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ import pytest
 from bot.domain.attestation.decision import payload_of
 from bot.domain.attestation.governed import statement_for
 from tests.fixtures.installation import PATIENCE
+from tests.fixtures.mlflow_server import SERVED_BY
 from tests.guard.guarded_server import BOTS_WEBHOOK, HEADER, SECRET, StandIn, wait_until
 from tests.guard.registry import AJAX, ALIAS, REST, Registry, does_not_move, govern, refused
 
@@ -187,6 +189,8 @@ BODIES = {
     "large": json_of(json.dumps(MOVE | {"more": "x" * 2_000_000})),
     "deep": json_of('{"more": ' + "[" * 50_000 + "]" * 50_000 + f", {json.dumps(MOVE)[1:]}"),
 }
+READ_SINCE_THEN = ("no type", "in chunks", "in chunks of one byte", "with a trailer")
+"""MLflow 3.8 itself answers that these lack parameters."""
 SPELLINGS = ADDRESSES | METHODS | HEADERS | FRAMES | BODIES
 
 
@@ -201,7 +205,9 @@ def test_most_spellings_reach_mlflow_and_are_refused_with_the_sentence(registry:
     framed = ("in chunks", "in chunks of one byte", "with a trailer", "the old protocol", "after an invitation")
     bodies = ("encoded twice", "name twice", "a number", "escaped", "a byte order mark", "UTF-16", "UTF-32", "large")
 
-    said = {how: SPELLINGS[how].sent(registry, {}) for how in (*plain, *framed, *bodies)}
+    tried = [how for how in (*plain, *framed, *bodies) if sys.executable == SERVED_BY or how not in READ_SINCE_THEN]
+
+    said = {how: SPELLINGS[how].sent(registry, {}) for how in tried}
 
     assert {
         how: text for how, (status, text) in said.items() if status != 403 or "governed by Countersign" not in text
