@@ -240,8 +240,9 @@ def pictures_of_home(world: World, page: Page, model: str) -> None:
     form.get_by_label("Version").fill("v")
     form.get_by_role("option").first.wait_for()
     form.screenshot(path=DOCS / "home-form.png")
-    form.get_by_role("button", name="Close").first.click()  # else it covers Ana's next pictures
-    form.wait_for(state="hidden")
+    while form.is_visible():  # it would cover Ana's next pictures. The first Escape closes the menu alone
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(2000)
 
 
 def picture_of_a_link(world: World, page: Page, model: str, version: int) -> None:
