@@ -23,6 +23,7 @@ from bot.sandbox.jira import SandboxUser
 from bot.supervisor import COUNTERSIGN
 from docs.film import film_of_a_promotion
 from docs.glass_pictures import pictures_of_break_glass
+from docs.guard_picture import picture_of_refusal
 
 DOCS = Path(__file__).parent
 GENTLER = "not-worse-is-enough.yaml"  # the demo's policy, but for the 1 % by which a version must be better
@@ -76,6 +77,8 @@ def tell_the_story(world: World, page: Page) -> None:
     picture_of_card(world, page, "Approval needed", "card.png")
     picture_of_question(world, page, model, version)
     people_reject(world, model, version, say)
+    picture_of_refusal(page, world.addresses["mlflow"], model, version, DOCS / "guard-refusal.png")
+    page.set_viewport_size(FOR_A_CARD)
     keep_answers(world, "policy-explain.txt", ("policy", "explain", f"models:/{model}/{version}"))
 
     model, version = train(world, say, *HARDLY_BETTER)
@@ -86,6 +89,7 @@ def tell_the_story(world: World, page: Page) -> None:
     page.screenshot(path=DOCS / "ticket.png", full_page=True)
 
     pictures_of_home(world, page, model)
+    picture_of_a_link(world, page, model, version)
     pictures_of_pages(world, page, model, version)
     replay = ("policy", "replay", "--since", "1d")
     (world.home / GENTLER).write_text(
@@ -188,7 +192,7 @@ def picture_of_question(world: World, page: Page, model: str, version: int) -> N
     """A card with an open question, and its thread beside it."""
     page.set_viewport_size(FOR_A_THREAD)
     page.goto(f"{world.addresses['slack']}/?as=ana")
-    card = page.get_by_test_id("message").filter(has_text=f"Approval needed: {model} v{version}").first
+    card = page.get_by_test_id("message").filter(has_text=f"promote {model} v{version} to").first
     card.get_by_role("button", name="Ask").click()
     page.get_by_role("dialog").get_by_role("textbox").fill("Were the winter weeks left out on purpose?")
     page.get_by_role("dialog").get_by_role("button", name="Ask").click()
@@ -236,8 +240,21 @@ def pictures_of_home(world: World, page: Page, model: str) -> None:
     form.get_by_label("Version").fill("v")
     form.get_by_role("option").first.wait_for()
     form.screenshot(path=DOCS / "home-form.png")
-    form.get_by_role("button", name="Close").first.click()  # else it covers Ana's next pictures
-    form.wait_for(state="hidden")
+    while form.is_visible():  # it would cover Ana's next pictures. The first Escape closes the menu alone
+        page.keyboard.press("Escape")
+        page.wait_for_timeout(2000)
+
+
+def picture_of_a_link(world: World, page: Page, model: str, version: int) -> None:
+    """What Slack shows below a link to the version in MLflow that somebody posts beside its card."""
+    page.set_viewport_size(FOR_A_CARD)
+    page.goto(f"{world.addresses['slack']}/?as=ana")
+    page.get_by_role("textbox", name="Message").fill(f"{world.addresses['mlflow']}/#/models/{model}/versions/{version}")
+    page.get_by_role("button", name="Send").click()
+    posted = page.get_by_test_id("message").filter(has=page.locator(".attachment"))
+    posted.get_by_text("Holds").first.wait_for()
+    page.wait_for_timeout(1500)
+    posted.screenshot(path=DOCS / "link-preview.png", style=".reply, .shortcut, .message.private { display: none }")
 
 
 def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:

@@ -106,12 +106,14 @@ def _print_addresses(world: World) -> None:
 
        {next_version} {" ".join(BAD)}
 
-  4. Without a button: in Slack, press the lightning bolt beside Countersign as Ben Okafor, and ask for version 1 with the form. Then decide
+  4. By hand: {_hand_move(world)}
+
+  5. Without a button: in Slack, press the lightning bolt beside Countersign as Ben Okafor, and ask for version 1 with the form. Then decide
      in Jira: open the new ticket, act as Ana Ruiz, and press Decline with a reason.
 
-  5. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
+  6. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
 
-  6. Passkeys: in Slack, say /countersign passkey as Cy Lindqvist, and open the link in a browser that has passkeys. Ana Ruiz confirms it.
+  7. Passkeys: in Slack, say /countersign passkey as Cy Lindqvist, and open the link in a browser that has passkeys. Ana Ruiz confirms it.
      No rule of this demo asks for one. `countersign demo --auto` has a rule that does, where Chromium and Playwright are installed.
 
   What the bot says of it:
@@ -121,12 +123,22 @@ def _print_addresses(world: World) -> None:
        {countersign} describe models:/bike-demand@champion
        {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pem
        {countersign} audit verify
-       {countersign} digest                                   # after step 5
+       {countersign} digest                                   # after step 6
        {countersign} doctor
 
   In Slack, /countersign help lists what can be typed. Ctrl-C ends everything; the next demo starts from the beginning again.
 """
     )
+
+
+def _hand_move(world: World) -> str:
+    from bot.demo.guard import HOW
+
+    if world.guard is None:
+        return f"left out, because the guard of MLflow is not installed; for the next demo: {HOW}"
+    page = f"{world.addresses['mlflow']}/#/models/bike-demand/versions/3"
+    return f"""open {page}
+     and give the version the alias champion. MLflow refuses it, and says why and how to ask."""
 
 
 def _follow(world: World) -> None:

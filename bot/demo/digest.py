@@ -39,7 +39,7 @@ def end_week(s: Services) -> str:
 
 def compliance_is_told(world: World, s: Services, say: Say) -> None:
     """The digest in Slack and as a ticket. Reprinted, its files have exactly the bytes whose hashes are in the ledger."""
-    say("8. The week ends; the clock is put forward to Monday, and compliance gets its digest.")
+    say("9. The week ends; the clock is put forward to Monday, and compliance gets its digest.")
     week = end_week(s)
     world.wait_for("the digest's delivery", lambda: is_delivered(week, s))
     messages = world.slack.messages(CHANNEL)

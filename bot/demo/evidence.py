@@ -6,23 +6,25 @@ Each runs the command that a user types, in a separate process with only what a 
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bot.demo.world import Say, World
 from bot.errors import DemoFailed
 
-OURS = "countersign."
+COLUMNS = "workspace, name, key, value"
+TAGS = "model_version_tags WHERE name = ? AND version = ? AND key LIKE 'countersign.%'"
 ALLOWED, DENIED = 0, 1
 
 
 def walk_back(world: World, model: str, say: Say) -> None:
     """What `countersign describe` prints, without the tables of parameters and metrics."""
     uri = f"models:/{model}@champion"
-    say(f"5. Where the champion comes from: countersign describe {uri}")
+    say(f"6. Where the champion comes from: countersign describe {uri}")
     told = run(world, ["describe", uri], world.environment).stdout.splitlines()
     witnesses = [line for line in told if line.split()[:1] in (["signed"], ["witnessed"])]
     _show([*told[: told.index("Parameters")], *witnesses], say)
@@ -34,10 +36,10 @@ def walk_back(world: World, model: str, say: Say) -> None:
 def at_the_gate(world: World, model: str, champion: int, rejected: int, say: Say) -> None:
     """The champion passes; its approval copied to another version does not, nor does the champion with one byte changed."""
     key = world.home / "countersign.pem"
-    say("6. The gate, with nothing but the public key: countersign gate check")
+    say("7. The gate, with nothing but the public key: countersign gate check")
     _ask(world, ["check", f"models:/{model}@champion"], key, ALLOWED, say)
 
-    say(f"   Somebody copies the champion's approval to v{rejected}, which was rejected:")
+    say(f"   Somebody copies the champion's approval to v{rejected}, which was rejected, in MLflow's own database:")
     with _approval_copied(world, model, champion, rejected):
         _ask(world, ["check", f"models:/{model}/{rejected}", "--target", "alias:champion"], key, DENIED, say)
 
@@ -52,7 +54,7 @@ def the_ledger_holds(world: World, say: Say) -> None:
     witness = world.home / "ticket.txt"
     witness.write_text(next(text for text in comments if text.startswith("Checkpoint")))
     say(
-        "7. The ledger, against a checkpoint that was taken out of a ticket: countersign audit verify --checkpoint ticket.txt"
+        "8. The ledger, against a checkpoint that was taken out of a ticket: countersign audit verify --checkpoint ticket.txt"
     )
     done = run(world, ["audit", "verify", "--checkpoint", str(witness)], world.environment)
     _show(done.stdout.splitlines(), say)
@@ -83,24 +85,21 @@ def _show(lines: list[str], say: Say) -> None:
 
 @contextmanager
 def _approval_copied(world: World, model: str, approved: int, other: int) -> Iterator[None]:
-    before = _tags(world, model, other)
-    _set_tags(world, model, other, _tags(world, model, approved))
-    try:
-        yield
-    finally:
-        for name in _tags(world, model, other).keys() - before.keys():
-            world.mlflow.delete_model_version_tag(model, str(other), name)
-        _set_tags(world, model, other, before)
+    """Copies the tags while the block runs, in the database of MLflow: its guard refuses that over the API."""
+    with closing(sqlite3.connect(world.home / "mlflow" / "mlflow.db", timeout=60)) as database:
+        before = database.execute(f"SELECT {COLUMNS} FROM {TAGS}", (model, other)).fetchall()
+        copied = [(*tag, other) for tag in database.execute(f"SELECT {COLUMNS} FROM {TAGS}", (model, approved))]
+        _put_tags(database, model, other, copied)
+        try:
+            yield
+        finally:
+            _put_tags(database, model, other, [(*tag, other) for tag in before])
 
 
-def _tags(world: World, model: str, version: int) -> dict[str, str]:
-    tags = world.mlflow.get_model_version(model, str(version)).tags
-    return {name: text for name, text in tags.items() if name.startswith(OURS)}
-
-
-def _set_tags(world: World, model: str, version: int, tags: Mapping[str, str]) -> None:
-    for name, text in tags.items():
-        world.mlflow.set_model_version_tag(model, str(version), name, text)
+def _put_tags(database: sqlite3.Connection, model: str, version: int, tags: list[tuple[object, ...]]) -> None:
+    with database:
+        database.execute(f"DELETE FROM {TAGS}", (model, version))
+        database.executemany(f"INSERT INTO model_version_tags ({COLUMNS}, version) VALUES (?, ?, ?, ?, ?)", tags)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
-"""What `countersign demo --auto` plays: three versions, one for each way to decide, and a form that is decided in Jira.
+"""What `countersign demo --auto` plays: three versions, one for each way to decide, a move by hand that the registry refuses,
+and a form that is decided in Jira.
 
 Every step is checked.
 """
@@ -10,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bot.demo.asking import decided_in_jira
+from bot.demo.by_hand import refused_by_the_registry
 from bot.demo.evidence import at_the_gate, the_ledger_holds, walk_back
 from bot.demo.passkeys import device, last_link, make_passkey, use
 from bot.demo.world import CHANNEL, Say, World, find_card, train
@@ -46,8 +48,12 @@ def play(world: World, say: Say) -> None:
     if _champion(world, model) == version:
         raise DemoFailed(f"{model} v{version} was rejected and holds champion all the same")
 
+    refused_by_the_registry(world, model, version, say)
+    if _champion(world, model) == version:
+        raise DemoFailed(f"{model} v{version} was given champion by hand")
+
     say(
-        "4. Without a button: Ben Okafor asks for the first version again with a form in Slack, and Ana Ruiz decides in Jira."
+        "5. Without a button: Ben Okafor asks for the first version again with a form in Slack, and Ana Ruiz decides in Jira."
     )
     decided_in_jira(world, model, 1, say)
 

@@ -27,6 +27,7 @@ from bot.clients.keys import make_key
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.clients.signers import read_signer
 from bot.database import embedded
+from bot.demo.guard import HOW, OPTIONS, Guard, is_installed
 from bot.errors import DemoFailed
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
@@ -40,6 +41,7 @@ from config.settings import read_settings
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bike-demand"
 POLICY = Path(__file__).resolve().parents[2] / "config" / "policy.yaml"
 CHANNEL = "model-approvals"
+PUBLIC_KEY = "countersign.pem"  # of approvals, in the demo's directory
 PEOPLE = (
     SandboxPerson("U0ANA000001", "ana", "Ana Ruiz", "ana@example.com"),
     SandboxPerson("U0BEN000002", "ben", "Ben Okafor", "ben@example.com"),
@@ -58,7 +60,9 @@ Say = Callable[[str], None]
 
 @dataclass
 class World:
-    """`browser` plays the device of a person who approves with a passkey; None when the policy asks for none."""
+    """`browser` plays the device of a person who approves with a passkey; None when the policy asks for none. `guard` is the MLflow
+    server's; None when its plugin is not installed.
+    """
 
     home: Path
     environment: Mapping[str, str]
@@ -67,6 +71,7 @@ class World:
     addresses: Mapping[str, str]
     supervisor: Supervisor
     browser: str | None = None
+    guard: Guard | None = None
     started: float = field(default_factory=time.time)
 
     def seconds(self, at: float | None = None) -> str:
@@ -102,13 +107,14 @@ def demo_world(
     say("starting PostgreSQL (embedded)")
     database = embedded.start(home)
     try:
-        with _outside(home, say) as (slack, jira, addresses):
-            environment = _environment(home, database, slack, jira, addresses) | _make_keys(home / "keys")
+        keys, guard = _make_keys(home / "keys"), _guard(home, say)
+        with _outside(home, say, guard) as (slack, jira, addresses):
+            environment = _environment(home, database, slack, jira, addresses, guard) | keys
             environment["COUNTERSIGN_POLICY"] = str(policy_for(POLICY, home))
             (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
             with supervised(environment, logs=home / "logs") as supervisor:
                 supervisor.housekeeping = partial(embedded.start, home)
-                world = World(home, environment, slack, jira, addresses, supervisor, browser)
+                world = World(home, environment, slack, jira, addresses, supervisor, browser, guard)
                 _start_bot(world, say)
                 yield world
     finally:
@@ -169,18 +175,26 @@ def _clear(home: Path) -> None:
     mark.touch()
 
 
+def _guard(home: Path, say: Say) -> Guard | None:
+    if is_installed():
+        return Guard(home / "guard", home / PUBLIC_KEY, token=secrets.token_hex(16))
+    say(f"MLflow runs without its guard, so the step that it refuses is left out. Install it with: {HOW}")
+    return None
+
+
 @contextmanager
-def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, dict[str, str]]]:
+def _outside(home: Path, say: Say, guard: Guard | None) -> Iterator[tuple[SlackSandbox, JiraSandbox, dict[str, str]]]:
     slack = SlackSandbox(signing_secret=secrets.token_hex(16), people=PEOPLE, groups={"ml-leads": ML_LEADS})
     jira = JiraSandbox(webhook_secret=secrets.token_hex(16))
-    bot_port = _port("bot")
+    bot_url = f"http://127.0.0.1:{_port('bot')}"
+    options = OPTIONS if guard else ()
+    settings = guard.settings(bot_url) if guard else {}
     say("starting MLflow, Slack and Jira")
     with (
         serving(slack, _port("slack")) as slack_url,
         serving(jira, _port("jira")) as jira_url,
-        running_mlflow(home / "mlflow", _port("mlflow")) as mlflow_url,
+        running_mlflow(home / "mlflow", _port("mlflow"), options, settings) as mlflow_url,
     ):
-        bot_url = f"http://127.0.0.1:{bot_port}"
         slack.interactivity_url = f"{bot_url}/slack/events"
         slack.app.unfurl_domains = tuple(url.partition("://")[2] for url in (mlflow_url, for_people(bot_url)))
         slack.app.redirect_uris = (f"{for_people(bot_url)}/sign-in/slack",)
@@ -190,14 +204,20 @@ def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, 
 
 
 def _environment(
-    home: Path, database: str, slack: SlackSandbox, jira: JiraSandbox, addresses: Mapping[str, str]
+    home: Path,
+    database: str,
+    slack: SlackSandbox,
+    jira: JiraSandbox,
+    addresses: Mapping[str, str],
+    guard: Guard | None,
 ) -> dict[str, str]:
     """The settings that a team makes for its own Slack, Jira and MLflow; see docs/guide.md."""
+    guarded = {"COUNTERSIGN_GUARD_SECRET": guard.secret} if guard else {}
     return {
         "DATABASE_URL": database,
         "COUNTERSIGN_HOME": str(home),
         "COUNTERSIGN_URL": for_people(addresses["bot"]),
-        "COUNTERSIGN_API_TOKEN": secrets.token_hex(16),
+        "COUNTERSIGN_API_TOKEN": guard.token if guard else secrets.token_hex(16),
         "PORT": addresses["bot"].rpartition(":")[2],
         "METRICS_PORT": addresses["metrics"].rpartition(":")[2],
         "MLFLOW_TRACKING_URI": addresses["mlflow"],
@@ -211,6 +231,7 @@ def _environment(
         "JIRA_EMAIL": jira.email,
         "JIRA_API_TOKEN": jira.api_token,
         "JIRA_WEBHOOK_SECRET": jira.webhooks.secret,
+        **guarded,
     }
 
 
@@ -219,9 +240,7 @@ def _make_keys(directory: Path) -> dict[str, str]:
     approvals, checkpoints = directory / "approvals.pem", directory / "checkpoints.pem"
     make_key(approvals)
     make_key(checkpoints, ED25519)
-    (directory.parent / "countersign.pem").write_text(
-        read_signer(str(approvals)).key.pem
-    )  # for the gate, as a CI job has it
+    (directory.parent / PUBLIC_KEY).write_text(read_signer(str(approvals)).key.pem)  # for the gate, as a CI job has it
     return {
         "COUNTERSIGN_SIGNING_KEY": str(approvals),
         "COUNTERSIGN_CHECKPOINT_KEY": str(checkpoints),
@@ -239,6 +258,8 @@ def _start_bot(world: World, say: Say) -> None:
     webhook = f"{world.addresses['bot']}/webhooks/mlflow"
     MlflowCheckup(world.addresses["mlflow"]).create_webhook(webhook, world.environment["MLFLOW_WEBHOOK_SECRET"])
     world.wait_for("the first sweep", lambda: any("Baseline" in m.all_text for m in world.slack.messages(CHANNEL)))
+    if world.guard is not None:
+        world.wait_for("the guard's list of what is governed", world.guard.has_list)
 
 
 def _answers(url: str) -> bool:

@@ -39,15 +39,16 @@ def running_mlflow(
     options: Sequence[str] = (),
     environ: Mapping[str, str] = NOTHING_MORE,
     python: str = sys.executable,
+    below: str = "",
 ) -> Iterator[str]:
     """Yields the base URL of a server that stores everything in `directory`; port 0 picks a free one. Raises ServerFailed.
 
-    `options` are more words for `mlflow server`, `environ` more variables for it, and `python` is the interpreter whose MLflow serves.
+    `options` are more words for `mlflow server`, `environ` more variables for it, `python` is the interpreter whose MLflow serves,
+    and `below` the path at which everything begins, as in "/ml".
     """
     directory.mkdir(parents=True, exist_ok=True)
-    server, url = _start(
-        directory, port, [python, *_command(directory), *options], {**_environment(directory), **environ}
-    )
+    command = [python, *_command(directory), *(("--static-prefix", below) if below else ()), *options]
+    server, url = _start(directory, port, command, {**_environment(directory), **environ}, below)
     try:
         yield url
     finally:
@@ -55,11 +56,11 @@ def running_mlflow(
 
 
 def _start(
-    directory: Path, port: int, command: Sequence[str], environ: Mapping[str, str]
+    directory: Path, port: int, command: Sequence[str], environ: Mapping[str, str], below: str
 ) -> tuple[subprocess.Popen[bytes], str]:
     for tries_left in reversed(range(1 if port else PORT_TRIES)):  # a free port may be taken before the server binds it
         chosen = port or _free_port()
-        url = f"http://127.0.0.1:{chosen}"
+        url = f"http://127.0.0.1:{chosen}{below}"
         with (directory / "mlflow.log").open("wb") as output:
             server = subprocess.Popen(
                 [*command, "--port", str(chosen)],

@@ -1,4 +1,6 @@
-"""`make compat`: the tests of the registry, of webhooks and of a promotion against three real servers, and a table of what was found."""
+"""`make compat`: the tests of the registry, of webhooks, of a promotion and of the guard against three real servers, and a table of what
+was found.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from bot.clients.mlflow.checkup import FEATURES, missing
-from tests.compat.servers import RELEASES, interpreter_of
+from tests.compat.servers import GUARDED, RELEASES, interpreter_of
 
 TESTS = (
     "tests/clients/mlflow",
@@ -21,6 +23,13 @@ TESTS = (
     "tests/e2e/registry/test_moves_by_hand.py",
     "tests/e2e/registry/test_webhook.py",
 )
+GUARD = (
+    "tests/guard/test_bypass.py",
+    "tests/guard/test_spellings.py",
+    "tests/guard/test_workspaces.py",
+)
+NO_GUARD = ("tests/guard/test_unknown_mlflow.py",)
+"""For a release that the guard does not know."""
 BASIC_AUTH = "tests/clients/mlflow/test_basic_auth.py"  # starts a server of its own
 OUTCOMES = ("passed", "failed", "error", "skipped")
 
@@ -44,7 +53,8 @@ def run(release: str, options: list[str]) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", f"--ignore={BASIC_AUTH}"]
-        subprocess.run([*command, *options, *TESTS], env={**os.environ, "MLFLOW_OF": str(python)}, check=False)
+        tests = (*TESTS, *(GUARD if release in GUARDED else NO_GUARD))
+        subprocess.run([*command, *options, *tests], env={**os.environ, "MLFLOW_OF": str(python)}, check=False)
         return read(version, report)
 
 

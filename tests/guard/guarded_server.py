@@ -28,6 +28,7 @@ from bot.signatures import PAYLOAD_TYPE, pae
 from tests.fixtures.installation import GUARD_SECRET as SECRET
 from tests.fixtures.installation import PATIENCE
 from tests.fixtures.mlflow_seed import client_of
+from tests.fixtures.mlflow_server import SERVED_BY
 
 TOKEN = "token-of-the-api-" + "x" * 20
 HEADER = "X-Countersign-Guard"
@@ -157,5 +158,5 @@ def guarded_mlflow(
 ) -> Iterator[Guarded]:
     settings = settings_of(bot, home) | dict(environ or {})
     options = ("--app-name", "countersign", *options)
-    with running_mlflow(home / "mlflow", options=options, environ=settings) as url:
+    with running_mlflow(home / "mlflow", options=options, environ=settings, python=SERVED_BY) as url:
         yield Guarded(url, bot, home, client_of(url))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,145 +13,10 @@ from mlflow.entities import LoggedModelInput, Metric
 
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.domain.attestation.governed import GovernedVersion
-from bot.domain.model import Target, TargetKind
-from tests.builders import a_rule
-from tests.fixtures import quick_directory
 from tests.fixtures.mlflow_seed import logged_version, new_run, new_version
-from tests.guard.guarded_server import BOTS_WEBHOOK, HEADER, SECRET, Guarded, guarded_mlflow, standing_in, wait_until
-
-REST, AJAX = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
-ALIAS = f"{REST}/registered-models/alias"
-TAG = "countersign.attestation.alias.champion.decision"
-CHAMPION, PRODUCTION = Target(TargetKind.ALIAS, "champion"), Target(TargetKind.STAGE, "Production")
-RULES = (
-    a_rule(models="bike-*", target=CHAMPION),
-    a_rule(models="staged-*", target=PRODUCTION),
-    a_rule(models="from-*", target=Target(TargetKind.MODEL, "prod.{name}")),
-)
-
-
-@dataclass
-class Registry:
-    """`bike-demand`: v1 is approved and the champion, v2 was never asked for. `staged-demand`: v1 is in Production, v2 is not."""
-
-    server: Guarded
-    run: str
-    logged_model: str
-    other_run: str
-    other_logged_model: str
-    folder: str
-
-    @property
-    def approved(self) -> GovernedVersion:
-        return GovernedVersion("default", "bike-demand", 1, self.run, f"models:/{self.logged_model}")
-
-    def call(self, method: str, path: str, body: object = None, **more: object) -> requests.Response:
-        return self.server.call(method, path, body, **more)
-
-    def aliases(self) -> dict[str, str]:
-        return dict(self.server.client.get_registered_model("bike-demand").aliases)
-
-
-@pytest.fixture(scope="module", params=["uvicorn", pytest.param("gunicorn", marks=pytest.mark.proof)])
-def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
-    options = () if request.param == "uvicorn" else ("--gunicorn-opts", "--timeout 0")
-    with quick_directory() as home, standing_in() as bot:
-        bot.govern(())
-        with guarded_mlflow(bot, home, options) as server:
-            yield seeded(server)
-
-
-def seeded(server: Guarded) -> Registry:
-    client = server.client
-    for name in ("bike-demand", "staged-demand", "free", "from-demand", "prod.from-demand"):
-        client.create_registered_model(name)
-    run, other = new_run(client, {"mae": 24.5}), new_run(client, {"mae": 30.0})
-    approved = logged_version(client, "bike-demand", run)
-    logged_version(client, "bike-demand", other)
-    source, other_source = (client.get_model_version("bike-demand", number).source for number in ("1", "2"))
-    client.set_registered_model_alias("bike-demand", "champion", "1")
-    for _ in range(2):
-        new_version(client, "staged-demand")
-    with pytest.warns(FutureWarning):
-        client.transition_model_version_stage("staged-demand", "1", "Production")
-    client.create_webhook("countersign", BOTS_WEBHOOK, ["registered_model.created"])
-    govern(server, GovernedVersion("default", "bike-demand", approved.version, run, source))
-    folder = client.get_model_version_download_uri("bike-demand", "1").removeprefix("mlflow-artifacts:/")
-    return Registry(server, run, source.removeprefix("models:/"), other, other_source.removeprefix("models:/"), folder)
-
-
-def govern(server: Guarded, *versions: GovernedVersion) -> None:
-    """Returns when the server has the list."""
-    server.bot.govern(RULES, versions)
-    there = server.home / "guard" / "governed-default.json"
-    wait_until(lambda: there.exists() and there.read_text() == server.bot.answer)
-    move = {"name": "bike-demand", "alias": "champion", "version": "1"}
-    wait_until(lambda: server.call("POST", ALIAS, move).status_code == 403)
-
-
-def refused(answer: requests.Response, *words: str) -> None:
-    assert answer.status_code == 403, answer.text
-    said = answer.json()
-    assert said["error_code"] == "PERMISSION_DENIED"
-    for word in words:
-        assert word in said["message"], said["message"]
-
-
-SPELLINGS = {
-    "api": (f"{REST}/registered-models/alias", {}),
-    "ajax-api": (f"{AJAX}/registered-models/alias", {}),
-    "two slashes": (f"/{REST}/registered-models/alias", {}),
-    "a trailing slash": (f"{REST}/registered-models/alias/", {}),
-    "percent encoding": (f"{REST}/registered%2Dmodels/ali%61s", {}),
-    "a query": (f"{ALIAS}?name=free&alias=x", {}),
-    "plain text": (ALIAS, {"headers": {"Content-Type": "text/plain"}}),
-    "no type": (ALIAS, {"headers": {"Content-Type": ""}}),
-    "another method": (ALIAS, {"headers": {"X-HTTP-Method-Override": "GET"}}),
-    "a forged host": (ALIAS, {"headers": {"Host": "127.0.0.1/api/2.0/mlflow/experiments/search?"}}),
-    "a wrong secret": (ALIAS, {"headers": {HEADER: SECRET[:-1]}}),
-    "an empty secret": (ALIAS, {"headers": {HEADER: ""}}),
-}
-
-
-@pytest.mark.parametrize("spelling", list(SPELLINGS))
-def test_no_spelling_of_the_call_moves_the_alias(registry: Registry, spelling: str) -> None:
-    path, more = SPELLINGS[spelling]
-    body = json.dumps({"name": "bike-demand", "alias": "champion", "version": "2"})
-
-    answer = registry.call("POST", path, data=body, **{"headers": {"Content-Type": "application/json"}} | more)
-
-    assert answer.status_code in (403, 404, 400), answer.text
-    assert registry.aliases() == {"champion": "1"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        '"{\\"name\\": \\"bike-demand\\", \\"alias\\": \\"champion\\", \\"version\\": \\"2\\"}"',
-        '{"name": "free", "name": "bike-demand", "alias": "champion", "version": "2"}',
-        '{"name": "bike-demand", "alias": "x", "alias": "champion", "version": "2"}',
-        '{"name": "bike-demand", "alias": "champion", "version": 2}',
-        '{"name": "bike-demand", "alias": "\\u0063hampion", "version": "2"}',
-        '\ufeff{"name": "bike-demand", "alias": "champion", "version": "2"}',
-        '{"name": "bike-demand", "alias": "champion", "version": "2", "more": ' + '"x"' * 1 + "}",
-        '{"name": "bike-demand", "alias": "champion", "version": "2", "more": "' + "x" * 2_000_000 + '"}',
-    ],
-    ids=[
-        "encoded twice",
-        "name twice",
-        "alias twice",
-        "a number",
-        "escaped",
-        "a byte order mark",
-        "unknown field",
-        "large",
-    ],
-)
-def test_no_spelling_of_the_body_moves_the_alias(registry: Registry, body: str) -> None:
-    answer = registry.call("POST", ALIAS, data=body.encode(), headers={"Content-Type": "application/json"})
-
-    assert answer.status_code in (400, 403), answer.text
-    assert registry.aliases() == {"champion": "1"}
+from tests.fixtures.mlflow_server import SERVED_BY
+from tests.guard.guarded_server import BOTS_WEBHOOK, wait_until
+from tests.guard.registry import AJAX, ALIAS, REST, TAG, Registry, govern, refused, refused_or_absent
 
 
 def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:
@@ -402,8 +265,12 @@ def test_a_model_in_its_runs_folder_stays_while_the_run_goes_on(registry: Regist
         registry.call("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{folder}/model.pkl", data=b"evil"),
         registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": run, "path": path}),
     ):
-        assert answer.status_code in (400, 403), answer.text
+        if answer.status_code != 400:
+            refused_or_absent(answer)
     assert Path(client.download_artifacts(run, "model/model.pkl", str(tmp_path))).read_text() == "approved"
+
+
+BACKSLASHES = "put with backslashes"
 
 
 def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
@@ -418,6 +285,11 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
         "put with two slashes": ("PUT", f"{files}/artifacts//{folder.replace('/', '//')}/model.pkl"),
         "create in parts": ("POST", f"{files}/mpu/create/{folder}/model.pkl"),
         "complete in parts": ("POST", f"{files}/mpu/complete/{folder}/model.pkl"),
+        "abort in parts": ("POST", f"{files}/mpu/abort/{folder}/model.pkl"),
+        "put with a way up": ("PUT", f"{files}/artifacts/x/%2e%2e/{folder}/model.pkl"),
+        BACKSLASHES: ("PUT", f"{files}/artifacts/{folder.replace('/', '%5C')}/model.pkl"),
+        "put in upper case": ("PUT", f"{files}/artifacts/{folder.upper()}/model.pkl"),
+        "put by its address": ("PUT", f"{files}/artifacts/mlflow-artifacts:/{folder}/model.pkl"),
         "delete a file": ("DELETE", f"{files}/artifacts/{folder}/model.pkl"),
         "delete the folder": ("DELETE", f"{files}/artifacts/{folder}"),
         "delete a folder above": ("DELETE", f"{files}/artifacts/{folder.split('/', maxsplit=1)[0]}"),
@@ -430,6 +302,7 @@ def uploads(registry: Registry) -> dict[str, tuple[str, str]]:
     "way",
     [
         *("put", "put by ajax", "put with dots", "put encoded", "put encoded twice", "put with two slashes"),
+        *("put with a way up", BACKSLASHES, "put in upper case", "put by its address", "abort in parts"),
         *(
             "create in parts",
             "complete in parts",
@@ -449,8 +322,16 @@ def test_no_file_of_an_approved_version_is_written_or_deleted(registry: Registry
 
     answer = registry.call(method, path, data=b"evil")
 
-    assert answer.status_code in (400, 403, 404), answer.text
     assert (there / "model.pkl").read_bytes() == b"approved"
+    if way != BACKSLASHES or sys.executable == SERVED_BY:  # MLflow 3.8 takes them for letters of another file's name
+        assert answer.status_code in (400, 403, 404), answer.text
+
+
+def test_no_file_of_an_approved_version_is_written_in_chunks(registry: Registry) -> None:
+    """Which have no length before their end; the guard answers before it reads them."""
+    path = f"/api/2.0/mlflow-artifacts/artifacts/{registry.folder}/model.pkl"
+
+    refused(registry.call("PUT", path, data=iter([b"ev", b"il"])), "approved")
 
 
 def test_another_models_files_are_written_as_before(registry: Registry) -> None:
@@ -466,8 +347,10 @@ def test_uploads_by_the_page_and_by_signed_addresses_are_refused_too(registry: R
     by_page = f"{AJAX}/upload-artifact?run_uuid={registry.run}&path=model.pkl"
 
     refused(registry.call("POST", by_page, data=b"evil"))
-    refused(registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": registry.run, "path": "x"}))
-    refused(
+    refused_or_absent(
+        registry.call("POST", f"{REST}/artifacts/presigned-upload-url", {"run_id": registry.run, "path": "x"})
+    )
+    refused_or_absent(
         registry.call(
             "POST", f"{REST}/artifacts/presigned-upload-url", {"model_id": registry.logged_model, "path": "x"}
         )
@@ -490,8 +373,8 @@ def test_the_demo_under_an_experiments_name_deletes_nothing_that_was_approved(re
     rename = f"{REST}/experiments/update"
     assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "MLflow Demo"}).ok
 
-    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/delete"))
-    refused(registry.call("POST", "/ajax-api/3.0/mlflow/demo/generate"))
+    refused_or_absent(registry.call("POST", "/ajax-api/3.0/mlflow/demo/delete"))
+    refused_or_absent(registry.call("POST", "/ajax-api/3.0/mlflow/demo/generate"))
 
     assert registry.call("POST", rename, {"experiment_id": "0", "new_name": "Default"}).ok
     assert registry.server.client.get_run(registry.run).info.lifecycle_stage == "active"

@@ -120,14 +120,31 @@ def test_an_older_list_replaces_no_newer_one(bot: StandIn, tmp_path: Path) -> No
     assert keeper.governed.rules
 
 
-def test_a_list_from_the_future_is_not_used(bot: StandIn, tmp_path: Path) -> None:
-    bot.issued = datetime.now(UTC) + timedelta(hours=1)
-    bot.govern([])
+@pytest.mark.parametrize(("ahead", "is_used"), [(-60 * 24, True), (-5, True), (5, True), (6, False), (60, False)])
+def test_the_bots_clock_may_be_a_few_minutes_ahead_of_the_servers(
+    bot: StandIn, tmp_path: Path, ahead: int, is_used: bool
+) -> None:
+    """A list from further in the future could not be replaced by any that follows."""
+    bot.issued = AT - timedelta(seconds=1)
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path, AT - timedelta(minutes=ahead))
+
+    keeper.ask()
+
+    assert (keeper.governed is not None) == is_used
+
+
+def test_a_server_whose_clock_goes_back_keeps_its_list(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([RULE])
     keeper = keeper_of(bot, tmp_path)
+    keeper.ask()
+    keeper.now = lambda: AT - timedelta(days=365)
+    bot.govern([])
 
-    keeper.start()
+    keeper.ask()
 
-    assert keeper.governed is None
+    assert keeper.governed is not None
+    assert keeper.governed.rules
 
 
 def test_an_expired_list_goes_on_refusing(bot: StandIn, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from flask import Flask, Response
+from packaging.version import Version
 from starlette.middleware import Middleware
 
 from countersign_guard.governed import NotValid
@@ -27,6 +29,7 @@ from countersign_guard.reporting import Reporter, basic_auth_user, nobody
 from countersign_guard.routes import NotGuarded, check_flask_routes, check_native_routes
 from countersign_guard.state import answer_about
 
+OLDEST = (3, 8)  # of MLflow
 FEWEST_LETTERS = 32  # of the secret
 UPLOAD = "upload_artifact"
 GATEWAY_TOKEN = "_MLFLOW_INTERNAL_GATEWAY_AUTH_TOKEN"
@@ -52,6 +55,7 @@ class Settings:
 
 def create_app() -> Any:
     """MLflow's app for uvicorn (ASGI) or for gunicorn and waitress (WSGI). Raises NotGuarded before it serves anything half guarded."""
+    check_version(mlflow.__version__)
     settings = read_settings(os.environ)
     keeper, outbox = Keeper(settings.source, settings.folder), Outbox(settings.folder / "writes.sqlite")
     reporter = Reporter(settings.source, settings.secret, outbox, basic_auth_user if _with_basic_auth() else nobody)
@@ -73,6 +77,15 @@ def create_app() -> Any:
     keeper.start()
     reporter.start()
     return served
+
+
+def check_version(version: str) -> None:
+    """Raises NotGuarded for an MLflow from before the ways around the guard were tried. MLflow 2 has no route that is in no table."""
+    if Version(version).release[:2] < OLDEST:
+        raise NotGuarded(
+            f"countersign-guard does not know this MLflow ({version}): it is older than {'.'.join(map(str, OLDEST))}. "
+            "It guards all or does not start. Upgrade MLflow."
+        )
 
 
 def _mlflow_app(first: Callable[[], Response | None]) -> tuple[Flask, Callable[[], Any]]:
