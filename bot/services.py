@@ -18,6 +18,7 @@ from bot.ports import (
     Signer,
     TicketSystem,
 )
+from bot.ports.evidence_watch import NOTHING_KEPT, CommitKeeper, DataKeeper
 from bot.ports.home import PersonalHome
 from bot.ports.mail import Mailer
 from bot.ports.registry import NO_OTHERS, ModelRegistries
@@ -31,7 +32,7 @@ class Services:
     """`templates` is the directory of an organisation's own report templates; None when it has none.
 
     `earlier_keys` are other public keys whose approvals this worker believes. `registry` is the default workspace of the default registry,
-    and `registries` knows all others.
+    and `registries` knows all others. `commits` and `data` are asked whether what approvals rest on is still there.
     """
 
     store: Store
@@ -49,6 +50,8 @@ class Services:
     registries: ModelRegistries = NO_OTHERS
     sign_in: SignIn = NO_SIGN_IN
     decisions: TicketDecisions = NO_DECISIONS
+    commits: CommitKeeper = NOTHING_KEPT
+    data: DataKeeper = NOTHING_KEPT
     home: PersonalHome = field(kw_only=True)
 
     def registry_at(self, workspace: str) -> ModelRegistry:

@@ -14,6 +14,7 @@ from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, 
 from bot.domain.policy.break_glass import BreakGlass as BreakGlass
 from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.policy.digest_plan import DigestPlan as DigestPlan
+from bot.domain.policy.evidence_watch import EvidenceWatch as EvidenceWatch
 from bot.domain.references import TicketPlan
 from bot.domain.workspaces import Registry, is_covered, watched
 
@@ -251,6 +252,7 @@ class Policy:
     registries: tuple[Registry, ...] = ()
     language: str = "en"
     readers: tuple[str, ...] = ()  # empty: all groups
+    evidence_watch: EvidenceWatch = EvidenceWatch()
 
     @property
     def places(self) -> tuple[str, ...]:
