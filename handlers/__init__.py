@@ -140,6 +140,7 @@ URGENCY: dict[str, Urgency] = {
             "remind",
             "remind_of_review",
             "tell_losses",
+            "tell_losses_below",
         ),
         Urgency.NOTE,
     ),

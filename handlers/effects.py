@@ -96,4 +96,5 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "refresh_home": opening.refresh_home,
     "look_after_evidence": watching.look_after_evidence,
     "tell_losses": telling.tell_losses,
+    "tell_losses_below": telling.tell_losses_below,
 }

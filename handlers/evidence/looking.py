@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
 from bot.domain.evidence.losses import (
     DELETED,
     ERASED,
@@ -21,13 +23,14 @@ from bot.domain.evidence.losses import (
     spread,
 )
 from bot.domain.names import storable
-from bot.errors import FilesUnread, NotFetched, OutsideError, Temporary, without_retries
+from bot.errors import FilesUnread, NotFetched, OutsideError, Permanent, Temporary, without_retries
 from bot.locations import is_within
 from bot.ports import ModelRegistry
 from bot.ports.evidence_watch import Committed, KeptData, RunState
 from bot.services import Services
 from handlers.evidence.approvals import Resting
 
+log = structlog.get_logger()
 REASON_LIMIT = 300  # characters
 OF_A_FOLDER = 50  # of its files, evenly over the list
 MOST_DATA = 300  # hashes of one approval, each a question to the remote
@@ -66,7 +69,10 @@ def ask_at_once(resting: Iterable[Resting], registry: ModelRegistry, asked: Aske
     """
     every = list(resting)
     runs = {one.evidence.run_id: experiment_of(one.evidence.run_url) for one in every if one.evidence.run_id}
-    asked.runs.update(registry.run_states(runs))
+    try:
+        asked.runs.update(registry.run_states(runs))
+    except Permanent as refusal:  # each run is asked for alone then, so that one experiment hides no others
+        log.info("runs_not_searched", error=str(refusal))
     for remote in sorted({one.git for one in every if one.commit}):
         wanted: dict[str, tuple[str, ...]] = {}
         for one in every:
@@ -173,7 +179,7 @@ def _data(one: Resting, asked: Asked, s: Services) -> tuple[Found | None, tuple[
     if not one.pipeline or not s.data.can_look():
         return None, before
     place = before[0] if before else _remote_of(one, asked, s)
-    if not place or not is_within(place, asked.stores):
+    if not place or not is_within(place.rstrip("/") + "/", asked.stores):
         return None, before
     names = {file.md5: file.path for file in one.pipeline}
     try:

@@ -1,7 +1,8 @@
 """The slow sweep: whether what approvals rest on is still there. It moves no target and changes no decision.
 
 Each sweep looks at some targets, those that were looked at longest ago first, and records each in a transaction of its own: a sweep that is
-cut short leaves the rest due. A registry that is not believed is not asked, for what it lacks may only be lacking in it.
+cut short leaves the rest due. A registry that is not believed is not asked, for what it lacks may only be lacking in it; and one that
+does not answer at all is reported elsewhere, so its targets are only left for the next sweep.
 """
 
 from __future__ import annotations
@@ -12,23 +13,22 @@ from dataclasses import replace
 import structlog
 
 from bot.domain.events import Event
-from bot.domain.evidence.losses import Found, Kept, Part, judge, looks_in_a_sweep, next_look
+from bot.domain.evidence.losses import Kept, Part, judge, looks_in_a_sweep, next_look
 from bot.domain.policy.evidence_watch import EvidenceWatch
 from bot.engine.lanes import Lane
 from bot.errors import OutsideError
 from bot.services import Services
 from bot.store.evidence_watch import EvidenceWatchRows, WatchedPlace
 from bot.store.transaction import Transaction
-from handlers.custody.belief import Doubted, check_believed, is_doubted
+from handlers.custody.belief import check_believed, is_doubted
 from handlers.evidence.approvals import Resting, resting_at
-from handlers.evidence.looking import Asked, Looked, ask_at_once, look_at, reason_of
+from handlers.evidence.looking import Asked, Looked, ask_at_once, look_at
 
 log = structlog.get_logger()
 TELLING = "tell_losses"
 GIVES_UP_AFTER = (
-    3  # questions in a row of sweeps that a registry or its store did not answer: the rest is left for the next sweep
+    3  # questions of a sweep that a registry or its store did not answer: the rest is left for the next sweep
 )
-OF_THE_REGISTRY = (Part.VERSION, Part.RUN, Part.LOGGED_MODEL, Part.FILES)
 
 
 def look_after_evidence(_: str, s: Services) -> None:
@@ -52,27 +52,30 @@ def _look_in(workspace: str, places: Sequence[WatchedPlace], plan: EvidenceWatch
         check_believed(workspace, s)
         registry = s.registry_at(workspace)
         ask_at_once((one for approvals in resting.values() for one in approvals), registry, asked, s)
-    except Doubted as doubt:
-        log.warning(
-            "evidence_not_looked_after", workspace=workspace, error=str(doubt), next="the next sweep tries again"
-        )
-        return
     except OutsideError as trouble:
-        for place, approvals in resting.items():
-            _record(place, approvals, [_unread(one, reason_of(trouble)) for one in approvals], plan, s)
+        _leave_for_later(workspace, trouble)
         return
     for place, approvals in resting.items():
         looked = [look_at(one, registry, asked, s) for one in approvals]
-        if _has_lost(looked):
-            check_believed(workspace, s)  # another registry may have taken its place meanwhile
+        if _has_lost(looked) and not _is_still_believed(workspace, s):
+            return
         _record(place, approvals, looked, plan, s)
         if asked.troubles >= GIVES_UP_AFTER:
             return
 
 
-def _unread(one: Resting, why: str) -> Looked:
-    """Nothing was asked, because the registry does not answer."""
-    return Looked({part: Found(unread=why) for part in OF_THE_REGISTRY if part in one.kept or part is Part.VERSION})
+def _is_still_believed(workspace: str, s: Services) -> bool:
+    """Another registry may have taken its place, or it may have stopped answering, while we looked."""
+    try:
+        check_believed(workspace, s)
+    except OutsideError as doubt:
+        _leave_for_later(workspace, doubt)
+        return False
+    return True
+
+
+def _leave_for_later(workspace: str, doubt: OutsideError) -> None:
+    log.warning("evidence_not_looked_after", workspace=workspace, error=str(doubt), next="the next sweep tries again")
 
 
 def _has_lost(looked: Iterable[Looked]) -> bool:

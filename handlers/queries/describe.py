@@ -15,6 +15,7 @@ from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, histor
 from bot.domain.evidence.caps import capped
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.loss_text import kept_text
+from bot.domain.evidence.losses import Kept
 from bot.domain.model import PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.description import (
     Checkpoint,
@@ -101,13 +102,20 @@ def _losses(version: VersionId, names: Mapping[str, str], tx: Transaction) -> tu
     """Each part once, though several approvals rest on it."""
     found: dict[str, Loss] = {}
     for request, kept in losses_of(version, tx):
-        since = kept.lost_since or kept.unread_since
-        if since is not None:
-            by = person_name(kept.acknowledged_by, names) if kept.acknowledged_by else ""
-            because, is_gone = kept.acknowledged_because, kept.lost_since is not None
-            loss = Loss(kept.part, kept_text(kept, request), since, kept.seen_at, is_gone, by, because)
+        loss = loss_of(kept, request, names)
+        if loss is not None:
             found.setdefault(kept.part, loss)
     return tuple(found.values())
+
+
+def loss_of(kept: Kept, request: TransitionRequest, names: Mapping[str, str]) -> Loss | None:
+    """None when it is there."""
+    since = kept.lost_since or kept.unread_since
+    if since is None:
+        return None
+    by = person_name(kept.acknowledged_by, names) if kept.acknowledged_by else ""
+    is_gone = kept.lost_since is not None
+    return Loss(kept.part, kept_text(kept, request), since, kept.seen_at, is_gone, by, kept.acknowledged_because)
 
 
 def _as_mlflow_says(found: Found, s: Services) -> tuple[Evidence | None, str]:

@@ -54,17 +54,14 @@ def lost_text(part: Part, names: Sequence[str], count: int, request: TransitionR
 def kept_text(kept: Kept, request: TransitionRequest) -> str:
     """What is on record of a part that is lost or out of sight: what, since when, and who knows of it."""
     if kept.lost_since is not None:
-        said = _(
+        return _(
             "{what}; gone since {since}, last seen on {seen}",
             what=lost_text(kept.part, kept.lost, len(kept.lost), request),
             since=kept.lost_since,
             seen=kept.seen_at,
         )
-    else:
-        said = out_of_sight_text(kept.part, kept.unread)
-        if kept.unread_since is not None:
-            said = _("{said} (since {since})", said=said, since=kept.unread_since)
-    return said
+    said = out_of_sight_text(kept.part, kept.unread)
+    return _("{said} (since {since})", said=said, since=kept.unread_since) if kept.unread_since else said
 
 
 def out_of_sight_text(part: Part, why: str) -> str:

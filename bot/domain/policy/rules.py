@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -252,7 +252,7 @@ class Policy:
     registries: tuple[Registry, ...] = ()
     language: str = "en"
     readers: tuple[str, ...] = ()  # empty: all groups
-    evidence_watch: EvidenceWatch = EvidenceWatch()
+    evidence_watch: EvidenceWatch = field(default_factory=EvidenceWatch)
 
     @property
     def places(self) -> tuple[str, ...]:

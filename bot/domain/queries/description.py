@@ -180,7 +180,8 @@ class Description:
     """`holds` are this version's targets, `holders` the holders of all the model's targets; `evidence` is its newest frozen evidence.
 
     Without frozen evidence, `evidence` is what MLflow says now, `is_frozen` is False, and `unread` says why MLflow said nothing.
-    `requests` are for all targets, newest first. `losses` are of what holds a target or is a way back. `history` has the values to plot, None when there are too few.
+    `requests` are for all targets, newest first. `losses` are of what holds a target or is a way back. `history` has the values to plot,
+    None when there are too few.
     """
 
     version: VersionId

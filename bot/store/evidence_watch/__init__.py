@@ -171,29 +171,45 @@ class EvidenceWatchRows:
     def batch(self, channel: str, new_batch: str) -> tuple[str, list[LossNote]]:
         """One that was begun before and not sent, else a new one of all that waits. Its rows stay the same until it is sent."""
         rows = evidence_notes.c
-        begun = sa.select(rows.batch).where(rows.channel == channel, rows.batch.is_not(None)).limit(1)
+        begun = sa.select(rows.batch).where(*_waiting(channel), rows.batch.is_not(None)).limit(1)
         batch = self._connection.execute(begun).scalar()
         if batch is None:
             batch = new_batch
-            fix = sa.update(evidence_notes).where(rows.channel == channel, rows.batch.is_(None))
+            fix = sa.update(evidence_notes).where(*_waiting(channel), rows.batch.is_(None))
             self._connection.execute(fix.values(batch=batch))
-        query = sa.select(evidence_notes).where(rows.batch == batch).order_by(rows.id)
-        return str(batch), [
-            LossNote(row.id, read_event(row.kind, row.event)) for row in self._connection.execute(query)
-        ]
+        return str(batch), self._notes(rows.batch == batch, *_waiting(channel))
 
-    def sent(self, batch: str, channel: str) -> bool:
-        """Forgets what was sent; returns whether more waits for the channel."""
+    def sent(self, batch: str, channel: str, below: Mapping[int, str]) -> bool:
+        """Forgets what was sent, but for what is still to be said below a request; returns whether more waits for the channel."""
         rows = evidence_notes.c
-        self._connection.execute(sa.delete(evidence_notes).where(rows.batch == batch))
-        query = sa.select(rows.id).where(rows.channel == channel).limit(1)
+        self._connection.execute(
+            sa.delete(evidence_notes).where(rows.batch == batch, *_waiting(channel), rows.id.not_in(below))
+        )
+        for note, request_id in below.items():
+            self._connection.execute(sa.update(evidence_notes).where(rows.id == note).values(below=request_id))
+        query = sa.select(rows.id).where(*_waiting(channel)).limit(1)
         return self._connection.execute(query).first() is not None
+
+    def below(self, request_id: str) -> list[LossNote]:
+        """What is still to be said in the request's thread, as the channel had it."""
+        return self._notes(evidence_notes.c.below == request_id)
+
+    def said_below(self, notes: Collection[LossNote]) -> None:
+        self._connection.execute(sa.delete(evidence_notes).where(evidence_notes.c.id.in_([note.id for note in notes])))
+
+    def _notes(self, *where: sa.ColumnElement[bool]) -> list[LossNote]:
+        query = sa.select(evidence_notes).where(*where).order_by(evidence_notes.c.id)
+        return [LossNote(row.id, read_event(row.kind, row.event)) for row in self._connection.execute(query)]
 
 
 def _held(workspaces: Iterable[str]) -> sa.Subquery:
     rows = placements.c
     query = sa.select(rows.workspace, rows.model, rows.target).distinct()
     return query.where(rows.is_judged, rows.request_id.is_not(None), rows.workspace.in_(list(workspaces))).subquery()
+
+
+def _waiting(channel: str) -> list[sa.ColumnElement[bool]]:
+    return [evidence_notes.c.channel == channel, evidence_notes.c.below.is_(None)]
 
 
 def _key(place: WatchedPlace) -> dict[str, str]:

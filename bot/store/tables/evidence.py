@@ -40,7 +40,7 @@ evidence_parts = sa.Table(
 )
 
 # What is to be said in a channel; several that come together are one message. `event` is the ledger's, as JSON. `batch` is set once it is
-# fixed which are in one message; the row goes when that is sent.
+# fixed which are in one message. `below` is the request in whose thread it is still to be said; the row goes when all is sent.
 evidence_notes = sa.Table(
     "evidence_notes",
     metadata,
@@ -49,4 +49,5 @@ evidence_notes = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("event", sa.Text, nullable=False),
     sa.Column("batch", sa.Text),
+    sa.Column("below", sa.Text, index=True),
 )

@@ -46,4 +46,5 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("event", sa.Text, nullable=False),
         sa.Column("batch", sa.Text),
+        sa.Column("below", sa.Text, index=True),
     )
