@@ -17,12 +17,12 @@ import pytest
 from bot.domain.digest.figures import Finding, FindingKind
 from bot.domain.digest.periods import period_at
 from bot.domain.events import EvidenceFound, EvidenceLost, EvidenceOutOfSight, LossAcknowledged
-from bot.domain.model import State
+from bot.domain.model import State, TransitionRequest
+from bot.domain.queries.description_text import in_words
 from bot.store.evidence_watch import EvidenceWatchRows
 from handlers.digest.gathering import gather
-from handlers.evidence.acknowledging import acknowledge
-from handlers.policy.kill_switch import person_named
 from handlers.queries.describe import describe
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import CHANNEL, Installation
 from tests.fixtures.training_repository import Training
@@ -158,7 +158,7 @@ def test_remotes_that_cannot_be_read_are_no_losses_and_are_said_to_be_unread_aft
 
     assert [body["part"] for body in installation.entries(EvidenceOutOfSight)] == ["data", "commit"]
     [said] = said_of_losses(installation)
-    assert "Evidence of approvals cannot be looked at" in said
+    assert "Evidence of an approval cannot be looked at" in said
     assert "Whether anything is gone is not known" in said
     assert lost(installation) == []
 
@@ -167,6 +167,12 @@ def test_remotes_that_cannot_be_read_are_no_losses_and_are_said_to_be_unread_aft
     look(installation)
 
     assert found(installation) == ["data", "commit"]
+
+
+def promoted_with_files(installation: Installation) -> TransitionRequest:
+    version = installation.register()
+    installation.mlflow.log_text(installation.run_of(version), "flavors: {}", "model/MLmodel")
+    return installation.promoted(version)
 
 
 def files_of(installation: Installation, version: int, mlflow_home: Path) -> Path:
@@ -178,7 +184,7 @@ def files_of(installation: Installation, version: int, mlflow_home: Path) -> Pat
 def test_files_that_are_gone_are_reported_below_each_card_and_warned_of_before_a_rollback(
     installation: Installation, mlflow_home: Path
 ) -> None:
-    first, second = installation.promoted(), installation.promoted()
+    first, second = promoted_with_files(installation), promoted_with_files(installation)
     for version in (1, 2):
         file = next(path for path in files_of(installation, version, mlflow_home).rglob("*") if path.is_file())
         file.unlink()
@@ -197,21 +203,36 @@ def test_files_that_are_gone_are_reported_below_each_card_and_warned_of_before_a
     assert "going back takes votes" in form
 
 
-def test_a_loss_that_a_person_acknowledges_leaves_the_digest_until_more_is_lost(
-    installation: Installation, mlflow_home: Path
-) -> None:
+def of_the_evidence(installation: Installation, *words: str) -> Finished:
+    return countersign("evidence", *words, DATABASE_URL=installation.settings.database_url.get_secret_value())
+
+
+def shown_of(installation: Installation) -> str:
+    return str(in_words(describe(f"models:/{installation.model}/1", installation.s)))
+
+
+def test_a_loss_that_a_person_acknowledges_leaves_the_digest_until_more_is_lost(installation: Installation) -> None:
     request = installation.promoted()
     installation.mlflow.delete_run(installation.run_of(1))
     look(installation, A_DAY)
     assert len(in_the_digest(installation)) == 1
 
-    acknowledge(
-        request.short_id, person_named("ana@example.com", installation.s), "cleaned up on purpose", installation.s
+    listed = of_the_evidence(installation, "list")
+    said = of_the_evidence(
+        installation,
+        *("acknowledge", request.short_id, "--reason", "cleaned up on purpose", "--by", "ana@example.com"),
+    )
+    again = of_the_evidence(
+        installation, "acknowledge", request.short_id, "--reason", "twice", "--by", "ana@example.com"
     )
     look(installation, A_DAY)
 
+    assert "can be restored" in listed.stdout
+    assert said.stdout.rstrip().endswith("acknowledged (run).")
+    assert (again.returncode, "See: countersign evidence list" in again.stdout + again.stderr) == (1, True)
     assert in_the_digest(installation) == []
     assert [body["reason"] for body in installation.entries(LossAcknowledged)] == ["cleaned up on purpose"]
+    assert "acknowledged by Ana Ruiz: cleaned up on purpose" in shown_of(installation)
     assert lost(installation) == [("run", ("deleted",))]
 
 

@@ -31,7 +31,7 @@ def losses_card(told: Sequence[Told]) -> Card:
     unseen = [one for one in told if isinstance(one.event, EvidenceOutOfSight)]
     back = [one for one in told if isinstance(one.event, EvidenceFound)]
     ids = {one.request.id for one in told}
-    title = _title(len(lost), len(unseen), len(back))
+    title = _title(lost, unseen, back)
     lines = [_line(one) for one in (*lost, *unseen, *back)]
     first = told[0].request if len(ids) == 1 else None
     return Card(
@@ -44,12 +44,17 @@ def losses_card(told: Sequence[Told]) -> Card:
     )
 
 
-def _title(lost: int, unseen: int, back: int) -> str:
+def _title(lost: Sequence[Told], unseen: Sequence[Told], back: Sequence[Told]) -> str:
+    is_one = len({one.request.id for one in (lost or unseen or back)}) == 1
     if lost:
-        return _("Evidence of an approval is gone") if lost == 1 else _("Evidence of approvals is gone")
+        return _("Evidence of an approval is gone") if is_one else _("Evidence of approvals is gone")
     if unseen:
-        return _("Evidence of approvals cannot be looked at")
-    return _("Evidence of an approval is there again") if back == 1 else _("Evidence of approvals is there again")
+        return (
+            _("Evidence of an approval cannot be looked at")
+            if is_one
+            else _("Evidence of approvals cannot be looked at")
+        )
+    return _("Evidence of an approval is there again") if is_one else _("Evidence of approvals is there again")
 
 
 def _line(told: Told) -> str:
