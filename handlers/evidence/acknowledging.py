@@ -27,7 +27,7 @@ def acknowledge(beginning: str, person: Person, reason: str, s: Services) -> tup
         if not parts:
             raise Refused(
                 _(
-                    "nothing of the evidence of request {id} is lost that nobody has acknowledged. See: countersign evidence list",
+                    "request {id} has no loss that is not yet acknowledged. See: countersign evidence list",
                     id=request.short_id,
                 )
             )

@@ -93,11 +93,11 @@ def look_at(one: Resting, registry: ModelRegistry, asked: Asked, s: Services) ->
         found[Part.LOGGED_MODEL] = _told(lambda: THERE if registry.has_logged_model(model) else Found((model,)), asked)
     if one.files and found[Part.VERSION] == THERE:
         found |= _files(one, registry, asked)
-    if one.commit:
-        found[Part.COMMIT] = _commit(one, asked)
     data, known = _data(one, asked, s)
     if data is not None:
         found[Part.DATA] = data
+    if one.commit:
+        found[Part.COMMIT] = _commit(one, asked)
     return Looked(found, known)
 
 

@@ -18,17 +18,16 @@ def evidence_lost(request: TransitionRequest, kept: Kept, period: Period) -> Fin
     if kept.lost_since is not None:
         what = lost_text(kept.part, kept.lost, len(kept.lost), request)
         said = _(
-            "What the approval of {version} for {target} rests on is gone since {since}: {what}.", what=what, **values
+            "What the approval of {version} for {target} rests on has been gone since {since}: {what}.", what=what, **values
         )
     else:
         what = out_of_sight_text(kept.part, kept.unread)
         said = _(
-            "What the approval of {version} for {target} rests on could not be looked at since {since}: {what}.",
+            "What the approval of {version} for {target} rests on has been out of sight since {since}: {what}.",
             what=what,
             **values,
         )
-    fix = _(
-        "Restore it, or run: {command}", command=f"countersign evidence acknowledge {request.short_id} --reason TEXT"
-    )
+    command = f"countersign evidence acknowledge {request.short_id} --reason TEXT"
+    fix = _("Restore it, or run: {command}", command=command)
     link = request.card.url if request.card else ""
     return Finding(FindingKind.EVIDENCE_LOST, sentences(said, fix), since, request.version.model, link)

@@ -55,7 +55,7 @@ def in_the_digest(installation: Installation) -> list[Finding]:
     period = period_at(installation.clock.now(), "UTC")
     with installation.s.store.transaction() as tx:
         digest = gather(period, installation.s, tx.connection).digest
-    return [one for one in digest.attention.first if one.kind is FindingKind.EVIDENCE_LOST]
+    return [one for one in digest.attention.shown if one.concern is FindingKind.EVIDENCE_LOST]
 
 
 @pytest.fixture
@@ -95,6 +95,29 @@ def collect_data(training: Training) -> None:
     training.dvc("gc", "--workspace", "--cloud", "--force", "--quiet")
 
 
+def assert_that_what_cannot_be_read_is_no_loss(installation: Installation, work: Path) -> None:
+    """The git remote and the DVC remote are away, and come back."""
+    lost_before, said_before = lost(installation), said_of_losses(installation)
+    for name in ("origin.git", "storage"):
+        (work / name).rename(work / f"{name} elsewhere")
+    look(installation)
+    look(installation)
+    assert said_of_losses(installation) == said_before
+    look(installation)
+    look(installation)
+
+    assert lost(installation) == lost_before
+    assert [body["part"] for body in installation.entries(EvidenceOutOfSight)] == ["data", "commit"]
+    [said] = said_of_losses(installation)[len(said_before) :]
+    assert "Evidence of an approval cannot be looked at" in said
+    assert "Whether anything is gone is not known" in said
+
+    for name in ("origin.git", "storage"):
+        (work / f"{name} elsewhere").rename(work / name)
+    look(installation)
+    assert found(installation)[-2:] == ["data", "commit"]
+
+
 def test_a_lost_run_commit_and_data_are_reported_once_and_their_return_too(
     installation: Installation, traced: Training, mlflow_home: Path, tmp_path: Path
 ) -> None:
@@ -121,7 +144,7 @@ def test_a_lost_run_commit_and_data_are_reported_once_and_their_return_too(
     assert "until `mlflow gc` takes it, it can be restored" in said
     assert f"its commit {commit[:12]} is in no branch of the git remote" in said
     assert "data/raw.csv" in said
-    assert [one.kind for one in in_the_digest(installation)] == [FindingKind.EVIDENCE_LOST] * 3
+    assert [one.concern for one in in_the_digest(installation)] == [FindingKind.EVIDENCE_LOST] * 3
 
     collect_garbage(traced, mlflow_home)
     look(installation)
@@ -138,35 +161,10 @@ def test_a_lost_run_commit_and_data_are_reported_once_and_their_return_too(
     assert found(installation) == ["data", "commit"]
     assert "its data is there again" in said_of_losses(installation)[-1]
     assert len(in_the_digest(installation)) == 1
+    assert_that_what_cannot_be_read_is_no_loss(installation, traced.repository.parent)
     assert installation.champion() == 1
     assert installation.reread(request).state is State.APPLIED
     assert installation.ledger_fault() is None
-
-
-def test_remotes_that_cannot_be_read_are_no_losses_and_are_said_to_be_unread_after_three_looks(
-    installation: Installation, traced: Training
-) -> None:
-    work = traced.repository.parent
-    (work / "origin.git").rename(work / "moved.git")
-    (work / "storage").rename(work / "unmounted")
-
-    look(installation)
-    look(installation)
-    assert said_of_losses(installation) == []
-    look(installation)
-    look(installation)
-
-    assert [body["part"] for body in installation.entries(EvidenceOutOfSight)] == ["data", "commit"]
-    [said] = said_of_losses(installation)
-    assert "Evidence of an approval cannot be looked at" in said
-    assert "Whether anything is gone is not known" in said
-    assert lost(installation) == []
-
-    (work / "moved.git").rename(work / "origin.git")
-    (work / "unmounted").rename(work / "storage")
-    look(installation)
-
-    assert found(installation) == ["data", "commit"]
 
 
 def promoted_with_files(installation: Installation) -> TransitionRequest:
@@ -242,6 +240,7 @@ def test_a_server_that_refuses_loses_nothing_and_one_that_is_away_is_left_for_th
 ) -> None:
     with fault_proxy(mlflow_server) as (url, faults):
         installation = open_installation(registry_url=url)
+        installation.sweep()
         installation.promoted()
         look(installation, A_DAY)
         faults.add("status", path, status=403, times=1_000)
