@@ -51,7 +51,7 @@ class Looked:
 class Asked:
     """What was asked already in this sweep, so that several approvals that rest on the same cost one question.
 
-    `troubles` counts how often the registry or its store could not answer at all.
+    `troubles` counts how often the registry or its store did not answer, or the registry refused a version.
     """
 
     stores: Sequence[str]
@@ -86,6 +86,7 @@ def look_at(one: Resting, registry: ModelRegistry, asked: Asked, s: Services) ->
     found: dict[Part, Found] = {}
     evidence = one.evidence
     found[Part.VERSION] = _told(lambda: _version(one, registry), asked)
+    asked.troubles += bool(found[Part.VERSION].unread)  # a registry that refuses this refuses the rest
     if evidence.run_id:
         run_id = evidence.run_id
         found[Part.RUN] = _told(lambda: _run(run_id, registry, asked), asked)

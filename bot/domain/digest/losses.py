@@ -18,7 +18,9 @@ def evidence_lost(request: TransitionRequest, kept: Kept, period: Period) -> Fin
     if kept.lost_since is not None:
         what = lost_text(kept.part, kept.lost, len(kept.lost), request)
         said = _(
-            "What the approval of {version} for {target} rests on has been gone since {since}: {what}.", what=what, **values
+            "What the approval of {version} for {target} rests on has been gone since {since}: {what}.",
+            what=what,
+            **values,
         )
     else:
         what = out_of_sight_text(kept.part, kept.unread)

@@ -234,16 +234,16 @@ def test_a_loss_that_a_person_acknowledges_leaves_the_digest_until_more_is_lost(
     assert lost(installation) == [("run", ("deleted",))]
 
 
-@pytest.mark.parametrize(("path", "unread"), [("", []), ("runs/", ["run"])])
+@pytest.mark.parametrize(("status", "path", "unread"), [(503, "", []), (403, "runs/", ["run"])])
 def test_a_server_that_refuses_loses_nothing_and_one_that_is_away_is_left_for_the_next_sweep(
-    mlflow_server: str, open_installation: Callable[..., Installation], path: str, unread: list[str]
+    mlflow_server: str, open_installation: Callable[..., Installation], status: int, path: str, unread: list[str]
 ) -> None:
     with fault_proxy(mlflow_server) as (url, faults):
         installation = open_installation(registry_url=url)
         installation.sweep()
         installation.promoted()
         look(installation, A_DAY)
-        faults.add("status", path, status=403, times=1_000)
+        faults.add("status", path, status=status, times=1_000)
         for _ in range(4):
             look(installation, A_DAY)
 
