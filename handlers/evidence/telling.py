@@ -31,11 +31,11 @@ def tell_losses(channel: str, s: Services) -> None:
     """
     with s.store.transaction() as tx:
         batch, notes = EvidenceWatchRows(tx.connection).batch(channel, new_id())
-        requests = tx.requests.some({_request_id(note) for note in notes})
+        about = tx.requests.some({_request_id(note) for note in notes})
     if not notes:
         return
-    is_alone = len(requests) == 1
-    below = {note.id: _request_id(note) for note in notes if _has_card(note, requests)} if not is_alone else {}
+    is_alone = len(about) == 1
+    below = {note.id: _request_id(note) for note in notes if _has_card(note, about)} if not is_alone else {}
 
     def record(tx: Transaction, _posted: PostedCard) -> None:
         if EvidenceWatchRows(tx.connection).sent(batch, channel, below):
@@ -44,8 +44,8 @@ def tell_losses(channel: str, s: Services) -> None:
             tx.defer(BELOW, request_id, f"{Lane.NOTES}:losses-below:{request_id}", once=True)
 
     with for_everyone(s):
-        card = losses_card(_told(notes, requests))
-        key, only = f"losses:{batch}", _card_of(requests, s) if is_alone else None
+        card = losses_card(_told(notes, about))
+        key, only = f"losses:{batch}", _card_of(about, s) if is_alone else None
         if only is None:
             post_once(key, channel, card, s, record=record)
             return
@@ -66,12 +66,12 @@ def tell_losses_below(request_id: str, s: Services) -> None:
     def forget(tx: Transaction) -> None:
         EvidenceWatchRows(tx.connection).said_below(notes)
 
-    requests = {request_id: request}
-    card = _card_of(requests, s)
+    about = {request_id: request}
+    card = _card_of(about, s)
     try:
         if card is not None:
             with for_everyone(s):
-                said, key = losses_card(_told(notes, requests)), f"losses-below:{notes[-1].id}:{request_id}"
+                said, key = losses_card(_told(notes, about)), f"losses-below:{notes[-1].id}:{request_id}"
                 post_once(key, card.channel, said, s, thread=card.root, record=lambda tx, _posted: forget(tx))
             return
     except MessageGone:
@@ -80,19 +80,19 @@ def tell_losses_below(request_id: str, s: Services) -> None:
         forget(tx)
 
 
-def _has_card(note: LossNote, requests: Mapping[str, TransitionRequest]) -> bool:
-    request = requests.get(_request_id(note))
+def _has_card(note: LossNote, about: Mapping[str, TransitionRequest]) -> bool:
+    request = about.get(_request_id(note))
     return request is not None and request.card is not None
 
 
-def _card_of(requests: Mapping[str, TransitionRequest], s: Services) -> PostedCard | None:
+def _card_of(about: Mapping[str, TransitionRequest], s: Services) -> PostedCard | None:
     """Of the only request that it is about, if the card is there."""
-    cards = [one.card for one in requests.values()]
+    cards = [one.card for one in about.values()]
     return cards[0] if len(cards) == 1 and cards[0] is not None and s.notifier.is_there(cards[0]) else None
 
 
-def _told(notes: Sequence[LossNote], requests: Mapping[str, TransitionRequest]) -> list[Told]:
-    return [Told(note.event, requests[_request_id(note)]) for note in notes if _request_id(note) in requests]
+def _told(notes: Sequence[LossNote], about: Mapping[str, TransitionRequest]) -> list[Told]:
+    return [Told(note.event, about[_request_id(note)]) for note in notes if _request_id(note) in about]
 
 
 def _request_id(note: LossNote) -> str:
