@@ -199,6 +199,10 @@ def test_files_that_are_gone_are_reported_below_each_card_and_warned_of_before_a
     form = json.dumps(installation.slack.open_view_of("ana"), default=str)
     assert "Careful with" in form
     assert "going back takes votes" in form
+    installation.slack.submit_view("ana", {"reason": "it drifts"})
+    installation.settle()
+    assert installation.requests()[-1].state is State.PENDING
+    assert installation.champion() == 2
 
 
 def of_the_evidence(installation: Installation, *words: str) -> Finished:
