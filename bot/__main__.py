@@ -48,6 +48,9 @@ GROUPS: Mapping[str, Mapping[str, Named]] = {
         "requests": Named("reading.requests:requests_group", "List and show requests, or call an approval off."),
         "describe": Named("reading.describe:describe", "Describe a version: its run, data, votes, signatures."),
         "history": Named("reading.history:history", "List everything that happened to a model's targets."),
+        "evidence": Named(
+            "reading.evidence:evidence_group", "List what approvals rest on and is gone; acknowledge it."
+        ),
         "digest": Named("digest:digest", "Print the audit digest of a week."),
     },
     "Policy": {

@@ -11,6 +11,7 @@ from pathlib import Path
 import certifi
 
 from bot.clients import keys
+from bot.clients.dvc import DvcData
 from bot.clients.git import GitMirrors
 from bot.clients.jira.tickets import JiraTickets
 from bot.clients.mail import SmtpMailer
@@ -61,6 +62,8 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         sign_in_of(settings, notifier.home),
         tickets.decisions,
         S3SealedStore(),
+        GitMirrors(settings.home / "mirrors"),
+        DvcData(),
         home=SlackHome(settings.slack_bot_token.get_secret_value(), api_url=settings.slack_api_url),
     )
 

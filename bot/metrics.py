@@ -13,6 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from bot.domain.workspaces import DEFAULT
 from bot.engine.rows import parked_by_subject
 from bot.errors import InvalidPolicy
+from bot.store.evidence_watch import EvidenceWatchRows
 from bot.store.ledger import WitnessedRows
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Housekeeping(Collector):
         unproven.add_metric([], refused)
         yield unproven
         yield from self._registry()
+        yield from self._evidence()
         yield from self._witnesses()
         yield from self._digests()
 
@@ -107,6 +109,25 @@ class Housekeeping(Collector):
         models = GaugeMetricFamily("countersign_models_unreadable", "Registered models that cannot be looked at.")
         models.add_metric([], len(unreadable))
         yield models
+
+    def _evidence(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            with self.store.transaction() as tx:
+                rows = EvidenceWatchRows(tx.connection)
+                (lost, unseen), oldest = rows.counts(), rows.oldest_look()
+        except ProgrammingError:  # a table is missing because a migration is pending, which /readyz reports
+            return
+        said = "Parts of the evidence of approvals that are gone, and that nobody has acknowledged."
+        yield _gauge("countersign_evidence_lost", said, "part", lost)
+        said = "Parts of the evidence of approvals that could not be looked at several times in a row."
+        yield _gauge("countersign_evidence_out_of_sight", said, "part", unseen)
+        looked = GaugeMetricFamily(
+            "countersign_evidence_oldest_look_timestamp_seconds",
+            "When that target's approvals were looked after whose look is the longest ago.",
+        )
+        if oldest is not None:
+            looked.add_metric([], oldest.timestamp())
+        yield looked
 
     def _witnesses(self) -> Iterator[GaugeMetricFamily]:
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.workspaces import DEFAULT
 from bot.links import NO_LINKS, Links
+from bot.ports.evidence_watch import NOTHING_KEPT, CommitKeeper, DataKeeper
 from bot.ports.registry import NO_OTHERS, ModelRegistries
 from bot.ports.sealed_store import NO_SEALS, SealedStore
 from bot.ports.sign_in import NO_SIGN_IN, SignIn
@@ -45,7 +46,7 @@ class Services:
     """`templates` is the directory of an organisation's own report templates; None when it has none.
 
     `earlier_keys` are other public keys whose approvals this worker believes. `registry` is the default workspace of the default registry,
-    and `registries` knows all others.
+    and `registries` knows all others. `commits` and `data` are asked whether what approvals rest on is still there.
     """
 
     store: Store
@@ -64,6 +65,8 @@ class Services:
     sign_in: SignIn = NO_SIGN_IN
     decisions: TicketDecisions = NO_DECISIONS
     seals: SealedStore = NO_SEALS
+    commits: CommitKeeper = NOTHING_KEPT
+    data: DataKeeper = NOTHING_KEPT
     home: PersonalHome = field(kw_only=True)
 
     def registry_at(self, workspace: str) -> ModelRegistry:

@@ -5,6 +5,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 
 - `registry`: sweeps, what changed in MLflow, moves by hand, renames, the baseline, and the moves and tags that the bot writes
 - `custody`: the facts about a target, and whether the registry is believed
+- `evidence`: whether what approvals rest on is still there
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
 - `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
 - `conversation`: questions and answers, handing a request over, comments on record
@@ -141,6 +142,8 @@ URGENCY: dict[str, Urgency] = {
             "answer_refused_votes",
             "remind",
             "remind_of_review",
+            "tell_losses",
+            "tell_losses_below",
         ),
         Urgency.NOTE,
     ),

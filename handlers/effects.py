@@ -9,6 +9,7 @@ from handlers.attestation import governed, vsa
 from handlers.break_glass import alarm, reviews
 from handlers.conversation import questions, reassigning
 from handlers.digest import closing, delivery
+from handlers.evidence import telling, watching
 from handlers.home import opening
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, details, outcomes, plots
@@ -96,4 +97,7 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "show_home": opening.show_home,
     "refresh_homes": opening.refresh_homes,
     "refresh_home": opening.refresh_home,
+    "look_after_evidence": watching.look_after_evidence,
+    "tell_losses": telling.tell_losses,
+    "tell_losses_below": telling.tell_losses_below,
 }

@@ -40,6 +40,10 @@ MEETS_ANY_EXCEPTION = {"bot/engine/attempts.py", "bot/web/pools.py"}
 NEEDS_NO_FOLLOW_UP = {
     events.TicketClosed,
     events.QuestionPosted,
+    events.EvidenceLost,
+    events.EvidenceFound,
+    events.EvidenceOutOfSight,
+    events.LossAcknowledged,
     watch_events.WatchBegun,
     events.FastTrackJudged,
     events.FastTrackCompared,

@@ -10,8 +10,9 @@ import configparser
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -29,6 +30,9 @@ EXTRA_WANTED = "bringing data back needs the dvc extra: pip install 'mlflow-coun
 class Files(Protocol):
     """The part of DVC's file systems that we use."""
 
+    @property
+    def protocol(self) -> str: ...
+
     def open(self, path: str, mode: str) -> BinaryIO: ...
 
     def exists(self, path: str) -> bool: ...
@@ -37,7 +41,10 @@ class Files(Protocol):
 
 
 class DvcData:
-    """The `DataStore` of `bot.ports`."""
+    """The `DataStore` of `bot.ports.data_stores`, and the `DataKeeper` of `bot.ports.evidence_watch`."""
+
+    def can_look(self) -> bool:
+        return find_spec("dvc") is not None
 
     def default_remote(self, config: str) -> str:
         return remote_in(config)
@@ -66,6 +73,33 @@ class DvcRemote:
             return [self._bring(entry.path, entry.md5, entry.size, into)]
         listed = self._folder(entry)
         return [self._bring(f"{entry.path}/{path}", md5, None, into) for path, md5 in listed]
+
+    def there(self, md5s: Collection[str]) -> frozenset[str]:
+        """One question for each. Only "there is no such object" counts as absent: `exists` would take any failure for it."""
+        if not self._is_mounted():
+            raise NotFetched(f"the remote {self._url} holds nothing at all. Check that it is mounted")
+        return frozenset(md5 for md5 in md5s if MD5.fullmatch(md5) and self._has(md5))
+
+    def listed_in(self, folder: str) -> tuple[str, ...]:
+        return tuple(md5 for _, md5 in self._folder(Entry("a folder", folder)))
+
+    def _is_mounted(self) -> bool:
+        return self._files.protocol != "local" or Path(self._root, "files", "md5").is_dir()
+
+    def _has(self, md5: str) -> bool:
+        from dvc.exceptions import DvcException
+
+        try:
+            self._files.info(f"{self._root}/files/md5/{md5[:2]}/{md5[2:]}")
+        except FileNotFoundError as missing:
+            refusal = bucket_refusal(missing)
+            if refusal is not None and not refusal.is_gone:
+                raise NotFetched(f"the remote {self._url} cannot be read: {refusal}") from missing
+            return False
+        except (OSError, DvcException, *failures_of_s3()) as trouble:
+            why = bucket_refusal(trouble) or trouble
+            raise NotFetched(f"the remote {self._url} cannot be read: {why}") from trouble
+        return True
 
     def _folder(self, entry: Entry) -> list[tuple[str, str]]:
         """The folder's files and their md5s. The list itself must have the hash in the lock."""

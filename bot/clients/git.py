@@ -1,4 +1,6 @@
-"""A read-only mirror of a git remote: does it have a commit, and which files are in it. Implements `bot.ports.GitMirror`.
+"""A read-only mirror of a git remote: does it have a commit, and which files are in it.
+
+Implements `bot.ports.data_stores.GitMirror`, and `CommitKeeper` of `bot.ports.evidence_watch`.
 
 The remote's content is only read, never run: nothing is checked out, no hook runs, git never prompts for a password, and only the https,
 ssh and file protocols are allowed. The operator grants access to the remote, with a credential helper or an ssh key.
@@ -13,7 +15,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from posixpath import basename, dirname, join
@@ -21,6 +23,7 @@ from posixpath import basename, dirname, join
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.policy.git_remote import why_no_remote
 from bot.errors import Permanent, Temporary
+from bot.ports.evidence_watch import Committed
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST_FILE = 4 * 2**20  # bytes
@@ -85,6 +88,11 @@ class GitMirrors:
             found = ((path, repository.bytes_at(commit, path)) for path in paths)
             return {path: content for path, content in found if content is not None}
 
+    def look_after(self, remote: str, wanted: Mapping[str, Collection[str]]) -> dict[str, Committed]:
+        """A commit that no branch has stays in the mirror, so its files are still read. Raises Temporary or Permanent."""
+        with self._fetched(remote) as repository:
+            return {commit: _committed(commit, paths, repository) for commit, paths in wanted.items()}
+
     @contextmanager
     def _fetched(self, remote: str) -> Iterator[Repository]:
         """Workers share the mirror, so one at a time fetches and reads; the others retry later."""
@@ -107,6 +115,14 @@ class GitMirrors:
                 raise Temporary(busy, retry_after=BUSY) from error
             repository.fetch(remote, self._first)
             yield repository
+
+
+def _committed(commit: str, paths: Collection[str], repository: Repository) -> Committed:
+    if not COMMIT.fullmatch(commit) or not repository.holds(commit):
+        return Committed(is_on_branch=False)
+    found = ((path, repository.bytes_at(commit, path)) for path in paths)
+    files = {path: content for path, content in found if content is not None}
+    return Committed(bool(repository.branches_with(commit)), files)
 
 
 class Repository:

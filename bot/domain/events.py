@@ -18,6 +18,10 @@ from bot.domain.digest_events import DigestSignedOff as DigestSignedOff
 from bot.domain.digest_events import DigestsLeftOut as DigestsLeftOut
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
+from bot.domain.evidence_events import EvidenceFound as EvidenceFound
+from bot.domain.evidence_events import EvidenceLost as EvidenceLost
+from bot.domain.evidence_events import EvidenceOutOfSight as EvidenceOutOfSight
+from bot.domain.evidence_events import LossAcknowledged as LossAcknowledged
 from bot.domain.glass_events import GLASS_EVENTS as GLASS_EVENTS
 from bot.domain.glass_events import GlassBroken as GlassBroken
 from bot.domain.glass_events import GlassHeld as GlassHeld

@@ -8,7 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.domain.model import Evidence, Metric, VersionId
     from bot.domain.policy.rules import LineageDemand
     from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
+    from bot.ports.evidence_watch import RunState
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,20 @@ class ModelRegistry(Protocol):
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         """Only the version's metrics, for plots and checks. Raises as `read_evidence` does."""
+
+    def run_states(self, runs: Mapping[str, str]) -> Mapping[str, RunState]:
+        """Of those of the runs that a search finds, 50 in a call; `runs` has the id of each run's experiment, where it is known."""
+
+    def run_state(self, run_id: str) -> RunState:
+        """Of one run, in a call of its own: the only answer by which a run counts as erased."""
+
+    def has_logged_model(self, model_id: str) -> bool: ...
+
+    def file_sizes(self, version: VersionId, stores: Sequence[str], wanted: Collection[str]) -> Mapping[str, int]:
+        """The files that the version has now, in bytes, in the folders of those that are wanted; a call for each folder.
+
+        Raises as `read_evidence` does, and FilesUnread.
+        """
 
     def set_alias(self, model: str, alias: str, version: int) -> None: ...
 

@@ -209,6 +209,7 @@ def _as_policy(shape: PolicyShape) -> Policy:
         artifact_stores=shape.artifact_stores,
         authors_from=shape.authors_from,
         readers=shape.readers or (),
+        evidence_watch=shape.evidence_watch.as_watch(),
         registries=tuple(one.as_registry(name) for name, one in shape.registries.items()),
         digest=None if shape.digest is None else shape.digest.as_plan(shape.calendar.timezone),
     )

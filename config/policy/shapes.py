@@ -35,7 +35,7 @@ from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.digest_shapes import DigestShape
 from config.policy.fast_track_shapes import FastTrackShape
 from config.policy.grouping_values import GroupAbove
-from config.policy.lineage_shapes import LineageShape
+from config.policy.lineage_shapes import EvidenceWatchShape, LineageShape
 from config.policy.registry_shapes import REGISTRIES_LIMIT, PlacePattern, RegistryName, RegistryShape
 from config.policy.seal_shapes import Seal
 from config.policy.ticket_shapes import TicketShape
@@ -307,6 +307,7 @@ class PolicyShape(Shape):
         tuple[StorePrefix, ...], Strict(False), Field(min_length=1), AfterValidator(different)
     ] = ARTIFACTS_FROM_MLFLOW
     """How the locations begin that evidence is read from, for example s3://models/; nothing is read from any other."""
+    evidence_watch: EvidenceWatchShape = EvidenceWatchShape()
     readers: Annotated[tuple[Text, ...], Strict(False), Field(min_length=1), AfterValidator(different)] | None = None
     """The groups from `groups` whose people may read the pages in a browser; without it, the people of all groups."""
     default: Annotated[Unruled, Strict(False)] = Unruled.REPORT

@@ -1,6 +1,6 @@
 """Gathers the week's figures in one snapshot of the database, so that they fit together however busy the bot is.
 
-The figures are those of the end of the week; only parked jobs are as of now. The database counts
+The figures are those of the end of the week; only parked jobs, and what is lost of the evidence, are as of now. The database counts
 (`bot.store.digest_figures`), the inventory is in
 `inventory`, what happened in `events`, the ledger's verification in `ledger`. Nothing is written here, and no one
 outside is asked: the pipelines are added when the picture is closed.
@@ -28,6 +28,7 @@ from bot.domain.digest.figures import (
     Waiting,
     blank,
 )
+from bot.domain.digest.losses import evidence_lost
 from bot.domain.digest.periods import Period
 from bot.domain.model import State, TransitionRequest
 from bot.domain.policy.rules import ARTIFACTS_FROM_MLFLOW, Policy
@@ -37,6 +38,7 @@ from bot.language import _, listed, ngettext, now_reading
 from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
 from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
+from bot.store.evidence_watch import EvidenceWatchRows
 from bot.store.people import PeopleRows
 from handlers.digest.counting import Policies, fast_track_by_rule, latency_by_rule, week_of_trend, weeks_before
 from handlers.digest.coverage import addresses, control_of, control_of_policies, not_signed_off
@@ -100,7 +102,8 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     of_the_week = findings_of_the_week(period, figures, kinds, names, policy)
     control = control_of(period, until, figures, policies, policy)
     unsigned = not_signed_off(control, policy, period, s.clock.now())
-    found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection), unsigned]
+    lost = _losses(period, until, figures)
+    found = [_broken(ledger), *inventory.attention(), *of_the_week, lost, _parked(figures.connection), unsigned]
     by_hash = figures.latency(period)
     this_week = week_of_trend(period.week, by_hash[""], sum(outcomes.values()))
     digest = Digest(
@@ -203,6 +206,14 @@ def _parked(connection: sa.Connection) -> Listed[Finding]:
         for job in parked
     ]
     return Listed(tuple(told), sum(count_jobs(connection).parked.values()))
+
+
+def _losses(period: Period, until: datetime, figures: DigestFigures) -> Listed[Finding]:
+    """What was lost by the end of the week, is not back yet, and is acknowledged by no one."""
+    kept, total = EvidenceWatchRows(figures.connection).open(until, LISTED)
+    requests = {one.id: one for one in map(read_request, figures.requests([one.request_id for one in kept]))}
+    told = [evidence_lost(requests[one.request_id], one, period) for one in kept if one.request_id in requests]
+    return Listed(tuple(told), total)
 
 
 def _broken(ledger: LedgerFigures) -> Listed[Finding]:

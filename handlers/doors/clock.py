@@ -11,6 +11,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from bot.domain.evidence.losses import SWEEP_EVERY
 from bot.domain.policy.rules import Poll
 from bot.domain.workspaces import DEFAULT
 from bot.engine.lanes import Lane
@@ -33,6 +34,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "look_at_cards": timedelta(hours=1),
     "look_at_tickets": timedelta(minutes=2),
     "renew_verdicts": timedelta(hours=1),
+    "look_after_evidence": SWEEP_EVERY,
 }
 SWEEPS = ("sweep_versions", "sweep_models")
 RETIMING = timedelta(seconds=10)

@@ -14,11 +14,14 @@ from datetime import datetime
 from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
 from bot.domain.evidence.caps import capped
 from bot.domain.evidence.dvc_lock import sha256_of
+from bot.domain.evidence.loss_text import kept_text
+from bot.domain.evidence.losses import Kept
 from bot.domain.model import PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.description import (
     Checkpoint,
     Description,
     Held,
+    Loss,
     Pipeline,
     Told,
     approval_text,
@@ -42,6 +45,7 @@ from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
 from handlers.custody.bases import basis_of
 from handlers.custody.facts import behind
+from handlers.evidence.acknowledging import losses_of
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
 READ_BACK = 5 * SHOWN_VERSIONS  # requests: a version may have several, and some have no evidence
@@ -77,6 +81,7 @@ def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(requests)
         kept = None if reads_files else kept_pipeline(evidence, tx)
+        losses = _losses(found.version, names, tx)
     seen, unread = (evidence, "") if evidence else _as_mlflow_says(found, s)
     return Description(
         version=found.version,
@@ -89,7 +94,28 @@ def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
         history=history,
         is_frozen=evidence is not None,
         unread=unread,
+        losses=losses,
     )
+
+
+def _losses(version: VersionId, names: Mapping[str, str], tx: Transaction) -> tuple[Loss, ...]:
+    """Each part once, though several approvals rest on it."""
+    found: dict[str, Loss] = {}
+    for request, kept in losses_of(version, tx):
+        loss = loss_of(kept, request, names)
+        if loss is not None:
+            found.setdefault(kept.part, loss)
+    return tuple(found.values())
+
+
+def loss_of(kept: Kept, request: TransitionRequest, names: Mapping[str, str]) -> Loss | None:
+    """None when it is there."""
+    since = kept.lost_since or kept.unread_since
+    if since is None:
+        return None
+    by = person_name(kept.acknowledged_by, names) if kept.acknowledged_by else ""
+    is_gone = kept.lost_since is not None
+    return Loss(kept.part, kept_text(kept, request), since, kept.seen_at, is_gone, by, kept.acknowledged_because)
 
 
 def _as_mlflow_says(found: Found, s: Services) -> tuple[Evidence | None, str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bot.domain.model import Kind, TransitionRequest
 from bot.services import Services
+from handlers.evidence.way_back import warning_on_record
 from handlers.request.rollbacks import what_follows
 
 
 def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
     """`card_url`, `ticket` and `ticket_url` are there once a worker has made them.
 
-    For a rollback, `next` says whether the target moves at once, and a `warning` is there when the policy does not name who asked.
+    For a rollback, `next` says whether the target moves at once, and a `warning` is there when the policy does not name who asked, or
+    when some of what its approval rests on is known to be gone.
     """
     known = {
         "id": opened.id,
@@ -22,8 +24,15 @@ def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
         "ticket_url": opened.ticket.url if opened.ticket else "",
     }
     if opened.kind is Kind.ROLLBACK:
-        known |= {"next": what_follows(opened, s), "warning": _stranger(opened, s)}
+        known |= {"next": what_follows(opened, s), "warning": _warning(opened, s)}
     return {name: text for name, text in known.items() if text}
+
+
+def _warning(opened: TransitionRequest, s: Services) -> str:
+    """As one text without its full stop."""
+    with s.store.transaction() as tx:
+        careful = warning_on_record(opened.version, tx)
+    return " ".join(filter(None, (careful, _stranger(opened, s)))).rstrip(".")
 
 
 def _stranger(opened: TransitionRequest, s: Services) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.model import State, TransitionRequest
-from bot.domain.queries.description import Told
+from bot.domain.queries.description import Loss, Told
 from bot.domain.request.quorum import place_name, tally, under
 from bot.engine.rows import Job
 from bot.services import Services
+from bot.store.evidence_watch import EvidenceWatchRows
 from bot.store.transaction import Transaction
-from handlers.queries.describe import outcome_of
+from handlers.queries.describe import loss_of, outcome_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class LedgerLine:
 
 @dataclass(frozen=True)
 class RequestRecord:
-    """`missing` are the approvals that a pending request still needs, one each, in words; `rule` is the rule in force, if one applies."""
+    """`missing` are the approvals that a pending request still needs, one each, in words; `rule` is the rule in force, if one applies.
+
+    `losses` are what is known to be gone of its evidence.
+    """
 
     request: TransitionRequest
     outcome: Told
@@ -44,6 +48,7 @@ class RequestRecord:
     refused: tuple[Refusal, ...]
     ledger: tuple[LedgerLine, ...]
     jobs: tuple[Job, ...]
+    losses: tuple[Loss, ...] = ()
 
 
 def record_of(beginning: str, s: Services) -> RequestRecord:
@@ -54,8 +59,10 @@ def record_of(beginning: str, s: Services) -> RequestRecord:
         rule, missing = _needs(request, tx)
         ledger = tuple(LedgerLine(one.seq, one.at, one.kind) for one in tx.ledger.about(request.id))
         outcome = outcome_of(request, names, tx)
+        kept = EvidenceWatchRows(tx.connection).of_requests([request.id]).get(request.id, [])
+        losses = tuple(loss for loss in (loss_of(one, request, names) for one in kept) if loss is not None)
     jobs = tuple(s.store.jobs.unfinished_of(request.id))
-    return RequestRecord(request, outcome, rule, missing, _refused(request, names), ledger, jobs)
+    return RequestRecord(request, outcome, rule, missing, _refused(request, names), ledger, jobs, losses)
 
 
 def _needs(request: TransitionRequest, tx: Transaction) -> tuple[str, tuple[str, ...]]:

@@ -17,13 +17,13 @@ from s3transfer.exceptions import S3DownloadFailedError, S3ValidationError
 
 from bot.bucket_refusals import bucket_refusal, failures_of_s3
 from bot.clients.delta.tables import DeltaTables
-from bot.clients.dvc import DvcRemote
+from bot.clients.dvc import DvcData, DvcRemote
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.evidence.dvc_lock import Entry
 from bot.domain.model import Evidence, VersionId
-from bot.errors import NoAnswer, NotFetched, NotOnRemote, Temporary
+from bot.errors import FilesUnread, NoAnswer, NotFetched, NotOnRemote, Permanent, Temporary
 from bot.gate.fetching import download
-from tests.fixtures.buckets import DENIED, Buckets, Keys, behind_front, credentials
+from tests.fixtures.buckets import DENIED, Buckets, Keys, behind_front, credentials, forget_clients
 from tests.fixtures.mlflow_seed import client_of, identity
 
 RIDES = b"hour,rides\n0,12\n"
@@ -241,6 +241,30 @@ def test_a_wrong_region_is_put_right_where_the_store_names_the_right_one_and_sai
 
 
 # A Delta table in a bucket
+
+
+def test_what_is_gone_from_a_bucket_is_told_from_a_bucket_that_cannot_be_read(
+    buckets: Buckets, version: VersionId, mlflow_server: str, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    push(buckets)
+    registry, wanted = MlflowRegistry(mlflow_server, webhook_secrets=[]), ["MLmodel", "sub/weights"]
+    with credentials("environment", ROOT, aws, tmp_path):
+        there = DvcData().open(f"s3://{buckets.bucket}/dvc").there([MD5, "0" * 32])
+        whole = registry.file_sizes(version, ("s3://",), wanted)
+        buckets.s3.delete_object(Bucket=buckets.bucket, Key="bike/1/sub/weights")
+        less = registry.file_sizes(version, ("s3://",), wanted)
+        with pytest.raises(NotFetched, match="there is no such bucket"):
+            DvcData().open("s3://nowhere-to-be-found/dvc").there([MD5])
+    forget_clients(aws)
+    with credentials("environment", buckets.user("nosy", DENIED), aws, tmp_path), buckets.strict():
+        with pytest.raises(NotFetched, match="no permission"):
+            DvcData().open(f"s3://{buckets.bucket}/dvc").there([MD5])
+        with pytest.raises((FilesUnread, Permanent), match="no permission"):
+            registry.file_sizes(version, ("s3://",), wanted)
+
+    assert there == {MD5}
+    assert whole == {"MLmodel": 12, "sub/weights": 2}
+    assert less == {"MLmodel": 12}
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from bot.domain.evidence.dvc_lock import Lock, unexplained
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.policy.git_remote import why_no_remote
 from bot.errors import Permanent, Temporary
+from bot.ports.evidence_watch import Committed
 
 BEA = ("-c", "user.name=Bea Baker", "-c", "user.email=bea@example.com")
 
@@ -265,3 +266,24 @@ def test_addresses_and_paths_may_be_mirrored(text: str) -> None:
 )
 def test_nothing_else_may(text: str, reason: str) -> None:
     assert why_no_remote(text).startswith(reason)
+
+
+def test_a_commit_that_left_its_branch_is_seen_and_its_files_are_still_read(
+    remote: Remote, mirrors: GitMirrors
+) -> None:
+    kept = remote.commit("dvc.yaml", "stages: {}\n")
+    commit = remote.commit(".dvc/config", "[core]\n")
+    wanted = {commit: [".dvc/config", "none"], kept: [], "0" * 40: [], "--help": []}
+    before = mirrors.look_after(str(remote.path), wanted)
+
+    remote.git("reset", "--quiet", "--hard", kept)
+    after = mirrors.look_after(str(remote.path), wanted)
+
+    files = {".dvc/config": b"[core]\n"}
+    assert before == {
+        commit: Committed(is_on_branch=True, files=files),
+        kept: Committed(is_on_branch=True),
+        "0" * 40: Committed(is_on_branch=False),
+        "--help": Committed(is_on_branch=False),
+    }
+    assert after == {**before, commit: Committed(is_on_branch=False, files=files)}

@@ -16,7 +16,18 @@ from bot.domain.attestation.governed import GovernedVersion
 from tests.fixtures.mlflow_seed import logged_version, new_run, new_version
 from tests.fixtures.mlflow_server import SERVED_BY
 from tests.guard.guarded_server import BOTS_WEBHOOK, wait_until
-from tests.guard.registry import AJAX, ALIAS, REST, TAG, Registry, govern, refused, refused_or_absent
+from tests.guard.registry import (
+    AJAX,
+    ALIAS,
+    CHAMPION,
+    PRODUCTION,
+    REST,
+    TAG,
+    Registry,
+    govern,
+    refused,
+    refused_or_absent,
+)
 
 
 def test_the_refusal_says_why_and_how_to_ask(registry: Registry) -> None:

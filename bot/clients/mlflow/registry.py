@@ -8,7 +8,7 @@ Credentials are MLflow's own environment variables (MLFLOW_TRACKING_USERNAME, ML
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from bot.clients.mlflow import evidence, prompts, webhook
+from bot.clients.mlflow import evidence, presence, prompts, webhook
 from bot.clients.mlflow.access import Access, Credentials
 from bot.clients.mlflow.artifacts import opened_files
 from bot.clients.mlflow.http import (
@@ -42,6 +42,7 @@ from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
 from bot.ports import ModelSummary, ProgressListener, RegistryHint
 from bot.ports.data_stores import GitMirror
+from bot.ports.evidence_watch import RunState
 from bot.ports.sealed_store import VersionFiles
 
 if TYPE_CHECKING:
@@ -253,6 +254,20 @@ class MlflowRegistry:
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         return all_storable(evidence.read_metrics(self.at(version.workspace)._client, version))
+
+    # Looking after what approvals rest on
+
+    def run_states(self, runs: Mapping[str, str]) -> Mapping[str, RunState]:
+        return presence.states_of(self._client, runs)
+
+    def run_state(self, run_id: str) -> RunState:
+        return presence.state_of(self._client, run_id)
+
+    def has_logged_model(self, model_id: str) -> bool:
+        return presence.has_logged_model(self._client, model_id)
+
+    def file_sizes(self, version: VersionId, stores: Sequence[str], wanted: Collection[str]) -> Mapping[str, int]:
+        return presence.sizes_of(self.at(version.workspace)._client, version, stores, wanted)
 
     # Writing
 

@@ -82,6 +82,7 @@ def _ask_over_http(way: WayBack, settings: Settings, *, yes: bool) -> Opened:
 
 
 def _ask_here(way: WayBack, *, yes: bool) -> Opened:
+    from handlers.evidence.way_back import warning_now
     from handlers.queries.request_answer import answer_to
     from handlers.request import rollbacks
 
@@ -90,7 +91,8 @@ def _ask_here(way: WayBack, *, yes: bool) -> Opened:
 
         def what_happens() -> str:
             holder, back_to = rollbacks.foreseen(way.name, way.target, way.version, services, place)
-            return f"{way.target} of {way.name} moves from v{holder.version} back to v{back_to.version}."
+            moves = f"{way.target} of {way.name} moves from v{holder.version} back to v{back_to.version}."
+            return " ".join(filter(None, (moves, warning_now(back_to, services))))
 
         confirm_on_terminal(what_happens, yes=yes)
         opened = rollbacks.roll_back(

@@ -16,7 +16,8 @@ from bot.commands.output.tables import Row
 from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.lineage import checks_text
 from bot.domain.model import Evidence
-from bot.domain.queries.description_text import artifacts_text, decision_text
+from bot.domain.queries.description import Loss
+from bot.domain.queries.description_text import artifacts_text, decision_text, loss_text
 
 if TYPE_CHECKING:
     from handlers.queries.request_record import RequestRecord
@@ -39,12 +40,15 @@ def show(request_id: str, as_json: bool) -> None:
         found = record_of(request_id, services)
     if as_json:
         tables = {name: list(rows) for name, (rows, _, _) in _tables(found).items()}
-        print_json({**_head(found), "evidence": _evidence(found.request.evidence), **tables})
+        losses = [_loss(one) for one in found.losses]
+        print_json({**_head(found), "evidence": _evidence(found.request.evidence), "losses": losses, **tables})
         return
     print_record({name: value for name, value in _head(found).items() if value is not None and name != "decided_at"})
     if found.request.evidence:
         say_heading("Evidence")
         print_record(_evidence_in_words(found.request.evidence))
+    for loss in found.losses:
+        print_record({"gone" if loss.is_gone else "not looked at": loss_text(loss)})
     for name, (rows, columns, below) in _tables(found).items():
         if rows:
             say_heading(name.replace("_", " ").capitalize())
@@ -105,6 +109,18 @@ def _evidence_in_words(seen: Evidence) -> Mapping[str, object]:
         "lineage": checks_text(seen.lineage) if seen.lineage else "not recorded",
     }
     return {name: value for name, value in named.items() if value}
+
+
+def _loss(loss: Loss) -> Mapping[str, object]:
+    return {
+        "part": loss.part,
+        "is_gone": loss.is_gone,
+        "what": loss.said,
+        "since": loss.since,
+        "last_seen": loss.last_seen,
+        "acknowledged_by": loss.acknowledged_by or None,
+        "reason": loss.acknowledged_because or None,
+    }
 
 
 def _metrics(seen: Evidence) -> Iterator[str]:

@@ -42,6 +42,7 @@ class FindingKind(StrEnum):
     HELD_WITHOUT_APPROVAL = "held_without_approval"
     UNKNOWN_REQUESTER = "unknown_requester"
     ROLLED_BACK = "rolled_back"
+    EVIDENCE_LOST = "evidence_lost"
     APPROVAL_TOO_OLD = "approval_too_old"
     LINEAGE_INCOMPLETE = "lineage_incomplete"
     NO_RULE = "no_rule"

@@ -49,6 +49,7 @@ CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.HELD_WITHOUT_APPROVAL: N_("Held without an approval"),
     FindingKind.UNKNOWN_REQUESTER: N_("Unknown requester"),
     FindingKind.ROLLED_BACK: N_("Rolled back"),
+    FindingKind.EVIDENCE_LOST: N_("Evidence lost"),
     FindingKind.APPROVAL_TOO_OLD: N_("Approval too old"),
     FindingKind.LINEAGE_INCOMPLETE: N_("Lineage incomplete"),
     FindingKind.NO_RULE: N_("No rule"),

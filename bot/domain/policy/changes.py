@@ -158,6 +158,8 @@ def _house_fields(policy: Policy) -> Fields:
         **_calendar_fields(policy.calendar),
         **{name: text for freeze in policy.freezes for name, text in _freeze_fields(freeze).items()},
         "artifact_stores": _listed(policy.artifact_stores),
+        "evidence_watch.every": _lasting(policy.evidence_watch.every),
+        "evidence_watch.ways_back": str(policy.evidence_watch.ways_back),
         "default": policy.default,
         "readers": _listed(policy.readers),
         **(_digest_fields(policy.digest) if policy.digest else {}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -13,6 +13,7 @@ from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, 
 from bot.domain.policy.break_glass import BreakGlass as BreakGlass
 from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.policy.digest_plan import DigestPlan as DigestPlan
+from bot.domain.policy.evidence_watch import EvidenceWatch as EvidenceWatch
 from bot.domain.policy.rule_hashes import binding_hash, whole_hash
 from bot.domain.references import TicketPlan
 from bot.domain.seals.places import SealPlan
@@ -250,6 +251,7 @@ class Policy:
     registries: tuple[Registry, ...] = ()
     language: str = "en"
     readers: tuple[str, ...] = ()  # empty: all groups
+    evidence_watch: EvidenceWatch = field(default_factory=EvidenceWatch)
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -165,11 +165,25 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """A part of the evidence that is gone, or could not be looked at for long. `acknowledged_by` is a printed name, or empty."""
+
+    part: str
+    said: str
+    since: datetime
+    last_seen: datetime
+    is_gone: bool
+    acknowledged_by: str = ""
+    acknowledged_because: str = ""
+
+
+@dataclass(frozen=True)
 class Description:
     """`holds` are this version's targets, `holders` the holders of all the model's targets; `evidence` is its newest frozen evidence.
 
     Without frozen evidence, `evidence` is what MLflow says now, `is_frozen` is False, and `unread` says why MLflow said nothing.
-    `requests` are for all targets, newest first. `history` has the values to plot, None when there are too few.
+    `requests` are for all targets, newest first. `losses` are of what holds a target or is a way back. `history` has the values to plot,
+    None when there are too few.
     """
 
     version: VersionId
@@ -182,6 +196,7 @@ class Description:
     history: MetricHistory | None = None
     is_frozen: bool = True
     unread: str = ""
+    losses: tuple[Loss, ...] = ()
 
     @property
     def decision(self) -> Told | None:

@@ -11,7 +11,7 @@ from bot.domain.evidence.lineage import check_text as check_text
 from bot.domain.evidence.lineage import checks_text as checks_text
 from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy, Verdict
 from bot.domain.queries.conversation import said_text as said_text
-from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
+from bot.domain.queries.description import Ballot, Description, Held, Loss, Pipeline, Signed, Told
 from bot.domain.text import format_utc
 from bot.language import N_, _, moment, ngettext
 
@@ -111,6 +111,18 @@ def artifacts_text(artifacts: Artifacts | None, unread: str) -> str:
     return f"{artifacts.digest}, {files}, {size}"
 
 
+def loss_text(loss: Loss) -> str:
+    """What is gone or out of sight and since when, and who knows of it."""
+    if not loss.acknowledged_by:
+        return loss.said
+    return _(
+        "{loss}; acknowledged by {person}: {reason}",
+        loss=loss.said,
+        person=loss.acknowledged_by,
+        reason=loss.acknowledged_because,
+    )
+
+
 def measured_text(metric: Metric) -> str:
     """The data that the metric was measured on, as far as MLflow says."""
     data = metric.measured_on
@@ -170,6 +182,7 @@ def _origin(found: Description) -> Lines:
     if found.is_frozen:
         yield _line("evidence source", vouched_text(evidence))
     yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
+    yield from (_line("gone" if loss.is_gone else "not looked at", loss_text(loss)) for loss in found.losses)
     yield from (_line("leads out", found) for found in evidence.outside)
     yield from (_line("not covered", found) for found in evidence.uncovered)
     if evidence.lineage:

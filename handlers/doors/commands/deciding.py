@@ -23,6 +23,7 @@ from handlers.doors.commands.asked import (
     target_in,
     version_in,
 )
+from handlers.evidence.way_back import warning_on_record
 from handlers.notify.render_context import context_for
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
 from handlers.request.asking import rule_for_new
@@ -73,6 +74,8 @@ def rollback(asked: Asked, s: Services) -> Card:
     person = approver_under(rule, asked.account, s)
     if not reason:
         holder, before = foreseen(named.model, target, None, s, named.place)
+        with s.store.transaction() as tx:
+            careful = warning_on_record(before, tx)
         return said(
             _("Roll back"),
             _(
@@ -81,6 +84,7 @@ def rollback(asked: Asked, s: Services) -> Card:
                 version=version_name(holder),
                 before=version_name(before),
             ),
+            *([careful] if careful else []),
             _('To do it, say why: "{usage}"', usage=ROLLBACK),
         )
     ask = Ask(AskKind.UNDO if may_undo else AskKind.ROLLBACK)

@@ -10,7 +10,7 @@ from bot.domain.card.sentences import title_of
 from bot.domain.evidence.lineage import failed
 from bot.domain.model import State, TransitionRequest
 from bot.domain.queries.description import Description
-from bot.domain.queries.description_text import artifacts_text, decision_text, held_text
+from bot.domain.queries.description_text import artifacts_text, decision_text, held_text, loss_text
 from bot.domain.text import target_label, version_name
 from bot.domain.workspaces import in_workspace
 from bot.errors import Refused
@@ -131,6 +131,7 @@ def _facts(found: Description) -> list[Fact]:
         ]
         missing = ", ".join(check.code for check in failed(evidence))
         facts += [Fact(_("Lineage checks that fail"), missing)] if missing else []
+    facts += [Fact(_("Gone") if one.is_gone else _("Not looked at"), loss_text(one)) for one in found.losses]
     for one in found.requests[:REQUESTS_SHOWN]:
         text = f"{decision_text(one)} · {one.id[:8]}"
         facts.append(Fact(str(one.target), Link(text, one.card_url) if one.card_url else text))

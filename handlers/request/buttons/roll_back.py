@@ -21,6 +21,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.facts import as_called_now, decided_for
+from handlers.evidence.way_back import warning_on_record
 from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
 from handlers.request.casting import Reply, request_under, rule_of
@@ -37,6 +38,7 @@ def press(click: Click, s: Services) -> Reply:
         _check_still_holds(request, tx)
         context = context_for(asked, tx, s.clock.now())
         ways = ways_back(request.version, decided_for(request, tx))
+        careful = warning_on_record(ways[0], tx) if ways else ""
     voter = voter_for(click.account, rule, request, s)
     may_have_a_say = groups_with_a_say(request, rule)
     if not set(may_have_a_say) & set(voter.groups):
@@ -54,7 +56,7 @@ def press(click: Click, s: Services) -> Reply:
     if not click.reason:
         with for_account(click.account, s):
             title = _("Undo") if context.may_undo else _("Roll back")
-            s.notifier.ask_reason(click, title, _question(request, ways[0]))
+            s.notifier.ask_reason(click, title, sentences(careful, _question(request, ways[0])))
         return Reply(asked=True)
     model, target, email = request.version.model, request.target, voter.person.email
     workspace = request.version.workspace
