@@ -20,6 +20,7 @@ from bot.engine import deferring
 from bot.engine import rows as job_rows
 from bot.engine.deferring import NewJob, lane_key, once_key
 from bot.engine.lanes import STEPS, Urgency
+from bot.engine.pace import AnswerTimes
 from bot.engine.patience import QUEUE, TASK, RetryPolicy, utc_now
 from bot.engine.readers import Readers, Sleepers
 from bot.engine.rows import Job, JobCounts, JobStatus
@@ -57,6 +58,7 @@ class Jobs:
         self.turns = Turns(self._engine)
         self.readers = Readers()
         self.sleepers = Sleepers()
+        self.answer_times = AnswerTimes()
         _quieten_engine()
 
     def defer(

@@ -8,6 +8,7 @@ does not hold up those behind it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -20,6 +21,7 @@ EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so
 UNANSWERED = 10.0  # seconds after which a message that was sent holds up the next one no longer: its worker has died
 ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answered
 MOMENT = 0.001  # seconds
+OWN_WORK = 0.75  # of the shortest time that an answer took
 
 # When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
 paces = sa.Table(
@@ -84,8 +86,8 @@ class PaceRows:
     def leave(self, place: str, spacing: float) -> float:
         """0 when a message whose turn has come may be sent now, which is noted; otherwise the seconds after which the caller asks again.
 
-        The other side counts messages when they arrive, so the one before has to be answered first. `left_at` is when it was answered, and
-        until then in the future. The turns after this one are put off by as much as it is late.
+        The other side counts messages when they arrive, so the one before has to be answered first. `left_at` is when it arrived by
+        its answer, and until then in the future. The turns after this one are put off by as much as it is late.
         """
         rows, place = paces.c, self._leads_to(place)
         now = _seconds(sa.func.clock_timestamp())
@@ -99,10 +101,10 @@ class PaceRows:
             return 0.0
         return ASK_AGAIN if ago < 0 else max(spacing - float(ago), MOMENT)
 
-    def arrive(self, place: str) -> None:
-        """The message that left last was answered, or refused: the next one keeps its distance from now."""
+    def arrive(self, place: str, ago: float = 0.0) -> None:
+        """The message that left last was answered, or refused: it arrived `ago` seconds ago, from when the next one keeps its distance."""
         answered = sa.update(paces).where(paces.c.place == self._leads_to(place))
-        self.connection.execute(answered.values(left_at=_seconds(sa.func.clock_timestamp())))
+        self.connection.execute(answered.values(left_at=_seconds(sa.func.clock_timestamp()) - ago))
 
     def name(self, name: str, place: str) -> None:
         """Both lead to one queue from now on: cards go to the channel's name in the policy, replies to its id."""
@@ -170,6 +172,21 @@ class PaceRows:
         values = {**asdict(row), "round": turn, "back_at": back_at}
         put = insert(waiting_posts).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+class AnswerTimes:
+    """How long the other side takes at least to answer a message, as this process has seen it.
+
+    Most of that is its own work after it has counted the message. What an answer takes beyond it may have been lost on the way there.
+    """
+
+    def __init__(self) -> None:
+        self._shortest = inf
+
+    def arrived_ago(self, seconds: float) -> float:
+        """When a message arrived at the latest that was answered after so many seconds, in seconds before its answer."""
+        self._shortest = min(self._shortest, seconds)
+        return OWN_WORK * self._shortest
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class Store:
         self.turns = jobs.turns
         self.readers = jobs.readers
         self.sleepers = jobs.sleepers
+        self.answer_times = jobs.answer_times
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,11 +110,13 @@ def _at_a_distance(channel: str, s: Services) -> Iterator[None]:
         return
     while wait := _seconds_to_wait(channel, s):
         s.store.sleepers.sleep(wait)
+    left, ago = time.monotonic(), 0.0
     try:
         yield
+        ago = s.store.answer_times.arrived_ago(time.monotonic() - left)
     finally:
         with s.store.transaction() as tx:
-            tx.pace.arrive(channel)
+            tx.pace.arrive(channel, ago)
 
 
 def _seconds_to_wait(channel: str, s: Services) -> float:

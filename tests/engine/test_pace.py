@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.lanes import Urgency
-from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, PaceRows, PostTurn
+from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, AnswerTimes, PaceRows, PostTurn
 from tests.fixtures.workers import eventually
 
 if TYPE_CHECKING:
@@ -265,3 +265,20 @@ def test_whoever_comes_late_is_in_the_round_that_is_on(engine: sa.Engine, take: 
     take("ben-0", asker="ben", patience=0.0)
 
     assert in_turn(engine, take, [*many[3:], ("ben-0", "ben")])[0] == "ben-0"
+
+
+def test_what_the_other_side_needs_for_every_answer_is_not_waited_for_again() -> None:
+    times = AnswerTimes()
+
+    assert times.arrived_ago(0.4) == pytest.approx(0.3)
+    assert times.arrived_ago(3.0) == pytest.approx(0.3)  # it may have come late
+    assert times.arrived_ago(0.2) == pytest.approx(0.15)
+
+
+def test_the_next_message_keeps_its_distance_from_when_the_one_before_arrived(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    leave(engine)
+    with engine.begin() as connection:
+        PaceRows(connection).arrive("#ml", ago=5.0)
+
+    assert 0 < leave(engine) <= SPACING - 5

@@ -19,7 +19,8 @@ from bot.domain.evidence.losses import OUT_OF_SIGHT_AFTER, Kept, Part
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Target
 from bot.store.ledger import read_event
-from bot.store.tables import evidence_notes, evidence_parts, evidence_places, placements
+from bot.store.tables import placements
+from bot.store.tables.evidence import evidence_notes, evidence_parts, evidence_places
 
 LISTS = ("lost", "known")
 IS_LOST = evidence_parts.c.lost_since.is_not(None)

@@ -5,13 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from bot.store.tables.calm import card_groups as card_groups
-from bot.store.tables.calm import card_places as card_places
-from bot.store.tables.calm import daily_notes as daily_notes
-from bot.store.tables.calm import outcome_notes as outcome_notes
-from bot.store.tables.evidence import evidence_notes as evidence_notes
-from bot.store.tables.evidence import evidence_parts as evidence_parts
-from bot.store.tables.evidence import evidence_places as evidence_places
+from bot.store.tables import calm as calm
+from bot.store.tables import evidence as evidence
 from bot.store.tables.passkeys import passkey_cards as passkey_cards
 from bot.store.tables.passkeys import passkey_requests as passkey_requests
 from bot.store.tables.passkeys import pending_enrolments as pending_enrolments
