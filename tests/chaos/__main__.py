@@ -1,7 +1,8 @@
 """`python -m tests.chaos`: jobs a second before and after each fault, ours beside bare procrastinate, as medians of interleaved batches.
 
 Each rate is divided by that of a third engine that no fault meets, measured in the same moment: other load on the machine then falls out.
-Exit code 1 when a median ratio of ours is below the bar. The same seed makes the same order of faults.
+With each ratio goes the interval that 90 of 100 repetitions would fall into (bootstrap). More batches run until it lies on one side of the
+bar. Exit code 1 when ours is below the bar, or may be. The same seed makes the same order of faults.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from tests.chaos.contestants import Arena, arena
 BAR = 0.95
 IN_FLIGHT = 60  # jobs that wait or run when the fault comes
 RECOVERY_PATIENCE: Mapping[str, float] = {"ours": 60.0, "bare": 30.0}  # seconds from the fault's end, for them
-MORE_ROUNDS = 2  # times as many again, when the first ones do not decide
+MORE_ROUNDS = 4  # times as many again at the most, while the interval has the bar in it
+RESAMPLES = 2_000
 KILLS = 6
 CONNECTIONS_AT_MOST = 1_000
 
@@ -90,11 +92,24 @@ class Rates:
     of: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "bare": []})
     plain: dict[str, list[float]] = field(default_factory=lambda: {"ours": [], "bare": []})
 
+    def add(self, more: Rates) -> None:
+        for engine in self.of:
+            self.of[engine] += more.of[engine]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Of medians, after / before, with the interval of 90 %."""
+
+    median: float
+    low: float
+    high: float
+
 
 @dataclass(frozen=True)
 class Outcome:
     fault: str
-    ratios: dict[str, float]
+    ratios: dict[str, Ratio]
     recovered: dict[str, float | None]
     rate: float
 
@@ -102,7 +117,7 @@ class Outcome:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
     parser.add_argument("--seed", type=int, default=None, help="Default: a new one, which is printed.")
-    parser.add_argument("--rounds", type=int, default=5, help="of batches before, and after, each fault. Default: 5.")
+    parser.add_argument("--rounds", type=int, default=12, help="of batches before, and after, each fault. Default: 12.")
     parser.add_argument("--jobs", type=int, default=200, help="in a batch. Default: 200.")
     parser.add_argument("--faults", nargs="*", default=list(FAULTS), choices=list(FAULTS), metavar="FAULT")
     given = parser.parse_args()
@@ -116,17 +131,24 @@ def main() -> int:
     say(
         f"bar: ours, after / before >= {BAR:g} for each fault, and every job run; took {time.monotonic() - began:.0f} s"
     )
-    return 0 if all(map(held, outcomes)) else 1
+    return 0 if all(verdict(one) == "ok" for one in outcomes) else 1
 
 
 def row(one: Outcome) -> str:
-    ratios = f"{one.ratios['ours']:>20.2f} {one.ratios['bare']:>6.2f}"
+    ratios = f"{spread(one.ratios['ours']):>20} {spread(one.ratios['bare']):>18}"
     recovered = f"{seconds(one.recovered['ours']):>16} {seconds(one.recovered['bare']):>8}"
-    return f"{one.fault:<16} {ratios} {recovered} {one.rate:>7.0f}  {'ok' if held(one) else 'MISSED'}"
+    return f"{one.fault:<16} {ratios} {recovered} {one.rate:>7.0f}  {verdict(one)}"
 
 
-def held(one: Outcome) -> bool:
-    return one.ratios["ours"] >= BAR and one.recovered["ours"] is not None
+def verdict(one: Outcome) -> str:
+    ours = one.ratios["ours"]
+    if one.recovered["ours"] is None or ours.high < BAR:
+        return "MISSED"
+    return "ok" if ours.low >= BAR else "undecided"
+
+
+def spread(one: Ratio) -> str:
+    return f"{one.median:.2f} [{one.low:.2f} to {one.high:.2f}]"
 
 
 def run(
@@ -137,7 +159,7 @@ def run(
     chance: random.Random,
     patience: Mapping[str, float] = RECOVERY_PATIENCE,
 ) -> list[Outcome]:
-    say(f"{'fault':<16} {'ours, after / before':>20} {'bare':>6} {'recovered: ours':>16} {'bare':>8} {'jobs/s':>7}")
+    say(f"{'fault':<16} {'ours, after / before':>20} {'bare':>18} {'recovered: ours':>16} {'bare':>8} {'jobs/s':>7}")
     for one in world.all:
         one.batch(min(jobs, 20))  # until they have connected
     outcomes = []
@@ -145,11 +167,9 @@ def run(
         before = measure(world, rounds, jobs, chance)
         recovered = break_and_recover(world, name, patience)
         after = measure(world, rounds, jobs, chance)
-        if ratio(before, after, "ours") < BAR:
-            more = measure(world, rounds * MORE_ROUNDS, jobs, chance)
-            for engine in after.of:
-                after.of[engine] += more.of[engine]
-        ratios = {engine: ratio(before, after, engine) for engine in before.of}
+        while undecided(ratio(before, after, "ours", chance)) and len(after.of["ours"]) < rounds * (1 + MORE_ROUNDS):
+            after.add(measure(world, rounds, jobs, chance))
+        ratios = {engine: ratio(before, after, engine, chance) for engine in before.of}
         outcomes.append(Outcome(name, ratios, recovered, statistics.median(before.plain["ours"])))
         say(row(outcomes[-1]))
     return outcomes
@@ -179,8 +199,18 @@ def measure(world: Arena, rounds: int, jobs: int, chance: random.Random) -> Rate
     return rates
 
 
-def ratio(before: Rates, after: Rates, engine: str) -> float:
-    return statistics.median(after.of[engine]) / statistics.median(before.of[engine])
+def ratio(before: Rates, after: Rates, engine: str, chance: random.Random) -> Ratio:
+    def again(rates: list[float]) -> float:
+        return statistics.median(chance.choices(rates, k=len(rates)))
+
+    old, new = before.of[engine], after.of[engine]
+    drawn = sorted(again(new) / again(old) for _ in range(RESAMPLES))
+    low, high = drawn[RESAMPLES // 20], drawn[-RESAMPLES // 20]
+    return Ratio(statistics.median(new) / statistics.median(old), low, high)
+
+
+def undecided(one: Ratio) -> bool:
+    return one.low < BAR <= one.high
 
 
 def seconds(value: float | None) -> str:

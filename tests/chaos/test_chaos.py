@@ -8,7 +8,7 @@ from pathlib import Path
 import procrastinate
 import psycopg
 
-from tests.chaos.__main__ import Outcome, held, run
+from tests.chaos.__main__ import Outcome, Rates, Ratio, ratio, run, verdict
 from tests.chaos.contestants import Arena, Contestant, worker_of
 from tests.fixtures.workers import PATIENCE
 from tests.soak.processes import Keeper
@@ -34,12 +34,23 @@ def test_the_engine_runs_every_job_when_its_connections_are_ended(
         keeper.stop()
 
     assert outcome.recovered["ours"] is not None
-    assert outcome.ratios["ours"] > 0
+    assert outcome.ratios["ours"].median > 0
 
 
 def test_a_rate_below_the_bar_and_a_job_that_never_ran_are_missed() -> None:
-    good = Outcome("crash", {"ours": 0.97, "bare": 0.5}, {"ours": 13.0, "bare": None}, 300.0)
-    slow = Outcome("crash", {"ours": 0.94, "bare": 1.0}, {"ours": 13.0, "bare": 1.0}, 300.0)
-    lost = Outcome("crash", {"ours": 1.0, "bare": 1.0}, {"ours": None, "bare": 1.0}, 300.0)
+    assert verdict(outcome(Ratio(1.0, 0.96, 1.04))) == "ok"
+    assert verdict(outcome(Ratio(0.97, 0.93, 1.01))) == "undecided"
+    assert verdict(outcome(Ratio(0.9, 0.86, 0.94))) == "MISSED"
+    assert verdict(outcome(Ratio(1.0, 0.96, 1.04), recovered=None)) == "MISSED"
 
-    assert [held(one) for one in (good, slow, lost)] == [True, False, False]
+
+def test_the_interval_is_narrow_for_rates_that_agree_and_wide_for_those_that_scatter() -> None:
+    steady, scattered = Rates({"ours": [1.0] * 12, "bare": []}), Rates({"ours": [0.5, 1.0, 1.5] * 4, "bare": []})
+
+    assert ratio(steady, steady, "ours", random.Random(1)) == Ratio(1.0, 1.0, 1.0)
+    wide = ratio(steady, scattered, "ours", random.Random(1))
+    assert wide.low < wide.median < wide.high
+
+
+def outcome(ours: Ratio, recovered: float | None = 13.0) -> Outcome:
+    return Outcome("crash", {"ours": ours, "bare": ours}, {"ours": recovered, "bare": 1.0}, 300.0)
