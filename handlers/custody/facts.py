@@ -118,7 +118,7 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
     with s.store.transaction() as tx:
         facts = facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
         ask = _taken_away(request, own, tx) if may_end else None
-        return replace(facts, taken_away={request.id: ask}) if ask else facts
+        return replace(facts, taken_away=((request.id, ask),)) if ask else facts
 
 
 def _taken_away(request: TransitionRequest, own: ModelSnapshot | None, tx: Transaction) -> Ask | None:

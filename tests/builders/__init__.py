@@ -48,11 +48,13 @@ from bot.domain.references import Image, NamedTicket, PostedCard, Relation, Tick
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.registry.watch_events import HolderLeft, WatchBegun
 from bot.domain.request.evolution import evolve
+from bot.domain.seals.places import SealedAt, SealedObject
 from bot.domain.vote_events import OldBinding, OldVote
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
 REQUEST_ID = "3f1c9a7000000000000000000000beef"
+SEALED_AT = SealedAt("prod-models", "bike-demand/v7/", "bike-demand/v7/seal-1.json", "v9", "ef" * 32)
 RULE_HASH = "sha256:1"
 CHAMPION = Target(TargetKind.ALIAS, "champion")
 PRODUCTION = Target(TargetKind.STAGE, "Production")
@@ -222,6 +224,10 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.EvidenceUnreadable(LATER, request_id, "the store answers 403"),
         e.FastTrackJudged(LATER, request_id, a_judgement(), "bike-* → alias:champion", "sha256:2"),
         e.FastTrackCompared(LATER, request_id, "bike-* → alias:champion", True, True, "agreed"),
+        e.VersionSealed(
+            LATER, request_id, SEALED_AT, f"sha256:{'ab' * 32}", (SealedObject("MLmodel", "cd" * 32, 7, "v1"),)
+        ),
+        e.SealHindered(LATER, request_id, "the bucket prod-models answers 403"),
         e.EvidenceLost(LATER, request_id, "run", ("deleted",), 1, NOON),
         e.EvidenceFound(LATER, request_id, "run", NOON),
         e.EvidenceOutOfSight(LATER, request_id, "files", "the artifact store failed: 503", NOON),

@@ -453,13 +453,15 @@ def seen(**differs: object) -> GuardSeen:
 def test_a_list_that_is_missing_old_or_of_another_registry_is_named(
     installed: Installation, differs: dict[str, object], status: Status, words: str
 ) -> None:
-    first = next(list_is_fresh(seen(**differs), read_world(installed.environ)))
+    with closing(read_world(installed.environ)) as world:
+        first = next(list_is_fresh(seen(**differs), world))
 
     assert (first.status, words in first.why) == (status, True), first
 
 
 def test_a_guard_that_lacks_the_signing_key_or_believes_a_strange_one_is_named(installed: Installation) -> None:
-    lacks, strange = keys_are_ours(seen(keys=("ab" * 32,)), read_world(installed.environ))
+    with closing(read_world(installed.environ)) as world:
+        lacks, strange = keys_are_ours(seen(keys=("ab" * 32,)), world)
 
     assert (lacks.status, strange.status) == (Status.FAIL, Status.WARN)
     assert "does not believe the key" in lacks.why

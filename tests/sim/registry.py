@@ -6,7 +6,7 @@ Strict: it refuses what MLflow refuses. The bot's calls come by the methods of `
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from bot.domain.registry.diff import UNWATCHED_STAGES
 from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.errors import Permanent, Rejected, Temporary
 from bot.ports import ModelSummary, RegistryHint
+from bot.ports.evidence_watch import RunState
 
 BOT = "the bot"
 HOME, ELSEWHERE = "the server that we know", "a server on an empty database"
@@ -152,6 +153,20 @@ class Registry:
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         return (Metric("mae", self._of(version).mae, "run", RIDES),)
+
+    def run_states(self, runs: Mapping[str, str]) -> Mapping[str, RunState]:
+        return dict.fromkeys(runs, RunState.THERE)
+
+    def run_state(self, run_id: str) -> RunState:
+        return RunState.THERE
+
+    def has_logged_model(self, model_id: str) -> bool:
+        return True
+
+    def file_sizes(self, version: VersionId, stores: Sequence[str], wanted: Collection[str]) -> Mapping[str, int]:
+        if version in self.unreadable:
+            raise Temporary(f"MLflow answers 503 for the files of {version}")
+        return dict.fromkeys(wanted, 1)
 
     # The bot's writes
 

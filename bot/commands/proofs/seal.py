@@ -109,7 +109,7 @@ def _fault(one: Checked) -> dict[str, object]:
         "target": str(one.seal.target),
         "request": one.seal.request_id,
         "object": f"s3://{one.seal.at.bucket}/{one.key}",
-        "versionId": one.version,
+        "version_id": one.version,
         "why": one.why,
     }
 

@@ -53,7 +53,7 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
             StaleCause.OVERTAKEN,
             reopen=False,
         )
-    ask = facts.taken_away.get(request.id)
+    ask = dict(facts.taken_away).get(request.id)
     if ask is not None:
         version = str(request.version)
         return CallOff(recorded("outcome", "{version} no longer asks {ask}", version=version, ask=str(ask)))

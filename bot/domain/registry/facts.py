@@ -80,7 +80,7 @@ class Facts:
     watched_since: datetime | None = None
     restored: tuple[datetime, ...] = ()
     accepted_backup: datetime | None = None
-    taken_away: Mapping[str, Ask] = field(default_factory=dict)
+    taken_away: tuple[tuple[str, Ask], ...] = ()
 
     @property
     def is_shared(self) -> bool:

@@ -190,7 +190,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         FastTrack: {*OF_A_FAST_TRACK, "metrics"},
         Threshold: {*OF_A_THRESHOLD, "metric"},
         Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"}
-        | {"authors_from", "registries", "language", "readers"},
+        | {"authors_from", "registries", "language", "readers", "evidence_watch"},
         DigestPlan: {"cron", "timezone", "channel", "ticket", "ticket_fields", "email", "sign_off", "sign_off_within"},
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
