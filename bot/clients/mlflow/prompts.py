@@ -4,8 +4,10 @@ says that there is no such model; but anybody who may tag a version can set it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from bot.domain.registry.snapshot import VersionSnapshot
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +31,24 @@ def held_in(found: RegisteredModel) -> frozenset[int]:
     """The versions that aliases point to, and the newest of each stage, hidden ones as well."""
     latest = (int(version.version) for version in found.latest_versions)
     return frozenset({*map(int, found.aliases.values()), *latest})
+
+
+def elsewhere(found: RegisteredModel) -> frozenset[int]:
+    """The versions that aliases point to beside the newest of each stage: an old one keeps its alias when a newer one comes."""
+    return held_in(found) - {int(version.version) for version in found.latest_versions}
+
+
+def models_among(tagged: Sequence[RegisteredModel], versions: Iterable[VersionSnapshot]) -> list[RegisteredModel]:
+    """Those with the tag of which a version that holds a target is no prompt's. `versions`: those that have the tag themselves, as a
+    prompt's have, where one that is not the newest has an alias.
+    """
+    of_prompts = frozenset((seen.id.model, seen.id.version) for seen in versions if seen.source in SOURCES)
+    return [
+        one
+        for one in tagged
+        if not is_prompts(version.source for version in one.latest_versions)
+        or not all((one.name, number) in of_prompts for number in elsewhere(one))
+    ]
 
 
 def client_that_sees_all(tracking_uri: str) -> MlflowClient:

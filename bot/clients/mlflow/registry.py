@@ -143,9 +143,13 @@ class MlflowRegistry:
 
     def list_models(self) -> Iterator[ModelSummary]:
         """Without prompts, but with the models that somebody has given their tag."""
-        listed, tagged = self._listed(None), self._listed(prompts.TAGGED)
-        found = chain(listed, (one for one in tagged if not prompts.is_prompts(v.source for v in one.latest_versions)))
-        return (as_summary(one, self._workspace) for one in found)
+        return (as_summary(one, self._workspace) for one in chain(self._listed(None), self._hidden_models()))
+
+    def _hidden_models(self) -> list[RegisteredModel]:
+        tagged = [*self._listed(prompts.TAGGED)]
+        is_needed, what = any(map(prompts.elsewhere, tagged)), f"listing the versions of prompts{self._where}"
+        seen = self._search_versions(prompts.TAGGED, "name ASC", ALL_A_PAGE, what) if is_needed else ()
+        return prompts.models_among(tagged, seen)
 
     def _listed(self, condition: str | None) -> Iterator[RegisteredModel]:
         search, what = self._client.search_registered_models, f"listing the registered models{self._where}"

@@ -70,6 +70,32 @@ def test_a_prompt_is_not_listed_as_a_model(registry, mlflow_server, model_name):
     assert model_name not in {listed.name for listed in registry.list_models()}
 
 
+def test_an_older_version_with_an_alias_is_not_hidden_by_a_newer_one_that_is_a_prompts(
+    registry, mlflow_server, model_name
+):
+    client = client_of(mlflow_server)
+    (first,) = new_model(client, model_name)
+    plain = client._get_registry_client()
+    plain.create_model_version(model_name, "dummy-source", tags={PROMPT: "true"})
+    plain.set_registered_model_tag(model_name, PROMPT, "true")
+    before = model_name in {listed.name for listed in registry.list_models()}
+    plain.set_registered_model_alias(model_name, "champion", "1")
+
+    found = registry.find_model("default", model_name)
+
+    assert (before, model_name in {listed.name for listed in registry.list_models()}) == (False, True)
+    assert found.holders(Target.parse("alias:champion")) == (first,)
+
+
+def test_a_prompt_with_an_alias_for_an_older_version_is_not_listed_as_a_model(registry, mlflow_server, model_name):
+    client = client_of(mlflow_server)
+    client.register_prompt(model_name, "Say {{word}}.")
+    client.register_prompt(model_name, "Say {{word}} again.")
+    client.set_prompt_alias(model_name, "production", 1)
+
+    assert model_name not in {listed.name for listed in registry.list_models()}
+
+
 def test_a_model_that_does_not_exist_is_none(registry):
     assert registry.find_model("default", "no such model") is None
 
