@@ -4,10 +4,11 @@ says that there is no such model; but anybody who may tag a version can set it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bot.domain.registry.snapshot import VersionSnapshot
+from bot.errors import TooManyHidden
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TAG = "mlflow.prompt.is_prompt"
 TAGGED = f"tags.`{TAG}` = 'true'"
 SOURCES = frozenset({"prompt-template", "dummy-source"})  # mlflow/prompt/constants.py; a source never changes
+ONE_BY_ONE = 200  # versions, at 5 to 10 ms each; whoever may tag a version may also create thousands
 
 
 def is_tagged(found: RegisteredModel) -> bool:
@@ -31,6 +33,19 @@ def held_in(found: RegisteredModel) -> frozenset[int]:
     """The versions that aliases point to, and the newest of each stage, hidden ones as well."""
     latest = (int(version.version) for version in found.latest_versions)
     return frozenset({*map(int, found.aliases.values()), *latest})
+
+
+def check_few(name: str, numbers: Collection[int]) -> None:
+    """Raises TooManyHidden for more versions than are read one by one."""
+    if len(numbers) > ONE_BY_ONE:
+        raise TooManyHidden(why_too_many(name))
+
+
+def why_too_many(name: str) -> str:
+    return (
+        f'MLflow\'s lists leave the versions of "{name}" out, as one of them has the tag of prompts, and they are too many to be read one '
+        f"by one. Delete the tag {TAG} from the model's versions in MLflow."
+    )
 
 
 def elsewhere(found: RegisteredModel) -> frozenset[int]:

@@ -186,6 +186,12 @@ class MlflowRegistry:
         )
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
+        return self._find_model(workspace, name, None)
+
+    def find_model_in_part(self, workspace: str, name: str, numbers: Collection[int]) -> ModelSnapshot | None:
+        return self._find_model(workspace, name, numbers)
+
+    def _find_model(self, workspace: str, name: str, numbers: Collection[int] | None) -> ModelSnapshot | None:
         """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile. One
         version with the tag of prompts hides all of them from MLflow's lists.
         """
@@ -201,7 +207,8 @@ class MlflowRegistry:
         if prompts.is_tagged(found) and prompts.is_prompts(seen.source for seen in versions.values()):
             return None
         if hidden:
-            versions |= self._one_by_one(name, frozenset(range(1, max(hidden))) - hidden)
+            others = range(1, max(hidden)) if numbers is None else numbers
+            versions |= self._one_by_one(name, frozenset(others) - hidden)
         return ModelSnapshot(
             workspace=workspace,
             name=found.name,
@@ -210,6 +217,7 @@ class MlflowRegistry:
                 storable(alias): int(number) for alias, number in found.aliases.items() if int(number) in versions
             },
             versions=tuple(versions[number] for number in sorted(versions, reverse=True)),
+            unread=prompts.why_too_many(name) if hidden and numbers is not None else "",
         )
 
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
@@ -220,7 +228,8 @@ class MlflowRegistry:
         except NotThere:
             return None
 
-    def _one_by_one(self, name: str, numbers: Iterable[int]) -> dict[int, VersionSnapshot]:
+    def _one_by_one(self, name: str, numbers: Collection[int]) -> dict[int, VersionSnapshot]:
+        prompts.check_few(name, numbers)
         found = (self.find_version(self._workspace, name, number) for number in sorted(numbers))
         return {seen.id.version: seen for seen in found if seen is not None}
 
