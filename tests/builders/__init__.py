@@ -48,6 +48,7 @@ from bot.domain.references import Image, NamedTicket, PostedCard, Relation, Tick
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.registry.watch_events import HolderLeft, WatchBegun
 from bot.domain.request.evolution import evolve
+from bot.domain.seals.places import SealedAt
 from bot.domain.vote_events import OldBinding, OldVote
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -259,6 +260,10 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
             "leads",
             LATER + timedelta(days=2),
         ),
+        e.VersionSealed(
+            LATER, request_id, SealedAt("prod", "bike/", "bike/seal-1.json", "1", "7" * 64), "sha256:7", ()
+        ),
+        e.SealHindered(LATER, request_id, "the bucket is not there"),
         e.GlassHeld(LATER, request_id, "the rule has changed since the glass was broken"),
         e.GlassPassed(LATER, request_id, ("the freeze year-end",)),
         e.GlassReviewDue(LATER, request_id, 1, False),

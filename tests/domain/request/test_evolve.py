@@ -12,7 +12,11 @@ from bot.domain.conversation_state import Conversation, Question
 from bot.domain.events import (
     ApprovalStale,
     AttestationSigned,
+    EvidenceFound,
+    EvidenceLost,
+    EvidenceOutOfSight,
     FastTrackCompared,
+    LossAcknowledged,
     ModelSigned,
     OwnAskApproved,
     RequestEvent,
@@ -30,6 +34,10 @@ ONLY_FOR_THE_RECORD = {
     ModelSigned,  # so do the files
     SelfApprovalRefused,  # which was no vote
     OwnAskApproved,  # which the digest reports
+    EvidenceLost,  # what is missing is in rows of its own, as long as it is looked for
+    EvidenceFound,
+    EvidenceOutOfSight,
+    LossAcknowledged,
 }
 
 
