@@ -16,6 +16,7 @@ CountersignError
 |  |  |- MessageGone      the message was deleted at the notifier: post it anew, then try again
 |  |  `- NotYet           nothing failed: its turn comes later
 |  |- Permanent           a person must fix it
+|  |  |- TooManyHidden     there are more versions than can be read one by one
 |  |  |- NoWay             no transition leads the ticket there
 |  |  `- ChartRefused      the notifier takes no charts: send a picture instead
 |  `- OutcomeUnknown      the answer to a write was lost
@@ -154,6 +155,10 @@ class NotYet(Temporary):
 
 class Permanent(OutsideError):
     """A person must fix it; the text says how."""
+
+
+class TooManyHidden(Permanent):
+    """The registry lists none of a model's versions, and they are too many to be read one by one."""
 
 
 class NoWay(Permanent):

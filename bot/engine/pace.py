@@ -49,6 +49,17 @@ waiting_posts = sa.Table(
 
 
 @dataclass(frozen=True)
+class Departure:
+    """Whether a message may be sent now. It has `left_at` when it may; otherwise the caller asks again in `seconds`.
+
+    `left_at` is None as well where the channel is forgotten: nothing was posted there for an hour.
+    """
+
+    seconds: float = 0.0
+    left_at: float | None = None
+
+
+@dataclass(frozen=True)
 class PostTurn:
     """When it `is_granted`, the caller may post in `seconds`; otherwise it asks again then."""
 
@@ -83,8 +94,8 @@ class PaceRows:
         self._queue(row, turn, now + again)
         return PostTurn(again, is_granted=False)
 
-    def leave(self, place: str, spacing: float) -> float:
-        """0 when a message whose turn has come may be sent now, which is noted; otherwise the seconds after which the caller asks again.
+    def leave(self, place: str, spacing: float) -> Departure:
+        """Whether a message whose turn has come may be sent now, which is then noted.
 
         The other side counts messages when they arrive, so the one before has to be answered first. `left_at` is when it arrived by
         its answer, and until then in the future. The turns after this one are put off by as much as it is late.
@@ -94,16 +105,21 @@ class PaceRows:
         # Another message may give the place its other name meanwhile; then this one asks again, and finds the queue that both lead to.
         left = sa.update(paces).where(rows.place == place, rows.leads_to.is_(None), rows.left_at + spacing <= now)
         left = left.values(left_at=now + UNANSWERED, free_at=sa.func.greatest(rows.free_at, now + spacing))
-        if self.connection.execute(left).rowcount:
-            return 0.0
+        left_at = self.connection.execute(left.returning(rows.left_at)).scalar()
+        if left_at is not None:
+            return Departure(left_at=left_at)
         ago = self.connection.execute(sa.select(now - rows.left_at).where(rows.place == place)).scalar()
         if ago is None:  # forgotten, as nothing was posted there for an hour
-            return 0.0
-        return ASK_AGAIN if ago < 0 else max(spacing - float(ago), MOMENT)
+            return Departure()
+        return Departure(ASK_AGAIN if ago < 0 else max(spacing - float(ago), MOMENT))
 
-    def arrive(self, place: str, ago: float = 0.0) -> None:
-        """The message that left last was answered, or refused: it arrived `ago` seconds ago, from when the next one keeps its distance."""
-        answered = sa.update(paces).where(paces.c.place == self._leads_to(place))
+    def arrive(self, place: str, departure: Departure, ago: float = 0.0) -> None:
+        """The message was answered, or refused: it arrived `ago` seconds ago, from when the next one keeps its distance.
+
+        When another has left meanwhile, as after UNANSWERED seconds, the next one keeps its distance from that one.
+        """
+        rows = paces.c
+        answered = sa.update(paces).where(rows.place == self._leads_to(place), rows.left_at == departure.left_at)
         self.connection.execute(answered.values(left_at=_seconds(sa.func.clock_timestamp()) - ago))
 
     def name(self, name: str, place: str) -> None:

@@ -93,7 +93,10 @@ class ModelRegistry(Protocol):
         """All versions that have the tag, with any value."""
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
-        """The model with its aliases and all its versions; None when it does not exist."""
+        """The model with its aliases and all its versions; None when it does not exist. Raises TooManyHidden."""
+
+    def find_model_in_part(self, workspace: str, name: str, numbers: Collection[int]) -> ModelSnapshot | None:
+        """The same with only the versions that hold a target, and those with these numbers. Raises TooManyHidden for too many of them."""
 
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
         """One version in one call, however many the model has; None when it does not exist."""

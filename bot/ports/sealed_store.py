@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,6 +91,9 @@ class SealedStore(Protocol):
     def sha256_of(self, bucket: str, key: str, version: str) -> str:
         """By reading it; in hex."""
 
+    def newest_below(self, bucket: str, beginning: str) -> Iterator[tuple[str, str]]:
+        """Key and version of each object whose key begins so, as readers get them that name no version."""
+
     def try_to_write(self, plan: SealPlan) -> None:
         """Leaves nothing behind."""
 
@@ -114,6 +117,9 @@ class NoSealedStore:
         raise Permanent(NO_STORE)
 
     def sha256_of(self, bucket: str, key: str, version: str) -> str:  # noqa: ARG002
+        raise Permanent(NO_STORE)
+
+    def newest_below(self, bucket: str, beginning: str) -> Iterator[tuple[str, str]]:  # noqa: ARG002
         raise Permanent(NO_STORE)
 
     def try_to_write(self, plan: SealPlan) -> None:  # noqa: ARG002

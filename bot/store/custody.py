@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, VersionId
 from bot.domain.registry.facts import RESTORE, Handling
-from bot.domain.registry.names import Renamed
+from bot.domain.registry.names import Renamed, former_names
 from bot.store import tables
 
 EVERY_PLACE = "*"  # means all places that the policy from before the migration covered
@@ -185,6 +185,17 @@ class CustodyRows:
         else:
             found = self.connection.execute(DECISIONS_OF, {"workspace": workspace, "models": [*models], **about})
         return list(found.scalars())
+
+    def numbers_on_record(self, workspace: str, model: str) -> frozenset[int]:
+        """Of the versions that a model is known to hold, that ask for something, that are asked about, and that were applied of late."""
+        tables_of_model = (tables.placements, tables.asks, tables.baselines)
+        held = (sa.select(table.c.version).where(*_of(table, workspace, model)) for table in tables_of_model)
+        rows, called = tables.requests.c, (model, *former_names(model, self.renames(workspace)))
+        about = (rows.workspace == workspace, rows.model.in_(called))
+        live = sa.select(rows.version).where(*about, rows.state.in_((*OPEN, State.APPROVED)))
+        of_late = sa.select(rows.version).where(*about, rows.state == State.APPLIED).order_by(rows.opened_at.desc())
+        found = sa.union(*held, live, of_late.limit(READ_BACK).subquery().select())
+        return frozenset(self.connection.execute(found).scalars())
 
     def standings(self, held: Sequence[tuple[VersionId, Target]]) -> list[Standing]:
         """What was decided about each version's place under its present name, in their order, in two statements at most."""

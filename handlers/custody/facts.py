@@ -22,6 +22,7 @@ from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
 from bot.store.transaction import Transaction
+from handlers.custody.reading import read_model
 
 
 @dataclass(frozen=True)
@@ -105,20 +106,28 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
     version that is about to get it may have been deleted, or created again under its number, since it was read before.
     """
     place, version = place_of(request), request.version
-    seen = s.registry_at(place.workspace).find_model(place.workspace, place.model)
-    own, there = seen, list[VersionId]()
+    seen = own = read_model(place.workspace, place.model, s)
     may_end = request.state is State.APPROVED and asks_by_the_registry_alone(request)
+    there: tuple[VersionId, ...] = ()
     if version.model != place.model:
-        registry = s.registry_at(version.workspace)
-        own = registry.find_model(version.workspace, version.model) if may_end else None
-        source = own.version(version.version) if own else None
-        if not may_end:
-            source = registry.find_version(version.workspace, version.model, version.version)
-        there += [source.id] if source else []
+        own, there = _read_source(version, s, with_model=may_end)
     with s.store.transaction() as tx:
         facts = facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
         ask = _taken_away(request, own, tx) if may_end else None
         return replace(facts, taken_away=((request.id, ask),)) if ask else facts
+
+
+def _read_source(
+    version: VersionId, s: Services, *, with_model: bool
+) -> tuple[ModelSnapshot | None, tuple[VersionId, ...]]:
+    """What a copy is made from, if it is there: in its model, where it matters what asks for it, or by itself."""
+    if with_model:
+        own = read_model(version.workspace, version.model, s)
+        source = own.version(version.version) if own else None
+    else:
+        own = None
+        source = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
+    return own, (source.id,) if source else ()
 
 
 def _taken_away(request: TransitionRequest, own: ModelSnapshot | None, tx: Transaction) -> Ask | None:

@@ -20,7 +20,7 @@ from bot.domain.card.card import Card
 from bot.domain.ledger.chain import as_plain
 from bot.domain.references import PostedCard, TicketPlan
 from bot.engine.lanes import Urgency
-from bot.engine.pace import AT_ONCE
+from bot.engine.pace import AT_ONCE, Departure
 from bot.errors import NotYet, OutcomeUnknown, OutsideError, Temporary
 from bot.ports import Ticket
 from bot.services import Services
@@ -108,18 +108,18 @@ def _at_a_distance(channel: str, s: Services) -> Iterator[None]:
     if not s.notifier.post_spacing:
         yield
         return
-    while wait := _seconds_to_wait(channel, s):
-        s.store.sleepers.sleep(wait)
+    while (departure := _leave(channel, s)).seconds:
+        s.store.sleepers.sleep(departure.seconds)
     left, ago = time.monotonic(), 0.0
     try:
         yield
         ago = s.store.answer_times.arrived_ago(time.monotonic() - left)
     finally:
         with s.store.transaction() as tx:
-            tx.pace.arrive(channel, ago)
+            tx.pace.arrive(channel, departure, ago)
 
 
-def _seconds_to_wait(channel: str, s: Services) -> float:
+def _leave(channel: str, s: Services) -> Departure:
     with s.store.transaction() as tx:
         return tx.pace.leave(channel, s.notifier.post_spacing)
 

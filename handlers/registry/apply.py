@@ -20,6 +20,7 @@ from bot.services import Services
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
+from handlers.custody.reading import read_model
 from handlers.registry.settling import announce, end_with_its_ask, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard
 from handlers.tickets.grounds import read_history_again
@@ -104,7 +105,7 @@ def _restore(intent_id: str, s: Services) -> None:
 
 
 def _restoring(intent: Intent, s: Services) -> tuple[Facts, steps.Step]:
-    model = s.registry_at(intent.workspace).find_model(intent.workspace, intent.model)
+    model = read_model(intent.workspace, intent.model, s)
     place = Place(intent.workspace, intent.model, intent.target)
     with s.store.transaction() as tx:
         facts = facts_of(place, model, tx, s.clock.now())

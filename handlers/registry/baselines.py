@@ -18,6 +18,7 @@ from bot.store.people import Person
 from bot.store.registry import Sweep
 from bot.store.transaction import Transaction
 from bot.store.trust import RegistryRow
+from handlers.custody.reading import read_model
 from handlers.registry.reconcile import take_baseline, withdraw_what_is_gone
 from handlers.registry.renames import forget
 from handlers.registry.trust import go_on, is_believed, known_holdings, mark_of, remember_identity
@@ -111,7 +112,7 @@ def _whole(summary: ModelSummary, versions: list[VersionSnapshot], s: Services) 
     listed = {*summary.aliases.values(), *(version.id.version for version in summary.latest)}
     if listed <= {version.id.version for version in versions}:
         return _as_seen(summary, versions)
-    return s.registry_at(summary.workspace).find_model(summary.workspace, summary.name)
+    return read_model(summary.workspace, summary.name, s)
 
 
 def _progress(workspace: str, tx: Transaction) -> Progress | None:

@@ -19,12 +19,14 @@ from bot.domain.request.lifecycle import NewRequest
 from bot.domain.workspaces import of_subject, subject_of
 from bot.engine.deferring import NewJob
 from bot.engine.lanes import Lane, model_lane
+from bot.errors import TooManyHidden
 from bot.language import recorded
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
 from handlers.custody.belief import is_same, is_watched
 from handlers.custody.facts import is_newest_copy
+from handlers.custody.reading import read_model
 from handlers.registry.lookalikes import note_lookalikes
 from handlers.registry.observed_moves import judge, note_departures
 from handlers.registry.renames import find_renames, forget, record_renames
@@ -60,7 +62,7 @@ def _look(workspace: str, name: str, s: Services) -> None:
         watched = is_watched(workspace, tx)
     if registry.doubted_since is not None or not watched:
         return  # the first sweep that believes it again finds what is new
-    seen = s.registry_at(workspace).find_model(workspace, name)
+    seen = read_model(workspace, name, s)
     if is_loss(before, seen) and not is_same(registry, s):
         return  # it is for the sweep of all models to say so
     renamed = find_renames(workspace, name, seen.created if seen else None, s)
@@ -86,6 +88,8 @@ def _look(workspace: str, name: str, s: Services) -> None:
         moves = judged_moves(news, watching, seen, tx, now)
         _act_on(replace(news, moves=moves), watching, seen, policy, tx, now)
         tx.registry.put_model(row_of(seen, model.baseline, policy))
+    if seen.unread:
+        raise TooManyHidden(seen.unread)  # so that it is announced; what could be read is judged
 
 
 def row_of(seen: ModelSnapshot, baseline: int, policy: Policy) -> ModelRow:

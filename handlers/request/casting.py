@@ -124,13 +124,19 @@ def is_from_ticket(click: Click) -> bool:
 
 
 def check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
-    """After the account was looked up, an administrator may have unbound it, or the person declared an absence."""
+    """After the account was looked up, an administrator may have unbound it, or somebody have gone away or come back."""
     person = voter.person.id
     known = tx.ticket_accounts.account_of(person) if is_from_ticket(click) else tx.people.get(person).account
     if known != click.account:
         raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
     for one in (person, *voter.also):
         check_is_here(one, tx, now)
+    for absent in voter.standing_in_for:
+        absence = tx.absences.find(absent, now)
+        if absence is None or absence.delegate != person:
+            raise Refused(
+                _("the people whom you stand in for have changed just now. Nothing was recorded: press again")
+            )
 
 
 def check_evidence_is_readable(request: TransitionRequest, click: Click, tx: Transaction) -> None:

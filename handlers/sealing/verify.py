@@ -1,4 +1,5 @@
-"""Compares what is sealed with the ledger: each object version is there, has its bytes, is what readers get, and its lock holds.
+"""Compares what is sealed with the ledger: each object version is there, has its bytes, is what readers get, its lock holds, and nothing
+was added beside them.
 
 What the ledger says is read first, then one seal after the other: only one list of objects is in memory at a time.
 """
@@ -18,6 +19,7 @@ from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.store.ledger import read_event
 
+ADDED = "it was not sealed, and readers of the address get it beside what was"
 OTHER_OBJECTS = "it names other objects than the ledger"
 A_MOMENT = timedelta(seconds=1)  # stores round the ends of locks
 STRICTER = {("GOVERNANCE", "COMPLIANCE")}  # a lock of the first mode may have become one of the second
@@ -89,11 +91,14 @@ def verify_seals(s: Services, report: Report = silent) -> Iterator[Checked]:
             entry = tx.ledger.get(seal.entry)
         event = read_event(entry.kind, entry.body)
         assert isinstance(event, VersionSealed)
-        yield _index(seal, event, s)
+        index = _index(seal, event, s)
+        yield index
         for one in event.objects:
             report(f"seal {number:,} of {len(seals):,}, {done / 2**20:,.0f} of {total / 2**20:,.0f} MiB")
             yield _object(seal, one.path, seal.at.key_of(one.path), one, s)
             done += one.size
+        if index.verdict is not Verdict.UNKNOWN:
+            yield from _added(seal, event, s)
 
 
 def _index(seal: SealOnRecord, event: VersionSealed, s: Services) -> Checked:
@@ -119,6 +124,17 @@ def _object(seal: SealOnRecord, path: str, key: str, one: SealedObject, s: Servi
         return _checked(seal, path, key, one.version, str(fault_))
     except OutsideError as trouble:
         return Checked(seal, path, key, one.version, Verdict.UNKNOWN, str(trouble))
+
+
+def _added(seal: SealOnRecord, event: VersionSealed, s: Services) -> Iterator[Checked]:
+    at = seal.at
+    sealed = {at.key_of(one.path) for one in event.objects}
+    try:
+        for key, version in s.seals.newest_below(at.bucket, at.beginning):
+            if key not in sealed:
+                yield _checked(seal, "", key, version, ADDED)
+    except OutsideError as trouble:
+        yield Checked(seal, "", at.beginning, "", Verdict.UNKNOWN, str(trouble))
 
 
 def _lock_fault(seal: SealOnRecord, key: str, version: str, s: Services) -> str:

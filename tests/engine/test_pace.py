@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.lanes import Urgency
-from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, AnswerTimes, PaceRows, PostTurn
+from bot.engine.pace import ASK_AGAIN, EARLY, LATE, LONGEST, UNANSWERED, AnswerTimes, Departure, PaceRows, PostTurn
 from tests.fixtures.workers import eventually
 
 if TYPE_CHECKING:
@@ -40,14 +40,12 @@ def test_a_message_waits_for_the_answer_to_the_one_before_and_keeps_its_distance
     engine: sa.Engine, take: Take
 ) -> None:
     take("a")
-    first = leave(engine)
-    let_pass(engine, 1.0)  # so long it is on its way
+    first = depart(engine)
     unanswered = leave(engine)
-    with engine.begin() as connection:
-        PaceRows(connection).arrive("#ml")
+    arrive(engine, first)
     answered = leave(engine)
 
-    assert (first, unanswered) == (0.0, ASK_AGAIN)
+    assert (first.seconds, unanswered) == (0.0, ASK_AGAIN)
     assert SPACING - 5 < answered <= SPACING
 
 
@@ -57,6 +55,18 @@ def test_a_message_whose_worker_has_died_holds_up_no_other(engine: sa.Engine, ta
     let_pass(engine, SPACING + UNANSWERED)
 
     assert leave(engine) == 0.0
+
+
+def test_an_answer_that_comes_too_late_says_nothing_about_the_message_that_left_since(
+    engine: sa.Engine, take: Take
+) -> None:
+    take("a")
+    first = depart(engine)
+    let_pass(engine, SPACING + UNANSWERED)
+    second = leave(engine)
+    arrive(engine, first, ago=SPACING)
+
+    assert (second, leave(engine)) == (0.0, ASK_AGAIN)
 
 
 def test_only_one_message_leaves_while_the_channel_gets_its_other_name(engine: sa.Engine, take: Take) -> None:
@@ -92,8 +102,17 @@ def test_a_message_in_a_quiet_channel_leaves_at_once(engine: sa.Engine, take: Ta
 
 
 def leave(engine: sa.Engine, place: str = "#ml") -> float:
+    return depart(engine, place).seconds
+
+
+def depart(engine: sa.Engine, place: str = "#ml") -> Departure:
     with engine.begin() as connection:
         return PaceRows(connection).leave(place, SPACING)
+
+
+def arrive(engine: sa.Engine, departure: Departure, ago: float = 0.0) -> None:
+    with engine.begin() as connection:
+        PaceRows(connection).arrive("#ml", departure, ago)
 
 
 def let_pass(engine: sa.Engine, seconds: float) -> None:
@@ -277,8 +296,6 @@ def test_what_the_other_side_needs_for_every_answer_is_not_waited_for_again() ->
 
 def test_the_next_message_keeps_its_distance_from_when_the_one_before_arrived(engine: sa.Engine, take: Take) -> None:
     take("a")
-    leave(engine)
-    with engine.begin() as connection:
-        PaceRows(connection).arrive("#ml", ago=5.0)
+    arrive(engine, depart(engine), ago=5.0)
 
     assert 0 < leave(engine) <= SPACING - 5

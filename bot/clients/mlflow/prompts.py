@@ -4,8 +4,11 @@ says that there is no such model; but anybody who may tag a version can set it, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from bot.domain.registry.snapshot import VersionSnapshot
+from bot.errors import TooManyHidden
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 TAG = "mlflow.prompt.is_prompt"
 TAGGED = f"tags.`{TAG}` = 'true'"
 SOURCES = frozenset({"prompt-template", "dummy-source"})  # mlflow/prompt/constants.py; a source never changes
+ONE_BY_ONE = 200  # versions, at 5 to 10 ms each; whoever may tag a version may also create thousands
 
 
 def is_tagged(found: RegisteredModel) -> bool:
@@ -29,6 +33,37 @@ def held_in(found: RegisteredModel) -> frozenset[int]:
     """The versions that aliases point to, and the newest of each stage, hidden ones as well."""
     latest = (int(version.version) for version in found.latest_versions)
     return frozenset({*map(int, found.aliases.values()), *latest})
+
+
+def check_few(name: str, numbers: Collection[int]) -> None:
+    """Raises TooManyHidden for more versions than are read one by one."""
+    if len(numbers) > ONE_BY_ONE:
+        raise TooManyHidden(why_too_many(name))
+
+
+def why_too_many(name: str) -> str:
+    return (
+        f'MLflow\'s lists leave the versions of "{name}" out, as one of them has the tag of prompts, and they are too many to be read one '
+        f"by one. Delete the tag {TAG} from the model's versions in MLflow."
+    )
+
+
+def elsewhere(found: RegisteredModel) -> frozenset[int]:
+    """The versions that aliases point to beside the newest of each stage: an old one keeps its alias when a newer one comes."""
+    return held_in(found) - {int(version.version) for version in found.latest_versions}
+
+
+def models_among(tagged: Sequence[RegisteredModel], versions: Iterable[VersionSnapshot]) -> list[RegisteredModel]:
+    """Those with the tag of which a version that holds a target is no prompt's. `versions`: those that have the tag themselves, as a
+    prompt's have, where one that is not the newest has an alias.
+    """
+    of_prompts = frozenset((seen.id.model, seen.id.version) for seen in versions if seen.source in SOURCES)
+    return [
+        one
+        for one in tagged
+        if not is_prompts(version.source for version in one.latest_versions)
+        or not all((one.name, number) in of_prompts for number in elsewhere(one))
+    ]
 
 
 def client_that_sees_all(tracking_uri: str) -> MlflowClient:

@@ -143,9 +143,13 @@ class MlflowRegistry:
 
     def list_models(self) -> Iterator[ModelSummary]:
         """Without prompts, but with the models that somebody has given their tag."""
-        listed, tagged = self._listed(None), self._listed(prompts.TAGGED)
-        found = chain(listed, (one for one in tagged if not prompts.is_prompts(v.source for v in one.latest_versions)))
-        return (as_summary(one, self._workspace) for one in found)
+        return (as_summary(one, self._workspace) for one in chain(self._listed(None), self._hidden_models()))
+
+    def _hidden_models(self) -> list[RegisteredModel]:
+        tagged = [*self._listed(prompts.TAGGED)]
+        is_needed, what = any(map(prompts.elsewhere, tagged)), f"listing the versions of prompts{self._where}"
+        seen = self._search_versions(prompts.TAGGED, "name ASC", ALL_A_PAGE, what) if is_needed else ()
+        return prompts.models_among(tagged, seen)
 
     def _listed(self, condition: str | None) -> Iterator[RegisteredModel]:
         search, what = self._client.search_registered_models, f"listing the registered models{self._where}"
@@ -182,6 +186,12 @@ class MlflowRegistry:
         )
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
+        return self._find_model(workspace, name, None)
+
+    def find_model_in_part(self, workspace: str, name: str, numbers: Collection[int]) -> ModelSnapshot | None:
+        return self._find_model(workspace, name, numbers)
+
+    def _find_model(self, workspace: str, name: str, numbers: Collection[int] | None) -> ModelSnapshot | None:
         """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile. One
         version with the tag of prompts hides all of them from MLflow's lists.
         """
@@ -197,7 +207,8 @@ class MlflowRegistry:
         if prompts.is_tagged(found) and prompts.is_prompts(seen.source for seen in versions.values()):
             return None
         if hidden:
-            versions |= self._one_by_one(name, frozenset(range(1, max(hidden))) - hidden)
+            others = range(1, max(hidden)) if numbers is None else numbers
+            versions |= self._one_by_one(name, frozenset(others) - hidden)
         return ModelSnapshot(
             workspace=workspace,
             name=found.name,
@@ -206,6 +217,7 @@ class MlflowRegistry:
                 storable(alias): int(number) for alias, number in found.aliases.items() if int(number) in versions
             },
             versions=tuple(versions[number] for number in sorted(versions, reverse=True)),
+            unread=prompts.why_too_many(name) if hidden and numbers is not None else "",
         )
 
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
@@ -216,7 +228,8 @@ class MlflowRegistry:
         except NotThere:
             return None
 
-    def _one_by_one(self, name: str, numbers: Iterable[int]) -> dict[int, VersionSnapshot]:
+    def _one_by_one(self, name: str, numbers: Collection[int]) -> dict[int, VersionSnapshot]:
+        prompts.check_few(name, numbers)
         found = (self.find_version(self._workspace, name, number) for number in sorted(numbers))
         return {seen.id.version: seen for seen in found if seen is not None}
 

@@ -104,6 +104,13 @@ class S3SealedStore:
     def sha256_of(self, bucket: str, key: str, version: str) -> str:
         return _sha256_of(self._s3, bucket, key, version)
 
+    def newest_below(self, bucket: str, beginning: str) -> Iterator[tuple[str, str]]:
+        with asking(f"listing what is in {beginning}"):
+            for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=beginning):
+                for found in page.get("Versions", ()):
+                    if found["IsLatest"]:
+                        yield str(found["Key"]), str(found["VersionId"])
+
     def try_to_write(self, plan: SealPlan) -> None:
         key = f"{plan.prefix}countersign-doctor"
         with asking(f"trying to write to {plan.to}"):

@@ -36,13 +36,14 @@ class VersionPage:
 
 @dataclass(frozen=True)
 class ModelSnapshot:
-    """A registered model as the registry shows it now, with all its versions, newest first."""
+    """A registered model as the registry shows it now, with all its versions, newest first. `unread`: why some are missing."""
 
     workspace: str
     name: str
     created: datetime
     aliases: Mapping[str, int]
     versions: tuple[VersionSnapshot, ...]
+    unread: str = ""
 
     def version(self, number: int) -> VersionSnapshot | None:
         return next((seen for seen in self.versions if seen.id.version == number), None)

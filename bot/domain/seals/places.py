@@ -51,6 +51,11 @@ class SealedAt:
         """The address of the model's folder."""
         return f"{SCHEME}{self.bucket}/{self.folder}{MODEL_FOLDER}"
 
+    @property
+    def beginning(self) -> str:
+        """Of all keys that a reader of the address may get: S3 knows no folders, so it has no slash at its end either."""
+        return f"{self.folder}{MODEL_FOLDER}"
+
     def key_of(self, path: str) -> str:
         return f"{self.folder}{MODEL_FOLDER}/{path}"
 

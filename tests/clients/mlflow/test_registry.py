@@ -8,9 +8,10 @@ from itertools import islice
 
 import pytest
 
+from bot.clients.mlflow import prompts
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import Target
-from bot.errors import Permanent
+from bot.errors import Permanent, TooManyHidden
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.mlflow_seed import client_of, logged_version, new_model, new_run, new_version
 
@@ -64,8 +65,54 @@ def test_what_is_tagged_as_a_prompt_is_seen_where_it_holds_a_target(registry, ml
     assert model_name in {listed.name for listed in registry.list_models()}
 
 
+def test_of_many_hidden_versions_only_what_is_held_or_named_is_read(
+    registry, mlflow_server, model_name, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever may tag one version decides how many there are."""
+    monkeypatch.setattr(prompts, "ONE_BY_ONE", 2)
+    client = client_of(mlflow_server)
+    new_model(client, model_name, versions=5)
+    client.set_registered_model_alias(model_name, "champion", "1")
+    client._get_registry_client().set_model_version_tag(model_name, "5", PROMPT, "true")
+
+    with pytest.raises(TooManyHidden, match="Delete the tag"):
+        registry.find_model("default", model_name)
+    with pytest.raises(TooManyHidden):
+        registry.find_model_in_part("default", model_name, {2, 3, 4})
+    found = registry.find_model_in_part("default", model_name, {2})
+
+    assert [seen.id.version for seen in found.versions] == [5, 2, 1]
+    assert "too many" in found.unread
+
+
 def test_a_prompt_is_not_listed_as_a_model(registry, mlflow_server, model_name):
     client_of(mlflow_server).register_prompt(model_name, "Say {{word}}.")
+
+    assert model_name not in {listed.name for listed in registry.list_models()}
+
+
+def test_an_older_version_with_an_alias_is_not_hidden_by_a_newer_one_that_is_a_prompts(
+    registry, mlflow_server, model_name
+):
+    client = client_of(mlflow_server)
+    (first,) = new_model(client, model_name)
+    plain = client._get_registry_client()
+    plain.create_model_version(model_name, "dummy-source", tags={PROMPT: "true"})
+    plain.set_registered_model_tag(model_name, PROMPT, "true")
+    before = model_name in {listed.name for listed in registry.list_models()}
+    plain.set_registered_model_alias(model_name, "champion", "1")
+
+    found = registry.find_model("default", model_name)
+
+    assert (before, model_name in {listed.name for listed in registry.list_models()}) == (False, True)
+    assert found.holders(Target.parse("alias:champion")) == (first,)
+
+
+def test_a_prompt_with_an_alias_for_an_older_version_is_not_listed_as_a_model(registry, mlflow_server, model_name):
+    client = client_of(mlflow_server)
+    client.register_prompt(model_name, "Say {{word}}.")
+    client.register_prompt(model_name, "Say {{word}} again.")
+    client.set_prompt_alias(model_name, "production", 1)
 
     assert model_name not in {listed.name for listed in registry.list_models()}
 

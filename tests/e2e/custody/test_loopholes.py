@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bot.clients.mlflow import prompts
+from bot.domain.events import ModelReadable, ModelUnreadable
 from bot.domain.model import Kind, State, TransitionRequest, VersionId
 from bot.errors import Permanent
 from bot.store import custody
@@ -162,6 +164,31 @@ def test_what_is_hidden_as_a_prompt_is_put_back_as_any_other(installation: Insta
 
     assert plain.get_registered_model(installation.model).aliases["champion"] == "1"
     assert (installation.request(2).kind, installation.request(2).state) == (Kind.OBSERVED, State.REJECTED)
+
+
+def test_a_move_is_put_back_where_too_many_versions_are_hidden_to_read_them_all(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompts, "ONE_BY_ONE", 3)
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    for _ in range(5):
+        installation.register()
+    installation.sweep()
+    plain = installation.mlflow._get_registry_client()
+    plain.set_model_version_tag(installation.model, "6", "mlflow.prompt.is_prompt", "true")
+    plain.set_registered_model_alias(installation.model, "champion", "2")
+
+    for _ in range(2):
+        installation.sweep()
+        installation.settle_all()
+
+    assert plain.get_registered_model(installation.model).aliases["champion"] == "1"
+    (announced,) = installation.entries(ModelUnreadable)
+    assert "Delete the tag mlflow.prompt.is_prompt" in announced["reason"]
+    plain.delete_model_version_tag(installation.model, "6", "mlflow.prompt.is_prompt")
+    installation.sweep()
+    assert len(installation.entries(ModelReadable)) == 1
 
 
 def test_baseline_that_people_rejected_does_not_come_back_by_hand_unasked(installation: Installation) -> None:

@@ -147,7 +147,7 @@ def test_deleting_the_newest_copy_by_hand_leaves_the_approved_older_ones_alone(i
     assert copies(installation) == [1, 2]
     assert about_copies(installation) == []
     assert (
-        f"v3 left model:{prod(installation)} of {prod(installation)} without asking"
+        f"v3 left model:{prod(installation)} of {prod(installation)} without a request"
         in installation.slack.messages(CHANNEL)[-1].all_text
     )
 

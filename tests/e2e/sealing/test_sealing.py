@@ -176,6 +176,13 @@ def test_the_gate_reads_the_sealed_object_versions_whatever_mlflow_has_by_then(v
         "something newer lies over it, which readers get that name no object version"
     ]
     assert vault.gate().code == 0, "the gate names the object version"
+    vault.buckets.s3.put_object(Bucket=vault.sealed, Key=seal.at.key_of("other.bin"), Body=b"evil")
+    vault.buckets.s3.put_object(Bucket=vault.sealed, Key=f"{seal.at.beginning}-2/MLmodel", Body=b"evil")
+    beside = json.loads(vault.run("seal", "verify", "--json").stdout)["faults"]
+    assert [one["object"] for one in beside if one["why"].startswith("it was not sealed")] == [
+        f"s3://{vault.sealed}/{seal.at.beginning}-2/MLmodel",
+        f"s3://{vault.sealed}/{seal.at.key_of('other.bin')}",
+    ]
 
     index = {"Bucket": vault.sealed, "Key": seal.at.index, "VersionId": seal.at.index_version}
     vault.buckets.s3.delete_object(**index)
