@@ -102,7 +102,9 @@ def _failed(kept: Kept, why: str, at: datetime) -> tuple[Kept, tuple[Event, ...]
     after = replace(kept, unread=why, unread_since=since, unread_looks=looks)
     if looks != OUT_OF_SIGHT_AFTER:
         return after, ()
-    return _unacknowledged(after), (EvidenceOutOfSight(at, kept.request_id, kept.part, why, since),)
+    if kept.lost_since is None:  # else it is the loss that a person has acknowledged, and it has not changed
+        after = _unacknowledged(after)
+    return after, (EvidenceOutOfSight(at, kept.request_id, kept.part, why, since),)
 
 
 def _is_there(kept: Kept, seen: Kept, at: datetime) -> tuple[Kept, tuple[Event, ...]]:
