@@ -62,10 +62,11 @@ class Resting:
 
 def resting_at(place: WatchedPlace, ways: int, tx: Transaction) -> list[Resting]:
     """Of what holds the target, and of the first `ways` versions that it could go back to."""
-    kept = EvidenceWatchRows(tx.connection).parts(place)
+    approvals = _approvals(place, ways, tx)
+    kept = EvidenceWatchRows(tx.connection).parts([request.id for request, _held in approvals])
     renames = tx.custody.renames(place.workspace)
     found = []
-    for request, held in _approvals(place, ways, tx):
+    for request, held in approvals:
         now = request_now(request, renames)
         mine = {part: one for (request_id, part), one in kept.items() if request_id == request.id}
         version = held or (now.copies[-1] if now.copies else now.version)

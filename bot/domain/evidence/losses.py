@@ -18,8 +18,9 @@ from bot.domain.model import Evidence
 
 SWEEP_EVERY = timedelta(minutes=10)
 AGAIN = timedelta(hours=1)  # how soon it is looked again when something could not be looked at
-FEWEST, MOST = 4, 200  # places in one sweep
+FEWEST, MOST = 4, 200  # places of one workspace in one sweep
 OUT_OF_SIGHT_AFTER = 3  # looks in a row that have failed
+KEPT_AFTER_LEAVING = timedelta(weeks=4)  # what is known of an approval that neither holds a target nor is a way back
 NAMES_RECORDED = 20  # in the ledger and in notes; the rest is counted
 LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-zA-Z]+)/?")
 ON_A_BRANCH = "L14"  # the lineage check that has found the commit on the git remote

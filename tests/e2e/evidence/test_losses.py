@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import pytest
 from bot.domain.digest.figures import Finding, FindingKind
 from bot.domain.digest.periods import period_at
 from bot.domain.events import EvidenceFound, EvidenceLost, EvidenceOutOfSight, LossAcknowledged
-from bot.domain.model import State, TransitionRequest
+from bot.domain.evidence.losses import FEWEST
+from bot.domain.model import State, Target, TransitionRequest
 from bot.domain.queries.description_text import in_words
 from bot.store.evidence_watch import EvidenceWatchRows
 from handlers.digest.gathering import gather
@@ -235,6 +237,56 @@ def test_a_loss_that_a_person_acknowledges_leaves_the_digest_until_more_is_lost(
     assert in_the_digest(installation) == []
     assert [body["reason"] for body in installation.entries(LossAcknowledged)] == ["cleaned up on purpose"]
     assert "acknowledged by Ana Ruiz: cleaned up on purpose" in shown_of(installation)
+    assert lost(installation) == [("run", ("deleted",))]
+
+
+def acknowledged(installation: Installation) -> list[tuple[str, bool]]:
+    """The parts that are lost, and whether a person has acknowledged it."""
+    with installation.s.store.transaction() as tx:
+        return [(kept.part, not kept.is_open) for kept in EvidenceWatchRows(tx.connection).all_open_or_known()]
+
+
+def test_a_known_loss_is_the_same_after_a_move_by_hand_that_is_put_back_and_after_a_rename(
+    installation: Installation,
+) -> None:
+    request = installation.promoted()
+    installation.mlflow.delete_run(installation.run_of(1))
+    look(installation, A_DAY)
+    with installation.s.store.transaction() as tx:
+        EvidenceWatchRows(tx.connection).acknowledge(request.id, "ana", "on purpose", installation.clock.now())
+    known = acknowledged(installation)
+
+    installation.register()
+    installation.move(2)
+    installation.sweep()
+    look(installation)
+    meanwhile = acknowledged(installation)
+    installation.move(1)
+    installation.sweep()
+    look(installation)
+    put_back = acknowledged(installation)
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-renamed")
+    installation.sweep()
+    look(installation)
+
+    assert (known, meanwhile) == ([("run", True)], [])
+    assert put_back == acknowledged(installation) == [("run", True)]
+    assert lost(installation) == [("run", ("deleted",))]
+
+
+def test_a_registry_that_is_away_leaves_the_looks_at_others_alone(installation: Installation) -> None:
+    request = installation.promoted()
+    look(installation, A_DAY)
+    installation.use_policy(top="registries: {eu: {uri: 'http://127.0.0.1:9'}}")
+    with installation.s.store.transaction() as tx:
+        for number in range(2 * FEWEST):  # more than a sweep looks at, and never looked at
+            version = replace(request.version, workspace="eu/default", model=f"bikes-{number}")
+            target, now = Target.parse("alias:champion"), installation.clock.now()
+            tx.registry.put_placements("eu/default", version.model, target, [version], now, request.id)
+    installation.mlflow.delete_run(installation.run_of(1))
+
+    look(installation, A_DAY)
+
     assert lost(installation) == [("run", ("deleted",))]
 
 
