@@ -120,6 +120,8 @@ def _judged(
         known = looked.known if part is Part.DATA else ()
         rows.put(replace(after, known=known or after.known), place)
         happened += events
+    if Part.DATA not in looked.found and looked.known:  # not looked after, but known where it is
+        rows.put(replace(kept.get((one.request.id, Part.DATA)) or _new(one, Part.DATA), known=looked.known), place)
     return happened
 
 

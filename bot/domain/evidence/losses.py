@@ -58,7 +58,8 @@ class Kept:
     """What is on record of one part of one approval.
 
     `seen_at`: when all of it was last known to be there. `lost`: what is gone, since `lost_since`; all of it must be back before the loss
-    ends. `unread`: why the last `unread_looks` looks have failed, since `unread_since`. `known`: of the data, what was ever seen.
+    ends. `unread`: why the last `unread_looks` looks have failed, since `unread_since`. `known`: of the data, its DVC
+    remote, and what was ever seen there.
     """
 
     request_id: str

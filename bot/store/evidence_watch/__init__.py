@@ -110,6 +110,13 @@ class EvidenceWatchRows:
         query = query.with_for_update()
         return {(kept.request_id, kept.part): kept for kept in map(_kept_of, self._connection.execute(query))}
 
+    def data_places(self, request_ids: Collection[str]) -> dict[str, str]:
+        """The DVC remote of each approval, where a look has found it, by request."""
+        rows = evidence_parts.c
+        query = sa.select(rows.request_id, rows.known).where(rows.request_id.in_(request_ids), rows.part == Part.DATA)
+        read = ((str(row.request_id), json.loads(row.known)) for row in self._connection.execute(query))
+        return {request_id: str(known[0]) for request_id, known in read if known}
+
     def of_requests(self, request_ids: Collection[str]) -> dict[str, list[Kept]]:
         """What is lost or out of sight, also when it was acknowledged, in the order of the parts."""
         rows = evidence_parts.c

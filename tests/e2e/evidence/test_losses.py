@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -60,24 +60,38 @@ def in_the_digest(installation: Installation) -> list[Finding]:
     return [one for one in digest.attention.shown if one.concern is FindingKind.EVIDENCE_LOST]
 
 
+def policy_for(training: Training, *stores: str) -> dict[str, str]:
+    """A rule that names the git remote, and what may be read."""
+    listed = ", ".join(f'"{store}"' for store in ("mlflow-artifacts:", *stores))
+    return {
+        "extra": f"lineage: {{git: {training.origin}, block: complete}}",
+        "top": f"artifact_stores: [{listed}]\n",
+    }
+
+
+def storage_of(training: Training) -> Path:
+    return training.repository.parent / "storage"
+
+
 @pytest.fixture
 def traced(installation: Installation, copied: Training) -> Training:
-    """Trained with a DVC remote that the worker can reach too, registered, and approved under a rule that names its git remote."""
-    storage = copied.repository.parent / "storage"
+    """Trained with a DVC remote that the worker can reach too, registered, approved under a rule that names its git remote."""
+    approved_under(policy_for(copied, f"{storage_of(copied)}/"), installation, copied)
+    look(installation, timedelta())
+    return copied
+
+
+def approved_under(policy: Mapping[str, str], installation: Installation, copied: Training) -> None:
+    storage = storage_of(copied)
     copied.replace(".dvc/config", "url = ../../storage", f"url = {storage}")
     copied.commit("Name the remote for everyone")
     copied.train()
-    installation.use_policy(
-        extra=f"lineage: {{git: {copied.origin}, block: complete}}",
-        top=f'artifact_stores: ["mlflow-artifacts:", "{storage}/"]\n',
-    )
+    installation.use_policy(**policy)
     outcome = copied.register("--name", installation.model, "--ask", "alias:candidate")
     assert outcome.exit_code == 0, outcome.output
     installation.sweep()
     installation.approve(installation.request(1))
     installation.settle_until(lambda: installation.request(1).state is State.APPLIED)
-    look(installation, timedelta())
-    return copied
 
 
 def collect_garbage(training: Training, mlflow_home: Path) -> None:
@@ -123,7 +137,7 @@ def assert_that_what_cannot_be_read_is_no_loss(installation: Installation, work:
 def test_a_lost_run_commit_and_data_are_reported_once_and_their_return_too(
     installation: Installation, traced: Training, mlflow_home: Path, tmp_path: Path
 ) -> None:
-    storage, commit = traced.repository.parent / "storage", traced.head
+    storage, commit = storage_of(traced), traced.head
     request = installation.request(1)
     shutil.copytree(storage, tmp_path / "kept")
     assert (lost(installation), said_of_losses(installation)) == ([], [])
