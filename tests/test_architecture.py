@@ -219,6 +219,13 @@ def test_functions_are_short() -> None:
     assert statistics.median(lengths) < 15
 
 
+def test_importing_a_handler_builds_no_reader_of_json() -> None:
+    """It takes 10 ms and more of each command: JsonReader builds it at the first use."""
+    found = [path for path in SOURCES if path.is_relative_to(ROOT / "handlers") and "TypeAdapter(" in path.read_text()]
+
+    assert found == [], "use bot.database.json_readers.JsonReader"
+
+
 def test_every_module_says_what_lives_in_it() -> None:
     unsaid = [where for where, tree in trees() if tree.body and not ast.get_docstring(tree)]
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from bot.database.embedded import NoDatabase
 from bot.doctor import (
     digest,
+    evidence_data,
     guard,
     installation,
     jira,
@@ -105,6 +106,7 @@ SECTIONS = (
         )
     ),
     Section((Check("sealed store", sealed_store.stores_are_ready, "check the AWS environment of the worker"),)),
+    Section((Check("evidence data", evidence_data.data_is_looked_after),)),
     Section(
         (
             Check("jira", jira.jira_knows_the_bot, "check JIRA_URL and the account's token"),

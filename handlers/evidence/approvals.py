@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import commonpath, dirname, join
 
-from pydantic import TypeAdapter
-
 from bot.domain.evidence.losses import Kept, Part, commit_was_on_remote
 from bot.domain.model import Evidence, TargetKind, TransitionRequest, VersionId
-from bot.domain.queries.description import LockedFile, Pipeline
+from bot.domain.queries.description import LockedFile
 from bot.domain.registry.names import request_now
 from bot.domain.request.rollback import brought_by, ways_back
 from bot.errors import Refused
@@ -18,9 +16,9 @@ from bot.store.evidence_watch import EvidenceWatchRows, WatchedPlace
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at
+from handlers.evidence.kept_pipelines import find_pipeline
 
 CONFIG = ".dvc/config"
-READER: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)
 
 
 @dataclass(frozen=True)
@@ -62,10 +60,11 @@ class Resting:
 
 def resting_at(place: WatchedPlace, ways: int, tx: Transaction) -> list[Resting]:
     """Of what holds the target, and of the first `ways` versions that it could go back to."""
-    kept = EvidenceWatchRows(tx.connection).parts(place)
+    approvals = _approvals(place, ways, tx)
+    kept = EvidenceWatchRows(tx.connection).parts([request.id for request, _held in approvals])
     renames = tx.custody.renames(place.workspace)
     found = []
-    for request, held in _approvals(place, ways, tx):
+    for request, held in approvals:
         now = request_now(request, renames)
         mine = {part: one for (request_id, part), one in kept.items() if request_id == request.id}
         version = held or (now.copies[-1] if now.copies else now.version)
@@ -130,5 +129,5 @@ def _files(evidence: Evidence, tx: Transaction) -> tuple[str, ...]:
 
 
 def _pipeline(evidence: Evidence, tx: Transaction) -> tuple[LockedFile, ...]:
-    found = tx.pipelines.find(evidence.lock_sha256) if evidence.lock_sha256 else None
-    return tuple(file for file in READER.validate_json(found).files if file.md5) if found else ()
+    found = find_pipeline(evidence, tx)
+    return tuple(file for file in found.files if file.md5) if found else ()

@@ -41,7 +41,7 @@ GONE_RUNS = {RunState.DELETED: Found((DELETED,)), RunState.ERASED: Found((DELETE
 
 @dataclass(frozen=True)
 class Looked:
-    """What one look found of each part of an approval, and what of its data was ever seen."""
+    """What one look found of each part of an approval; and of its data the DVC remote, and what was ever seen there."""
 
     found: Mapping[Part, Found]
     known: tuple[str, ...] = ()
@@ -174,20 +174,22 @@ def _data(one: Resting, asked: Asked, s: Services) -> tuple[Found | None, tuple[
     """Only what was once seen on the remote can be lost from it: a lock also names code, which git keeps.
 
     None where it cannot be looked after: the rule names no git remote, so nobody says where the data is; the place is in none of the
-    policy's stores; or DVC is not installed.
+    policy's stores; or DVC is not installed. `countersign doctor` says of the last two: a place that is found is kept for it.
     """
     before = one.kept[Part.DATA].known if Part.DATA in one.kept else ()
     if not one.pipeline or not s.data.can_look():
         return None, before
     place = before[0] if before else _remote_of(one, asked, s)
-    if not place or not is_within(place.rstrip("/") + "/", asked.stores):
+    if not place:
         return None, before
+    if not data_may_be_asked_for(place, asked.stores):
+        return None, before or (place,)
     names = {file.md5: file.path for file in one.pipeline}
     try:
         remote = _opened(place, asked, s)
         wanted = tuple(dict.fromkeys((*before[1:], *names)))[:MOST_DATA]
         there = _there(place, remote, wanted, asked)
-        if not before:
+        if not before[1:]:
             inside = _inside(
                 place, remote, [md5 for md5 in there if md5.endswith(FOLDER)], MOST_DATA - len(wanted), asked
             )
@@ -196,9 +198,13 @@ def _data(one: Resting, asked: Asked, s: Services) -> tuple[Found | None, tuple[
         return Found(unread=reason_of(trouble)), before
     known = (place, *dict.fromkeys((*before[1:], *sorted(there))))
     if not known[1:]:
-        return None, before
+        return None, known
     gone = [md5 for md5 in before[1:] if md5 not in there]
     return Found(tuple(names.get(md5, md5) for md5 in gone)), known
+
+
+def data_may_be_asked_for(place: str, stores: Iterable[str]) -> bool:
+    return is_within(place.rstrip("/") + "/", stores)
 
 
 def _remote_of(one: Resting, asked: Asked, s: Services) -> str:

@@ -1,8 +1,8 @@
 """The slow sweep: whether what approvals rest on is still there. It moves no target and changes no decision.
 
-Each sweep looks at some targets, those that were looked at longest ago first, and records each in a transaction of its own: a sweep that is
-cut short leaves the rest due. A registry that is not believed is not asked, for what it lacks may only be lacking in it; and one that
-does not answer at all is reported elsewhere, so its targets are only left for the next sweep.
+Each sweep looks at some targets of each workspace, those that were looked at longest ago first, and records each in a transaction of its
+own: a sweep that is cut short leaves the rest due. A registry that is not believed is not asked, for what it lacks may only be lacking in
+it; and one that does not answer at all is reported elsewhere, so its targets are only left for the next sweep.
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ def look_after_evidence(_: str, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         rows, plan = EvidenceWatchRows(tx.connection), tx.policy().evidence_watch
-        rows.forget_left()
-        watched = [place for place in tx.places() if not is_doubted(place, tx)]
-        due = rows.due(now, watched, looks_in_a_sweep(rows.count_places(watched), plan.every))
-    for workspace in dict.fromkeys(place.workspace for place in due):
-        _look_in(workspace, [place for place in due if place.workspace == workspace], plan, s)
+        rows.forget_left(now)
+        due = {
+            workspace: rows.due(now, workspace, looks_in_a_sweep(rows.count_places(workspace), plan.every))
+            for workspace in tx.places()
+            if not is_doubted(workspace, tx)
+        }
+    for workspace, places in due.items():
+        if places:
+            _look_in(workspace, places, plan, s)
 
 
 def _look_in(workspace: str, places: Sequence[WatchedPlace], plan: EvidenceWatch, s: Services) -> None:
@@ -92,8 +96,9 @@ def _record(
         rows = EvidenceWatchRows(tx.connection)
         if not rows.claim(place, now, next_look(everything, now, plan.every)):
             return
-        kept = rows.parts(place)
-        rows.keep_only(place, [one.request.id for one in approvals])
+        looked_after = [one.request.id for one in approvals]
+        kept = rows.parts(looked_after)
+        rows.look_after_only(place, looked_after, now)
         for one, seen in zip(approvals, looked, strict=True):
             happened = _judged(one, seen, kept, rows, place, s)
             tx.record(happened)
@@ -115,6 +120,8 @@ def _judged(
         known = looked.known if part is Part.DATA else ()
         rows.put(replace(after, known=known or after.known), place)
         happened += events
+    if Part.DATA not in looked.found and looked.known:  # not looked after, but known where it is
+        rows.put(replace(kept.get((one.request.id, Part.DATA)) or _new(one, Part.DATA), known=looked.known), place)
     return happened
 
 

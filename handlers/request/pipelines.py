@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
-from bot.database.json_readers import JsonReader
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import Evidence
@@ -17,8 +16,8 @@ from bot.dvc import files as dvc_files
 from bot.errors import InvalidDvcFile
 from bot.language import N_, _
 from bot.store.transaction import Transaction
+from handlers.evidence.kept_pipelines import find_pipeline
 
-READER: JsonReader[Pipeline] = JsonReader(Pipeline)
 NO_LOCK = N_("unknown: the run has logged no lineage/dvc.lock that may be read")
 NOT_KEPT = N_(
     "not shown here, because it was not kept when the evidence was frozen. Read it with: countersign describe"
@@ -43,5 +42,5 @@ def kept_pipeline(evidence: Evidence | None, tx: Transaction) -> Pipeline:
     """That of the frozen evidence. Reads no file and no registry."""
     if evidence is None or not evidence.lock_sha256:
         return Pipeline(unread=_(NO_LOCK) if evidence else _(NOT_KEPT))
-    found = tx.pipelines.find(evidence.lock_sha256)
-    return replace(READER.validate_json(found), warning="") if found else Pipeline(unread=_(NOT_KEPT))
+    found = find_pipeline(evidence, tx)
+    return replace(found, warning="") if found else Pipeline(unread=_(NOT_KEPT))

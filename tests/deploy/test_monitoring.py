@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 import bot
 from bot import metrics
 from bot.__main__ import COMMANDS
+from bot.domain.policy.evidence_watch import EvidenceWatch
 
 ROOT = Path(bot.__file__).parents[1]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -116,6 +118,16 @@ def test_an_alert_says_what_it_means_and_what_to_do(rule: dict[str, Any]) -> Non
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     assert set(re.findall(r"`countersign ([\w-]+)", said)) <= set(COMMANDS)
     assert set(re.findall(r"\$labels\.(\w+)", said)) <= labels_in(rule["expr"]) | PROMETHEUS_ADDS
+
+
+def test_the_panel_and_the_alert_of_the_oldest_look_agree_with_the_policys_default() -> None:
+    [panel] = [one for one in PANELS if "countersign_evidence_oldest_look" in one["targets"][0]["expr"]]
+    [rule] = [one for one in RULES if one["alert"] == "CountersignEvidenceLookLate"]
+    query, _, limit = rule["expr"].partition(" > ")
+    red = panel["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]
+
+    assert panel["targets"][0]["expr"] == query
+    assert timedelta(seconds=red["value"]) == timedelta(seconds=int(limit)) == EvidenceWatch().every
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])

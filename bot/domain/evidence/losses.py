@@ -18,8 +18,9 @@ from bot.domain.model import Evidence
 
 SWEEP_EVERY = timedelta(minutes=10)
 AGAIN = timedelta(hours=1)  # how soon it is looked again when something could not be looked at
-FEWEST, MOST = 4, 200  # places in one sweep
+FEWEST, MOST = 4, 200  # places of one workspace in one sweep
 OUT_OF_SIGHT_AFTER = 3  # looks in a row that have failed
+KEPT_AFTER_LEAVING = timedelta(weeks=4)  # what is known of an approval that neither holds a target nor is a way back
 NAMES_RECORDED = 20  # in the ledger and in notes; the rest is counted
 LOGGED_MODEL = re.compile(r"models:/(m-[0-9a-zA-Z]+)/?")
 ON_A_BRANCH = "L14"  # the lineage check that has found the commit on the git remote
@@ -57,7 +58,8 @@ class Kept:
     """What is on record of one part of one approval.
 
     `seen_at`: when all of it was last known to be there. `lost`: what is gone, since `lost_since`; all of it must be back before the loss
-    ends. `unread`: why the last `unread_looks` looks have failed, since `unread_since`. `known`: of the data, what was ever seen.
+    ends. `unread`: why the last `unread_looks` looks have failed, since `unread_since`. `known`: of the data, its DVC
+    remote, and what was ever seen there.
     """
 
     request_id: str
@@ -102,7 +104,9 @@ def _failed(kept: Kept, why: str, at: datetime) -> tuple[Kept, tuple[Event, ...]
     after = replace(kept, unread=why, unread_since=since, unread_looks=looks)
     if looks != OUT_OF_SIGHT_AFTER:
         return after, ()
-    return _unacknowledged(after), (EvidenceOutOfSight(at, kept.request_id, kept.part, why, since),)
+    if kept.lost_since is None:  # else it is the loss that a person has acknowledged, and it has not changed
+        after = _unacknowledged(after)
+    return after, (EvidenceOutOfSight(at, kept.request_id, kept.part, why, since),)
 
 
 def _is_there(kept: Kept, seen: Kept, at: datetime) -> tuple[Kept, tuple[Event, ...]]:

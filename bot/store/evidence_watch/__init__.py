@@ -6,7 +6,7 @@ The unit is a target of a registered model: what holds it, and its ways back, ar
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.events import Event
-from bot.domain.evidence.losses import OUT_OF_SIGHT_AFTER, Kept, Part
+from bot.domain.evidence.losses import KEPT_AFTER_LEAVING, OUT_OF_SIGHT_AFTER, Kept, Part
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Target
 from bot.store.ledger import read_event
@@ -23,8 +23,9 @@ from bot.store.tables import placements
 from bot.store.tables.evidence import evidence_notes, evidence_parts, evidence_places
 
 LISTS = ("lost", "known")
-IS_LOST = evidence_parts.c.lost_since.is_not(None)
-IS_OUT_OF_SIGHT = evidence_parts.c.unread_looks >= OUT_OF_SIGHT_AFTER
+IS_LOOKED_AFTER = evidence_parts.c.left_at.is_(None)
+IS_LOST = sa.and_(IS_LOOKED_AFTER, evidence_parts.c.lost_since.is_not(None))
+IS_OUT_OF_SIGHT = sa.and_(IS_LOOKED_AFTER, evidence_parts.c.unread_looks >= OUT_OF_SIGHT_AFTER)
 IS_OPEN = sa.and_(sa.or_(IS_LOST, IS_OUT_OF_SIGHT), evidence_parts.c.acknowledged_at.is_(None))
 
 
@@ -52,9 +53,12 @@ class EvidenceWatchRows:
 
     # Whose turn it is
 
-    def due(self, now: datetime, workspaces: Collection[str], limit: int) -> list[WatchedPlace]:
-        """The targets whose time has come: first those that were never looked at, then the longest overdue."""
-        held, looks = _held(workspaces), evidence_places.c
+    def due(self, now: datetime, workspace: str, limit: int) -> list[WatchedPlace]:
+        """The targets whose time has come: first those that were never looked at, then the longest overdue.
+
+        By workspace, because the targets of a registry that is away stay overdue: they would leave no room for others.
+        """
+        held, looks = _held(workspace), evidence_places.c
         joined = held.outerjoin(
             evidence_places,
             sa.and_(looks.workspace == held.c.workspace, looks.model == held.c.model, looks.target == held.c.target),
@@ -63,7 +67,7 @@ class EvidenceWatchRows:
             sa.select(held.c.workspace, held.c.model, held.c.target, looks.looked_at)
             .select_from(joined)
             .where(sa.or_(looks.due_at.is_(None), looks.due_at <= now))
-            .order_by(looks.due_at.asc().nulls_first(), held.c.workspace, held.c.model, held.c.target)
+            .order_by(looks.due_at.asc().nulls_first(), held.c.model, held.c.target)
             .limit(limit)
         )
         return [
@@ -71,8 +75,8 @@ class EvidenceWatchRows:
             for row in self._connection.execute(query)
         ]
 
-    def count_places(self, workspaces: Collection[str]) -> int:
-        query = sa.select(sa.func.count()).select_from(_held(workspaces))
+    def count_places(self, workspace: str) -> int:
+        query = sa.select(sa.func.count()).select_from(_held(workspace))
         return int(self._connection.execute(query).scalar_one())
 
     def claim(self, place: WatchedPlace, now: datetime, due_at: datetime) -> bool:
@@ -87,24 +91,31 @@ class EvidenceWatchRows:
         ).returning(evidence_places.c.model)
         return self._connection.execute(row).first() is not None
 
-    def forget_left(self) -> None:
-        """What no approval holds any more is not looked after, and what was lost of it concerns no target."""
-        for table in (evidence_places, evidence_parts):
-            rows = table.c
-            here = sa.and_(
-                placements.c.workspace == rows.workspace,
-                placements.c.model == rows.model,
-                placements.c.target == rows.target,
-                placements.c.request_id.is_not(None),
-            )
-            self._connection.execute(sa.delete(table).where(~sa.exists().where(here)))
+    def forget_left(self, now: datetime) -> None:
+        """What no approval holds any more is not looked after, and what was lost of it concerns no target.
+
+        What is known of it is kept for a while: after a rename, or a move by hand that is put back, it goes on from there.
+        """
+        self._connection.execute(sa.delete(evidence_places).where(_no_approval_holds(evidence_places)))
+        self._leave(now, _no_approval_holds(evidence_parts))
+        over = evidence_parts.c.left_at < now - KEPT_AFTER_LEAVING
+        self._connection.execute(sa.delete(evidence_parts).where(over))
 
     # What is on record
 
-    def parts(self, place: WatchedPlace) -> dict[tuple[str, Part], Kept]:
-        """By request and part; locked until the transaction ends."""
-        query = sa.select(evidence_parts).where(*_of(place)).with_for_update()
+    def parts(self, request_ids: Collection[str]) -> dict[tuple[str, Part], Kept]:
+        """By request and part, also of those that had left; locked until the transaction ends."""
+        rows = evidence_parts.c
+        query = sa.select(evidence_parts).where(rows.request_id.in_(request_ids)).order_by(rows.request_id, rows.part)
+        query = query.with_for_update()
         return {(kept.request_id, kept.part): kept for kept in map(_kept_of, self._connection.execute(query))}
+
+    def data_places(self, request_ids: Collection[str]) -> dict[str, str]:
+        """The DVC remote of each approval, where a look has found it, by request."""
+        rows = evidence_parts.c
+        query = sa.select(rows.request_id, rows.known).where(rows.request_id.in_(request_ids), rows.part == Part.DATA)
+        read = ((str(row.request_id), json.loads(row.known)) for row in self._connection.execute(query))
+        return {request_id: str(known[0]) for request_id, known in read if known}
 
     def of_requests(self, request_ids: Collection[str]) -> dict[str, list[Kept]]:
         """What is lost or out of sight, also when it was acknowledged, in the order of the parts."""
@@ -150,10 +161,15 @@ class EvidenceWatchRows:
         put = insert(evidence_parts).values(values)
         self._connection.execute(put.on_conflict_do_update(index_elements=["request_id", "part"], set_=values))
 
-    def keep_only(self, place: WatchedPlace, request_ids: Collection[str]) -> None:
-        """Approvals that neither hold the target any more nor are a way back are not looked after."""
-        gone = sa.and_(*_of(place), evidence_parts.c.request_id.not_in(request_ids))
-        self._connection.execute(sa.delete(evidence_parts).where(gone))
+    def look_after_only(self, place: WatchedPlace, request_ids: Collection[str], now: datetime) -> None:
+        """Other approvals neither hold the target any more nor are a way back: they leave. These may have come back."""
+        rows = evidence_parts.c
+        self._leave(now, *_of(place), rows.request_id.not_in(request_ids))
+        back = sa.update(evidence_parts).where(rows.request_id.in_(request_ids))
+        self._connection.execute(back.values(**_key(place), left_at=None))
+
+    def _leave(self, now: datetime, *where: sa.ColumnElement[bool]) -> None:
+        self._connection.execute(sa.update(evidence_parts).where(IS_LOOKED_AFTER, *where).values(left_at=now))
 
     def acknowledge(self, request_id: str, person: str, reason: str, now: datetime) -> tuple[str, ...]:
         """Of what is open of the approval; returns the parts."""
@@ -203,10 +219,16 @@ class EvidenceWatchRows:
         return [LossNote(row.id, read_event(row.kind, row.event)) for row in self._connection.execute(query)]
 
 
-def _held(workspaces: Iterable[str]) -> sa.Subquery:
+def _held(workspace: str) -> sa.Subquery:
     rows = placements.c
     query = sa.select(rows.workspace, rows.model, rows.target).distinct()
-    return query.where(rows.is_judged, rows.request_id.is_not(None), rows.workspace.in_(list(workspaces))).subquery()
+    return query.where(rows.is_judged, rows.request_id.is_not(None), rows.workspace == workspace).subquery()
+
+
+def _no_approval_holds(table: sa.Table) -> sa.ColumnElement[bool]:
+    """The target that a row of the table is about."""
+    here = [placements.c[name] == table.c[name] for name in ("workspace", "model", "target")]
+    return ~sa.exists().where(*here, placements.c.request_id.is_not(None))
 
 
 def _waiting(channel: str) -> list[sa.ColumnElement[bool]]:

@@ -17,7 +17,7 @@ evidence_places = sa.Table(
     sa.Column("due_at", Moment, nullable=False),
 )
 
-# What is known of each part of an approval's evidence; a list is JSON.
+# What is known of each part of an approval's evidence; a list is JSON. `left_at`: since when the approval is not looked after any more.
 evidence_parts = sa.Table(
     "evidence_parts",
     metadata,
@@ -36,6 +36,7 @@ evidence_parts = sa.Table(
     sa.Column("acknowledged_by", sa.Text, nullable=False, server_default=""),
     sa.Column("acknowledged_because", sa.Text, nullable=False, server_default=""),
     sa.Column("known", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("left_at", Moment),
     sa.Index("evidence_parts_by_place", "workspace", "model", "target"),
 )
 

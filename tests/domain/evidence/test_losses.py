@@ -128,6 +128,19 @@ def test_an_acknowledgement_lasts_until_more_is_lost_or_it_is_back() -> None:
     assert (back.is_open, back.acknowledged_at) == (False, None)
 
 
+def test_an_acknowledgement_of_a_loss_outlasts_an_outage() -> None:
+    lost, _ = looked(gone("a"))
+    known = replace(lost, acknowledged_at=LATER, acknowledged_by="ana", acknowledged_because="on purpose")
+
+    away, _ = looked(AWAY, AWAY, AWAY, before=known)
+    same, _ = looked(gone("a"), before=away)
+    more, _ = looked(gone("a", "b"), before=away)
+
+    assert (away.is_open, away.acknowledged_by) == (False, "ana")
+    assert (same.is_open, same.acknowledged_at, same.acknowledged_because) == (False, LATER, "on purpose")
+    assert (more.is_open, more.acknowledged_by) == (True, "")
+
+
 def test_of_many_names_the_first_are_recorded_and_all_are_counted() -> None:
     names = [f"part-{number:03}" for number in range(100)]
 

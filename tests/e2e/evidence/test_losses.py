@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,8 @@ import pytest
 from bot.domain.digest.figures import Finding, FindingKind
 from bot.domain.digest.periods import period_at
 from bot.domain.events import EvidenceFound, EvidenceLost, EvidenceOutOfSight, LossAcknowledged
-from bot.domain.model import State, TransitionRequest
+from bot.domain.evidence.losses import FEWEST
+from bot.domain.model import State, Target, TransitionRequest
 from bot.domain.queries.description_text import in_words
 from bot.store.evidence_watch import EvidenceWatchRows
 from handlers.digest.gathering import gather
@@ -58,24 +60,38 @@ def in_the_digest(installation: Installation) -> list[Finding]:
     return [one for one in digest.attention.shown if one.concern is FindingKind.EVIDENCE_LOST]
 
 
+def policy_for(training: Training, *stores: str) -> dict[str, str]:
+    """A rule that names the git remote, and what may be read."""
+    listed = ", ".join(f'"{store}"' for store in ("mlflow-artifacts:", *stores))
+    return {
+        "extra": f"lineage: {{git: {training.origin}, block: complete}}",
+        "top": f"artifact_stores: [{listed}]\n",
+    }
+
+
+def storage_of(training: Training) -> Path:
+    return training.repository.parent / "storage"
+
+
 @pytest.fixture
 def traced(installation: Installation, copied: Training) -> Training:
-    """Trained with a DVC remote that the worker can reach too, registered, and approved under a rule that names its git remote."""
-    storage = copied.repository.parent / "storage"
+    """Trained with a DVC remote that the worker can reach too, registered, approved under a rule that names its git remote."""
+    approved_under(policy_for(copied, f"{storage_of(copied)}/"), installation, copied)
+    look(installation, timedelta())
+    return copied
+
+
+def approved_under(policy: Mapping[str, str], installation: Installation, copied: Training) -> None:
+    storage = storage_of(copied)
     copied.replace(".dvc/config", "url = ../../storage", f"url = {storage}")
     copied.commit("Name the remote for everyone")
     copied.train()
-    installation.use_policy(
-        extra=f"lineage: {{git: {copied.origin}, block: complete}}",
-        top=f'artifact_stores: ["mlflow-artifacts:", "{storage}/"]\n',
-    )
+    installation.use_policy(**policy)
     outcome = copied.register("--name", installation.model, "--ask", "alias:candidate")
     assert outcome.exit_code == 0, outcome.output
     installation.sweep()
     installation.approve(installation.request(1))
     installation.settle_until(lambda: installation.request(1).state is State.APPLIED)
-    look(installation, timedelta())
-    return copied
 
 
 def collect_garbage(training: Training, mlflow_home: Path) -> None:
@@ -121,7 +137,7 @@ def assert_that_what_cannot_be_read_is_no_loss(installation: Installation, work:
 def test_a_lost_run_commit_and_data_are_reported_once_and_their_return_too(
     installation: Installation, traced: Training, mlflow_home: Path, tmp_path: Path
 ) -> None:
-    storage, commit = traced.repository.parent / "storage", traced.head
+    storage, commit = storage_of(traced), traced.head
     request = installation.request(1)
     shutil.copytree(storage, tmp_path / "kept")
     assert (lost(installation), said_of_losses(installation)) == ([], [])
@@ -235,6 +251,56 @@ def test_a_loss_that_a_person_acknowledges_leaves_the_digest_until_more_is_lost(
     assert in_the_digest(installation) == []
     assert [body["reason"] for body in installation.entries(LossAcknowledged)] == ["cleaned up on purpose"]
     assert "acknowledged by Ana Ruiz: cleaned up on purpose" in shown_of(installation)
+    assert lost(installation) == [("run", ("deleted",))]
+
+
+def acknowledged(installation: Installation) -> list[tuple[str, bool]]:
+    """The parts that are lost, and whether a person has acknowledged it."""
+    with installation.s.store.transaction() as tx:
+        return [(kept.part, not kept.is_open) for kept in EvidenceWatchRows(tx.connection).all_open_or_known()]
+
+
+def test_a_known_loss_is_the_same_after_a_move_by_hand_that_is_put_back_and_after_a_rename(
+    installation: Installation,
+) -> None:
+    request = installation.promoted()
+    installation.mlflow.delete_run(installation.run_of(1))
+    look(installation, A_DAY)
+    with installation.s.store.transaction() as tx:
+        EvidenceWatchRows(tx.connection).acknowledge(request.id, "ana", "on purpose", installation.clock.now())
+    known = acknowledged(installation)
+
+    installation.register()
+    installation.move(2)
+    installation.sweep()
+    look(installation)
+    meanwhile = acknowledged(installation)
+    installation.move(1)
+    installation.sweep()
+    look(installation)
+    put_back = acknowledged(installation)
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-renamed")
+    installation.sweep()
+    look(installation)
+
+    assert (known, meanwhile) == ([("run", True)], [])
+    assert put_back == acknowledged(installation) == [("run", True)]
+    assert lost(installation) == [("run", ("deleted",))]
+
+
+def test_a_registry_that_is_away_leaves_the_looks_at_others_alone(installation: Installation) -> None:
+    request = installation.promoted()
+    look(installation, A_DAY)
+    installation.use_policy(top="registries: {eu: {uri: 'http://127.0.0.1:9'}}")
+    with installation.s.store.transaction() as tx:
+        for number in range(2 * FEWEST):  # more than a sweep looks at, and never looked at
+            version = replace(request.version, workspace="eu/default", model=f"bikes-{number}")
+            target, now = Target.parse("alias:champion"), installation.clock.now()
+            tx.registry.put_placements("eu/default", version.model, target, [version], now, request.id)
+    installation.mlflow.delete_run(installation.run_of(1))
+
+    look(installation, A_DAY)
+
     assert lost(installation) == [("run", ("deleted",))]
 
 
