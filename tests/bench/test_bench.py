@@ -88,6 +88,7 @@ def test_the_page_says_why_of_each_row_with_a_bar_that_is_not_met_and_of_no_othe
     assert explained == list(dict.fromkeys(bar.row for bar in BARS.values() if not bar.holds))
 
 
+@pytest.mark.proof
 def test_the_same_faults_find_what_the_usual_ways_lose_double_and_let_through_and_nothing_of_ours(
     database_url: str, mlflow_server: str, model_name: str, tmp_path: Path
 ) -> None:

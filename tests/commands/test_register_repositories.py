@@ -54,6 +54,7 @@ OF_THE_MONOREPO = {
 }
 
 
+@pytest.mark.proof
 def test_one_pipeline_of_several_in_a_repository_is_registered_whatever_others_do(
     mlflow_server: str, tmp_path: Path
 ) -> None:

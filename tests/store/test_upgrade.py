@@ -250,6 +250,7 @@ def test_jobs_that_waited_run_under_their_old_names_and_parked_ones_are_replayed
     _assert_carried_out(installation)
 
 
+@pytest.mark.proof
 def test_no_card_and_no_ticket_is_made_a_second_time(installation: Installation) -> None:
     """The keys by which a thing is found before it is created are in the old rows, and at the vendors."""
     with installation.s.store.transaction() as tx:

@@ -676,4 +676,4 @@ def test_any_request_survives_its_row(request: TransitionRequest) -> None:
 
 
 TestLifeOfARequest = LifeOfARequest.TestCase
-TestLifeOfARequest.settings = settings(max_examples=6 * settings.default.max_examples, stateful_step_count=25)
+TestLifeOfARequest.settings = settings(max_examples=3 * settings.default.max_examples, stateful_step_count=25)

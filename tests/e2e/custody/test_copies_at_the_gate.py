@@ -42,6 +42,7 @@ def test_a_copy_ships_on_while_a_new_approval_of_its_original_waits_and_after_it
     assert (while_it_waits[0], gate(installation, 1)[0]) == (True, True)
 
 
+@pytest.mark.proof
 def test_a_copy_lives_on_the_approval_of_its_original_under_any_name_and_not_of_what_has_that_name_now(
     installation: Installation,
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_deleted_holder_under_revert_is_told(installation: Installation) -> No
     assert "is held by nobody" in installation.slack.messages(CHANNEL)[-1].all_text
 
 
+@pytest.mark.proof
 def test_a_fight_with_another_program_stops_after_three_rounds_and_calls_people(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     installation.promoted()

@@ -85,6 +85,7 @@ def test_two_clocks_make_one_tick_and_two_workers_one_digest(planned: Installati
     assert len(planned.entries(DigestDelivered)) == 1
 
 
+@pytest.mark.proof
 def test_after_three_weeks_without_a_clock_each_week_is_told_the_oldest_first(planned: Installation) -> None:
     weeks = weeks_from_now(4)
     planned.approve(planned.asked())

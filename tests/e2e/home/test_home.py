@@ -143,6 +143,7 @@ def test_one_model_alone_and_all_again(installation: Installation) -> None:
     assert home_of(installation, "ana") == both
 
 
+@pytest.mark.proof
 def test_a_long_list_has_pages(installation: Installation) -> None:
     for number in range(ROWS + 1):
         name = f"{installation.model}-{number}"

@@ -165,6 +165,7 @@ def policy_of(installation: Installation, group_above: str) -> str:
     return usual.replace('"#model-approvals"}', f'"#model-approvals", group_above: {group_above}}}', 1)
 
 
+@pytest.mark.proof
 def test_a_move_by_hand_keeps_its_own_card_whatever_else_comes_at_once(installation: Installation) -> None:
     ask_for(installation, EIGHT)
     moved = installation.register()

@@ -218,6 +218,7 @@ def test_all_requests_of_a_version_are_told_the_newest_first(installation: Insta
     assert states == [State.APPLIED, State.REJECTED]
 
 
+@pytest.mark.proof
 def test_a_version_that_was_rolled_back_says_when_by_whom_and_why(installation: Installation) -> None:
     installation.approve(installation.asked())
     second = installation.asked()

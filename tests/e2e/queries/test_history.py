@@ -57,6 +57,7 @@ def test_a_history_tells_what_was_asked_decided_moved_and_rolled_back(installati
     ]
 
 
+@pytest.mark.proof
 def test_a_history_tells_of_moves_that_nobody_asked_for(installation: Installation) -> None:
     installation.approve(installation.asked())
     installation.register()

@@ -83,6 +83,7 @@ def gate_of(installation: Installation, version: int) -> tuple[int, dict[str, st
     return answer.status_code, answer.get_json()
 
 
+@pytest.mark.proof
 def test_what_was_decided_since_is_neither_undone_nor_repeated(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
 ) -> None:

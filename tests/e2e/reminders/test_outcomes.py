@@ -25,6 +25,7 @@ def expire_all(installation: Installation) -> None:
     installation.settle_all()
 
 
+@pytest.mark.proof
 def test_six_that_expire_at_once_are_one_message_with_each_of_them(installation: Installation) -> None:
     asked_by_cy(installation, 6)
     expire_all(installation)

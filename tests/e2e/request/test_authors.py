@@ -10,8 +10,8 @@ from bot.domain.model import State
 from tests.fixtures.installation import Installation
 
 TAGS = [
-    ({"mlflow.user": "ana"}, "as the run says"),
-    ({"countersign.commit_author": "ana@example.com"}, "as the run says"),
+    pytest.param({"mlflow.user": "ana"}, "as the run says", marks=pytest.mark.proof),
+    pytest.param({"countersign.commit_author": "ana@example.com"}, "as the run says", marks=pytest.mark.proof),
     ({"mlflow.user": "ben", "countersign.commit_author": "ana@example.com"}, "as the run says"),
 ]
 

@@ -271,6 +271,7 @@ def test_undo_stands_on_the_card_for_as_long_as_the_rule_says_and_a_rollback_aft
     assert installation.unfinished() == []
 
 
+@pytest.mark.proof
 def test_undo_takes_the_target_back_and_the_decision_stands(installation: Installation) -> None:
     installation.use_policy(extra=track("on"))
     installation.asked()

@@ -275,6 +275,7 @@ def test_a_move_by_hand_that_comes_while_votes_are_awaited_is_left_alone(install
 # Other targets
 
 
+@pytest.mark.proof
 def test_a_stage_goes_back_and_the_version_that_failed_is_archived(installation: Installation) -> None:
     installation.use_policy(target="{stage: Production}", ask_on="[{alias: candidate}]")
     for version in (installation.register(), installation.register()):
