@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from bot.clients.keys import make_key
 from bot.clients.signers import read_signer
@@ -19,7 +20,9 @@ from bot.engine.readers import READERS
 from bot.engine.rows import Job, JobStatus
 from bot.store import tables
 from handlers.evidence.approvals import resting_on
+from handlers.sealing.seal import seal_holders
 from tests.e2e.sealing.vault import FILES, Vault
+from tests.fixtures.installation import policy_text
 
 NOT_YET = "remind_after: 4h"
 TRIED = "seal_holder"
@@ -86,6 +89,25 @@ def test_a_holder_that_cannot_be_sealed_has_one_parked_job_until_somebody_drops_
 
     assert (seal_of(vault, request).at.bucket, parked(vault)) == (f"{vault.sealed}-2", [])
     assert vault.gate().code == 0
+
+
+def test_the_clock_reads_no_request_about_a_target_that_no_rule_seals(vault: Vault) -> None:
+    request = held_before_its_rule_sealed(vault)
+    engine, asked = vault.installation.s.store.engine, list[str]()
+
+    def note(_connection: object, _cursor: object, _statement: str, parameters: object, *_: object) -> None:
+        asked.append(str(parameters))
+
+    def is_read() -> bool:
+        asked.clear()
+        sa.event.listen(engine, "before_cursor_execute", note)
+        seal_holders("", vault.installation.s)
+        sa.event.remove(engine, "before_cursor_execute", note)
+        return any(request.id in one for one in asked)
+
+    assert is_read()
+    vault.installation.activate(policy_text("another-*", extra="seal: s3://prod-models/"))
+    assert not is_read()
 
 
 def test_a_holder_whose_approval_no_believed_key_signed_is_not_sealed_and_its_card_says_why(
