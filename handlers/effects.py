@@ -44,6 +44,7 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "restore_target": apply.restore_target,
     "sign": grounds.sign,
     "seal": seal.seal,
+    "seal_holder": seal.seal_holder,
     "seal_holders": seal.seal_holders,
     "sync_tags": tags.sync_tags,
     "mark_failed": rollbacks.mark_failed,

@@ -16,6 +16,7 @@ from bot.admission.review import Answer, Question
 from bot.domain.attestation.gate import GateResult
 from bot.domain.model import Target, TargetKind
 from bot.domain.seals.places import SCHEME as SCHEME_OF_STORES
+from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import NoAnswer, Refused
 from bot.gate.checks import Proof, check
 from bot.gate.places import asker_of
@@ -23,7 +24,9 @@ from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
 
 MOST = 20  # models in one object
-SEALED_PLACE = re.compile(r"/(?P<model>[^/]+)/v(?P<version>[1-9][0-9]{0,8})-[0-9a-f]{16}/[0-9a-f]{64}/model$")
+SEALED_PLACE = re.compile(
+    r"/(?P<registry>[^/]+)/(?P<workspace>[^/]+)/(?P<model>[^/]+)/v(?P<version>[1-9][0-9]{0,8})-[0-9a-f]{16}/[0-9a-f]{64}/model$"
+)
 SCHEME = re.compile(r"(models|mlflow-artifacts|runs):/+", re.IGNORECASE)
 LOGGED_MODEL = re.compile(r"(?:^models:/|/)(?P<id>m-[0-9a-f]{32})(?:/|$)")
 AT_ONCE = 16  # questions to the gate
@@ -40,6 +43,14 @@ class Found:
     @property
     def allowed(self) -> bool:
         return self.result is not None and self.result.allowed
+
+
+@dataclass(frozen=True)
+class SealedVersion:
+    """What an address in a sealed store is named for."""
+
+    place: Workspace
+    wanted: Wanted
 
 
 class Judge:
@@ -119,11 +130,29 @@ class Judge:
             raise Refused(f"its containers load from several workspaces: {names}. Use one workspace in an object")
         return {**self.environ, "MLFLOW_WORKSPACE": named.workspaces[0]} if named.workspaces else self.environ
 
+    def _where_sealed(self, sealed: SealedVersion, environ: Mapping[str, str]) -> Mapping[str, str]:
+        """The address itself names registry and workspace, whatever the containers set. Raises Refused for another registry than ours.
+
+        Where no name says which registry ours is, a bot finds it by its address; then the place in its answer decides.
+        """
+        there, ours = sealed.place, asker_of(environ).registry
+        is_unnamed = ours is None and self.proof.bot is not None
+        if not is_unnamed and there.registry != (ours or DEFAULT):
+            raise Refused(
+                f"it is sealed from the registry {there.registry}, and approvals of the registry {ours or DEFAULT} count here. Name a "
+                "version of that one, or set COUNTERSIGN_REGISTRY and MLFLOW_TRACKING_URI of this webhook to the other"
+            )
+        return {**environ, "MLFLOW_WORKSPACE": there.name}
+
     def _ask(self, text: str, target: Target, environ: Mapping[str, str]) -> Found:
         """Never raises for what the object says or the registry answers."""
         try:
             sealed = version_in(text)
-            wanted = sealed or _wanted(text, target, Registry(registry_of(environ), asker_of(environ).place))
+            if sealed is not None:
+                environ = self._where_sealed(sealed, environ)
+                wanted = sealed.wanted
+            else:
+                wanted = _wanted(text, target, Registry(registry_of(environ), asker_of(environ).place))
             result = check(str(wanted), str(target), self.proof, environ, datetime.now(UTC))
         except (Refused, NoAnswer) as trouble:
             return Found(None, f"{text[:200]}: {str(trouble).rstrip('.')}.")
@@ -146,12 +175,13 @@ def _not_there(result: GateResult) -> str:
     return f"{result.uri} is approved, but not what is at this address. {where}."
 
 
-def version_in(text: str) -> Wanted | None:
-    """The version that a place in a sealed store is named for; the gate's answer says whether it is really there."""
+def version_in(text: str) -> SealedVersion | None:
+    """The version that a place in a sealed store is named for; the gate's answer says whether it is really there. Raises Refused."""
     found = SEALED_PLACE.search(text.rstrip("/")) if text.startswith(SCHEME_OF_STORES) else None
     if found is None:
         return None
-    return Wanted(unquote(found["model"]), int(found["version"]))
+    place = Workspace.parse(f"{unquote(found['registry'])}/{unquote(found['workspace'])}")
+    return SealedVersion(place, Wanted(unquote(found["model"]), int(found["version"])))
 
 
 def _wanted(text: str, target: Target, registry: Registry) -> Wanted:

@@ -127,6 +127,10 @@ class Jobs:
         """Sends the jobs that are parked with an error that begins so back to their lanes when the caller's transaction commits."""
         return job_rows.replay_parked_by(connection, beginning, self._patience.horizon)
 
+    def replay_parked_of(self, connection: sa.Connection, names: Sequence[str], subject: str) -> int:
+        """Sends the parked jobs of these names about the subject back to their lanes when the caller's transaction commits."""
+        return job_rows.replay_parked_of(connection, names, subject, self._patience.horizon)
+
     def drop(self, job_id: int, reason: str) -> Job:
         """Drops a parked or waiting job for good. Raises JobRefused."""
         with self._engine.begin() as connection:

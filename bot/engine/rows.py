@@ -201,6 +201,13 @@ def replay_parked_by(connection: sa.Connection, beginning: str, horizon: timedel
     return _send_back(connection, last.startswith(beginning, autoescape=True), horizon)
 
 
+def replay_parked_of(connection: sa.Connection, names: Sequence[str], subject: str, horizon: timedelta) -> int:
+    """Sends back the parked jobs of these names about the subject; returns their number."""
+    args = engine_jobs.c.args
+    mine = sa.and_(args["name"].astext.in_(names), args["request_id"].astext == subject)
+    return _send_back(connection, mine, horizon)
+
+
 def hold_parked(connection: sa.Connection, name: str, job_id: int | None) -> list[str]:
     """The subjects of the parked jobs of that name, or of that one alone: none of them goes back before the transaction ends."""
     subject = engine_jobs.c.args["request_id"].astext
@@ -214,6 +221,13 @@ def unfinished(connection: sa.Connection, name: str) -> frozenset[str]:
     """The subjects of the jobs of that name that wait or run."""
     effect, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
     query = sa.select(subject).where(engine_jobs.c.status.in_(["todo", "doing"]), effect == name)
+    return frozenset(connection.execute(query).scalars())
+
+
+def parked(connection: sa.Connection, names: Sequence[str]) -> frozenset[str]:
+    """The subjects of the parked jobs of these names."""
+    effect, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
+    query = sa.select(subject).where(engine_jobs.c.status == "failed", effect.in_(names))
     return frozenset(connection.execute(query).scalars())
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bot.domain.attestation.file_list import listed_files
 from bot.errors import OtherFiles, UnsafePath
 
 WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow adds it to downloaded copies; it is not part of the model
@@ -25,8 +26,7 @@ def digests_in(manifest: str, digest: str) -> dict[str, str]:
     """The sha256 of each file by its path. Raises OtherFiles for a list that is not the one with this digest."""
     if digest_of(manifest) != digest:
         raise OtherFiles("the list of the files is not the one that was approved")
-    pairs = (line.split("  ", 1) for line in manifest.splitlines())
-    return {path: sha256 for sha256, path in pairs}
+    return listed_files(manifest)
 
 
 def digest_of(manifest: str) -> str:

@@ -162,6 +162,14 @@ class Transaction:
         self.flush_jobs()
         return self._store.jobs.unfinished(self.connection, effect)
 
+    def parked(self, effects: Sequence[str]) -> frozenset[str]:
+        """The subjects of these effects' jobs that wait for a person."""
+        return job_rows.parked(self.connection, effects)
+
+    def replay_parked_of(self, effects: Sequence[str], subject: str) -> int:
+        """Sends the parked jobs of these effects about the subject back to their lanes; returns their number."""
+        return self._store.jobs.replay_parked_of(self.connection, effects, subject)
+
     def replay_parked_by(self, beginning: str) -> int:
         """Sends the jobs that are parked with an error that begins so back to their lanes; returns their number."""
         return self._store.jobs.replay_parked_by(self.connection, beginning)

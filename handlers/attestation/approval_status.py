@@ -24,7 +24,7 @@ from bot.domain.attestation.gate import (
 )
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.attestation.sealed_places import not_sealed
-from bot.domain.attestation.sealing import valid_seal
+from bot.domain.attestation.sealing import seal_of_approved
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.policy.freezes import FreezeNow, freeze_on
 from bot.domain.registry.custody import Basis, custody_of
@@ -92,16 +92,18 @@ def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> Appr
 def _as_sealed(
     question: GateQuery, result: GateResult, newest: TransitionRequest | None, tx: Transaction
 ) -> GateResult:
-    """With the place where the files are sealed. Where the rule seals, what is approved and not sealed may not ship yet."""
+    """With the place where the files are sealed, whatever the rule says by now. Where it seals, what is not sealed may not ship yet."""
+    if not result.allowed or newest is None:
+        return result
+    seal = seal_of_approved(newest)
+    if seal is not None:
+        return replace(result, sealed=seal.at)
     version = question.source or question.version
     rule = tx.policy().rule_for(version.workspace, version.model, question.target)
-    if not result.allowed or newest is None or rule is None or rule.seal is None:
+    if rule is None or rule.seal is None:
         return result
-    seal = valid_seal(newest, rule)
-    if seal is None:
-        reason = not_sealed(question, rule.seal.to, newest.sealing.hindered)
-        return replace(result, allowed=False, reasons=(reason,))
-    return replace(result, sealed=seal.at)
+    reason = not_sealed(question, rule.seal.to, newest.sealing.hindered)
+    return replace(result, allowed=False, reasons=(reason,))
 
 
 def _votes_by_passkey(newest: TransitionRequest | None, attestations: Sequence[Attestation]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import commonpath, dirname, join
 
+from bot.domain.attestation.file_list import listed_files
 from bot.domain.evidence.losses import Kept, Part, commit_was_on_remote
 from bot.domain.model import Evidence, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.description import LockedFile
@@ -123,9 +124,8 @@ def _ways_back(
 
 
 def _files(evidence: Evidence, tx: Transaction) -> tuple[str, ...]:
-    """As `sha256sum` writes them: the digest, two spaces, and the path."""
     manifest = tx.manifests.find(evidence.artifacts.digest) if evidence.artifacts else None
-    return tuple(line.partition("  ")[2] for line in (manifest or "").splitlines())
+    return tuple(listed_files(manifest or ""))
 
 
 def _pipeline(evidence: Evidence, tx: Transaction) -> tuple[LockedFile, ...]:

@@ -17,7 +17,7 @@ from bot.store.transaction import Transaction
 from handlers.custody.facts import on_record, place_of
 
 REASON_LIMIT = 2_000  # characters; as many as a comment on a card may have
-ITS_JOBS = ("sync_target", "sign")  # without either, an approval is never applied
+ITS_JOBS = ("sync_target", "sign", "seal")  # without one of them, an approval is never applied
 
 
 def call_off(request_id: str, person: Person, reason: str, s: Services) -> TransitionRequest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bot.admission.judging import MOST, Judge
 from bot.admission.objects import MODEL
 from bot.admission.plan import Mode, NamespaceRule, Plan
 from bot.domain.attestation.sealing import folder_of
-from bot.domain.model import Target
+from bot.domain.model import Target, VersionId
 from bot.domain.seals.places import SealedAt, SealPlan
 from bot.gate.checks import proof_of
 from bot.gate.keys import read_keys
@@ -151,6 +152,35 @@ def test_a_sealed_version_runs_from_the_place_where_it_is_sealed_alone(kubernete
         refusal = kubernetes.refusal(service(other), kind="InferenceService")
         assert f"Its files are sealed at {place.uri}, use that." in refusal
     assert "nothing says that it was approved" in kubernetes.refusal(pod(f"sh -c 'load {place.uri}/data'"))
+
+
+def sealed_at(version: VersionId, shelf: Shelf) -> SealedAt:
+    """An approved version with its place in a sealed store."""
+    files, plan = "sha256:" + "c" * 64, SealPlan("s3://prod-models/")
+    folder = folder_of(plan, version, files)
+    place = SealedAt(plan.bucket, folder, f"{folder}seal-1.json", "v1", "ab" * 32)
+    shelf.put(version, approval(version, artifacts=files, seal=plan.to), tag_of())
+    shelf.put(version, verdict(version, artifacts=files, sealed=place), "countersign.verdict.alias.champion")
+    return place
+
+
+def test_a_sealed_place_is_of_the_registry_and_workspace_in_its_address(
+    kubernetes: Kubernetes, shelf: Shelf, key: str
+) -> None:
+    seen = shelf.version()
+    in_eu, in_team_b = (sealed_at(replace(seen, workspace=place), shelf) for place in ("eu/default", "default/team-b"))
+    assert "it is sealed from the registry eu, and approvals of the registry default count here" in kubernetes.refusal(
+        pod(in_eu.uri)
+    )
+    assert "there is none called team-b" in kubernetes.refusal(pod(in_team_b.uri))
+
+    sealed_at(replace(seen, workspace="eu/default"), shelf)
+    environ = {"MLFLOW_TRACKING_URI": shelf.url, "COUNTERSIGN_REGISTRY": "eu"}
+    judge = Judge(PLAN, proof_of(environ, read_keys([Path(key)]), None, None), environ)
+    in_their_registry = Kubernetes(create_app(judge).test_client())
+    assert in_their_registry.ask(pod(in_eu.uri, env={"MLFLOW_WORKSPACE": "team-b"}))["allowed"] is True
+    assert "sealed from the registry default" in in_their_registry.refusal(pod(in_team_b.uri))
+    judge.close()
 
 
 def test_an_annotation_does_not_stand_in_for_an_unapproved_location(kubernetes: Kubernetes, shelf: Shelf) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.attestation.model_signing import statement_over
 from bot.errors import UnsafePath
-from bot.gate.manifests import check_path, digest_of, manifest_in, manifest_of
+from bot.gate.manifests import check_path, digest_of, digests_in, manifest_in, manifest_of
 
 SHA256SUM = shutil.which("sha256sum")
 
@@ -69,6 +70,17 @@ def test_the_digest_is_that_of_the_lists_text() -> None:
 
     assert text == "11  a\n22  b\n"
     assert digest_of(text) == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("path", ["a\u2028b", "a\x85b", "a\x0bb", "a\x0cb", "a  b", "a\x1cb"])
+def test_a_name_with_what_python_takes_for_the_end_of_a_line_reads_back(path: str) -> None:
+    digests = {"MLmodel": "11" * 32, path: "22" * 32}
+    text = manifest_of(digests)
+
+    check_path(path)
+    assert digests_in(text, digest_of(text)) == digests
+    resources = statement_over(text, "bike")["predicate"]["resources"]
+    assert {one["name"]: one["digest"] for one in resources} == digests
 
 
 @pytest.mark.parametrize("path", ["../evil", "/etc/passwd", "a/../../b", "a//b", ".", "a\\b", "a\nb", "a\udc80"])

@@ -9,8 +9,8 @@ from typing import Any
 from bot.bucket_refusals import RIGHTS, bucket_refusal, failures_of_s3
 from bot.errors import Permanent, Temporary
 
-# Seconds. A call is tried once: the job that made it is tried again.
-CONNECT, READ = 5, 60
+ATTEMPTS = 3  # of one call, for a slow moment of the store; after that the job that made it is tried again
+CONNECT, READ = 5, 60  # seconds
 PASSING = frozenset({408, 409, 429})  # statuses; 409 when two writers meet
 OUR_RIGHTS = "Give the worker's account the permissions in docs/sealed-store.md"
 AS_A_JOB = "Then replay the job."
@@ -32,7 +32,7 @@ def new_client() -> Any:
     options = Config(
         connect_timeout=CONNECT,
         read_timeout=READ,
-        retries={"total_max_attempts": 1},
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )

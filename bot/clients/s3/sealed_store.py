@@ -149,14 +149,14 @@ class _Sealing:
             return ()
 
     def file(self, path: str) -> SealedObject:
-        sha256, size = self.order.manifest[path], self.files.sizes[path]
-        key = f"{self.order.folder}{MODEL_FOLDER}/{path}"
+        sha256, key = self.order.manifest[path], f"{self.order.folder}{MODEL_FOLDER}/{path}"
         known = self._known.get(path)
-        if known is not None and known.sha256 == sha256 and self._is_there(key, known.version):
+        if known is not None and known.sha256 == sha256 and self._is_newest(key, known.version):
             return known
         for _ in range(TRIES):
-            version = self._version_with(key, sha256, path)
-            if version is not None:
+            found = self._newest_with(key, sha256, path)
+            if found is not None:
+                version, size = found
                 self._note_lock(key, version)
                 return SealedObject(path, sha256, size, version)
             with self.files.fetched(path) as file:
@@ -166,32 +166,39 @@ class _Sealing:
     def index(self, key: str, content: bytes) -> str:
         """The list's object version."""
         for _ in range(TRIES):
-            version = self._version_with(key, hashlib.sha256(content).hexdigest(), key)
-            if version is not None:
+            found = self._newest_with(key, hashlib.sha256(content).hexdigest(), key)
+            if found is not None:
+                version, _size = found
                 self._note_lock(key, version)
                 return version
             self._uploads.put_bytes(key, content)
         raise Temporary(f"{key} is not in the bucket although it was written. It will be tried again.")
 
-    def _is_there(self, key: str, version: str) -> bool:
-        if _head(self.s3, self.order.plan.bucket, key, version) is None:
+    def _is_newest(self, key: str, version: str) -> bool:
+        """Whether an object version that is on record is there, and nothing newer lies over it. Its bytes are not read again."""
+        newest = _head(self.s3, self.order.plan.bucket, key)
+        if newest is None or newest.get("VersionId") != version:
             return False
         self._note_lock(key, version)
         return True
 
-    def _version_with(self, key: str, sha256: str, path: str) -> str | None:
-        """The object version that has exactly these bytes, by reading it; None when there is none."""
+    def _newest_with(self, key: str, sha256: str, path: str) -> tuple[str, int] | None:
+        """The newest object version and its size, if it has exactly these bytes, by reading it; None when there is none."""
         bucket = self.order.plan.bucket
         found = _head(self.s3, bucket, key)
         if found is None:
             return None
         version = str(found.get("VersionId", ""))
-        if _sha256_of(self.s3, bucket, key, version) != sha256:
+        try:
+            digest = _sha256_of(self.s3, bucket, key, version)
+        except OtherFiles as gone:  # of the store: the files in the registry are read elsewhere
+            raise Temporary(f"{gone}, after it was looked at. It will be tried again.") from gone
+        if digest != sha256:
             raise Permanent(
                 f"The bucket {bucket} holds other bytes than were approved as {path}: somebody else writes there. Find out who, take "
                 f"their rights away, and delete {key}. {AS_A_JOB}"
             )
-        return version
+        return version, int(found["ContentLength"])
 
     def _note_lock(self, key: str, version: str) -> None:
         """Locks it for as long as the order says; a lock is lengthened and never shortened."""

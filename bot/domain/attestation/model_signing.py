@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 
+from bot.domain.attestation.file_list import listed_files
 from bot.domain.attestation.in_toto import STATEMENT_TYPE
 from bot.domain.ledger.chain import Plain
 
@@ -15,9 +16,8 @@ NOT_SIGNED = ["registered_model_meta"]  # MLflow adds it to downloaded copies; i
 
 
 def statement_over(manifest: str, name: str) -> dict[str, Plain]:
-    """`manifest` has a line `<sha256>  <path>` for each file. The subject is the digest of all digests, in the order of the paths."""
-    listed = [(path, digest) for digest, path in (line.split("  ", 1) for line in manifest.splitlines())]
-    files = sorted(listed, key=lambda one: one[0].split("/"))
+    """`manifest` is the list of the files. The subject is the digest of all digests, in the order of the paths."""
+    files = sorted(listed_files(manifest).items(), key=lambda one: one[0].split("/"))
     whole = hashlib.sha256(b"".join(bytes.fromhex(digest) for _, digest in files)).hexdigest()
     resources: list[Plain] = [{"name": path, "algorithm": "sha256", "digest": digest} for path, digest in files]
     serialization: dict[str, Plain] = {

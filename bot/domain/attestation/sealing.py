@@ -39,16 +39,27 @@ def too_long(folder: str, paths: Iterable[str]) -> str | None:
 
 
 def awaits_seal(request: TransitionRequest, rule: Rule | None) -> bool:
-    """Whether the approved files have yet to be sealed under the rule."""
-    if rule is None or rule.seal is None or request.state not in (State.APPROVED, State.APPLIED):
+    """Whether the approved files have yet to be sealed under the rule.
+
+    What is applied keeps its first seal, also when the rule names another place since: its signed decision names that of its time.
+    """
+    if rule is None or rule.seal is None:
         return False
-    return valid_seal(request, rule) is None
+    if request.state is State.APPLIED:
+        return seal_of_approved(request) is None
+    return request.state is State.APPROVED and valid_seal(request, rule) is None
+
+
+def seal_of_approved(request: TransitionRequest) -> Seal | None:
+    """The request's seal, if it is of the files that were approved; wherever it is."""
+    seal, artifacts = request.sealing.seal, request.evidence.artifacts if request.evidence else None
+    return seal if seal is not None and artifacts is not None and seal.files == artifacts.digest else None
 
 
 def valid_seal(request: TransitionRequest, rule: Rule) -> Seal | None:
-    """The request's seal, if it is where the rule says and of the files that were approved."""
-    seal, artifacts = request.sealing.seal, request.evidence.artifacts if request.evidence else None
-    if seal is None or rule.seal is None or artifacts is None or seal.files != artifacts.digest:
+    """The seal of the approved files, if it is where the rule says and locked as it says."""
+    seal = seal_of_approved(request)
+    if seal is None or rule.seal is None:
         return None
     is_locked = rule.seal.lock_for is None or seal.lock is not None
     return seal if seal.at.is_in(rule.seal) and is_locked else None

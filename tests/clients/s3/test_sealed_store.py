@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -22,7 +22,11 @@ from bot.domain.seals.places import SealPlan
 from bot.errors import OtherFiles, Permanent, Temporary
 from bot.gate.manifests import digest_of, manifest_of
 from bot.ports.sealed_store import Sealed, SealOrder
+from bot.sandbox.serving import serving
 from tests.fixtures.buckets import REGION, Buckets, Keys, client_at, credentials
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
 
 MIB = 2**20
 ROOT = Path(__file__).parents[3]
@@ -295,6 +299,64 @@ def test_a_bucket_whose_object_is_not_ours_is_refused_with_what_to_do(sealed_sto
 
     with pytest.raises(Permanent, match="holds other bytes than were approved as MLmodel: somebody else writes there"):
         sealed_store.seal(sealed_store.order())
+
+
+def test_what_was_put_over_a_sealed_file_is_refused_on_the_way_back_too(sealed_store: Store) -> None:
+    first = sealed_store.seal(sealed_store.order())
+    key = first.at.key_of("MLmodel")
+    sealed_store.root.put_object(Bucket=sealed_store.bucket, Key=key, Body=b"evil")
+
+    with pytest.raises(Permanent, match="holds other bytes than were approved as MLmodel: somebody else writes there"):
+        sealed_store.seal(sealed_store.order(earlier=first.at))
+
+
+def test_an_object_that_goes_away_while_it_is_read_is_tried_again_and_says_nothing_of_the_approved_files(
+    sealed_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed_store.seal(sealed_store.order())
+    client = sealed_store.store._s3
+    read = client.get_object
+
+    def too_late(**arguments: Any) -> Any:
+        sealed_store.root.delete_object(
+            Bucket=sealed_store.bucket, Key=arguments["Key"], VersionId=arguments["VersionId"]
+        )
+        return read(**arguments)
+
+    monkeypatch.setattr(client, "get_object", too_late)
+
+    with pytest.raises(Temporary, match=r"is gone from the bucket .* after it was looked at"):
+        sealed_store.seal(sealed_store.order())
+
+
+def test_the_list_has_the_sizes_of_the_objects_and_not_what_a_listing_says(sealed_store: Store) -> None:
+    class WithoutSizes(Folder):
+        @property
+        def sizes(self) -> Mapping[str, int]:
+            return dict.fromkeys(self.contents, 0)
+
+    found = sealed_store.store.seal(sealed_store.order(), WithoutSizes(sealed_store.place, FILES))
+
+    assert {one.path: one.size for one in found.objects} == {path: len(content) for path, content in FILES.items()}
+
+
+def test_a_call_that_the_store_is_too_busy_for_is_made_again_before_the_whole_job_is(aws: pytest.MonkeyPatch) -> None:
+    answered = list[str]()
+
+    def busy_once(environ: dict[str, str], start_response: StartResponse) -> list[bytes]:
+        is_first = not answered
+        answered.append(environ["QUERY_STRING"])
+        start_response("503 Slow Down" if is_first else "200 OK", [("Content-Type", "application/xml")])
+        said = b"<Error><Code>SlowDown</Code></Error>"
+        return [said if is_first else b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"]
+
+    aws.setenv("AWS_ACCESS_KEY_ID", "root")
+    aws.setenv("AWS_SECRET_ACCESS_KEY", "root")
+    with serving(busy_once) as url:
+        aws.setenv("AWS_ENDPOINT_URL", url)
+        status = new_client().get_bucket_versioning(Bucket="prod-models")["Status"]
+
+    assert (status, len(answered)) == ("Enabled", 2)
 
 
 def test_a_bucket_that_keeps_no_versions_or_has_no_lock_seals_nothing(sealed_store: Store) -> None:

@@ -130,6 +130,14 @@ def test_a_seal_ends_the_waiting_if_it_is_in_the_rule_s_place_of_the_approved_fi
     assert not awaits_seal(sealed_request(lock=Lock("GOVERNANCE", NOW)), locks)
 
 
+@pytest.mark.parametrize("plan", [SealPlan("s3://other-bucket/"), SealPlan(PLAN.to, timedelta(days=90))])
+def test_what_is_applied_keeps_its_seal_whatever_the_rule_says_later(plan: SealPlan) -> None:
+    held, unsealed = sealed_request(State.APPLIED), a_request(State.APPLIED)
+
+    assert not awaits_seal(held, a_rule(seal=plan))
+    assert awaits_seal(unsealed, a_rule(seal=plan))
+
+
 def test_a_seal_is_recorded_once_and_again_when_it_is_another() -> None:
     request = sealed_request()
     later = NOW + timedelta(hours=1)

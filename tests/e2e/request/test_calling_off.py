@@ -166,6 +166,20 @@ def test_dropping_the_job_of_an_approval_ends_it_and_no_new_policy_revives_it(in
     assert ended.outcome.endswith("was dropped: not this one")
 
 
+def test_dropping_the_job_that_would_have_sealed_its_files_ends_an_approval_too(installation: Installation) -> None:
+    installation.use_policy(extra="seal: s3://prod-models/")
+    request = installation.asked()
+    installation.approve(request)
+    (job,) = installation.s.store.jobs.listing(JobStatus.PARKED)
+
+    drop_job(job.id, "not this one", person_named("cy@example.com", installation.s), installation.s)
+    installation.settle()
+
+    ended = installation.reread(request)
+    assert (job.name, ended.state, installation.champion()) == ("seal", State.CALLED_OFF, None)
+    assert ended.outcome.endswith("(seal) was dropped: not this one")
+
+
 def test_an_approval_whose_job_an_earlier_release_dropped_is_not_revived_either(installation: Installation) -> None:
     request = installation.asked()
     installation.click("ana", request, "approve")

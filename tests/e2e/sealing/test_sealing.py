@@ -3,122 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from bot.domain.attestation.answers import GateResult
 from bot.domain.events import SealHindered, TargetMoved, VersionSealed
-from bot.domain.model import State, TransitionRequest
+from bot.domain.model import State
 from bot.engine.rows import JobStatus
-from bot.gate.checks import check, proof_of
-from bot.gate.keys import read_keys
 from bot.gate.serving import checked_folder
-from tests.fixtures.buckets import REGION, Buckets
-from tests.fixtures.command_line import Finished, countersign
-from tests.fixtures.installation import Installation
-from tests.gate.approvals import Outcome, gate
-
-FILES = {"MLmodel": b"flavors: {}\n", "weights.bin": b"\0\1"}
-
-
-@dataclass
-class Vault:
-    """The installation, the bucket that everyone writes to, and the sealed one."""
-
-    installation: Installation
-    buckets: Buckets
-    sealed: str
-    key: Path
-
-    def make_bucket(self, *, locks: bool = True) -> None:
-        where = {"LocationConstraint": REGION}
-        s3 = self.buckets.s3
-        s3.create_bucket(Bucket=self.sealed, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=locks)
-        s3.put_bucket_versioning(Bucket=self.sealed, VersioningConfiguration={"Status": "Enabled"})
-
-    def use_policy(self, seal: str = "seal: {{to: s3://{0}/, lock_for: 90d}}") -> None:
-        stores = f'artifact_stores: ["s3://{self.buckets.bucket}/"]'
-        self.installation.use_policy(top=stores, extra=seal.format(self.sealed))
-
-    def logged(self) -> int:
-        """A version whose files are in the bucket of the models."""
-        client, model = self.installation.mlflow, self.installation.model
-        if not client.search_registered_models(f"name = '{model}'"):
-            client.create_registered_model(model)
-            client.create_experiment(model, artifact_location=f"s3://{self.buckets.bucket}/runs")
-        experiment = client.get_experiment_by_name(model)
-        assert experiment is not None
-        run = client.create_run(experiment.experiment_id, tags={"mlflow.user": "bea"})
-        for name, content in FILES.items():
-            client.log_text(run.info.run_id, content.decode(), f"model/{name}")
-        client.log_metric(run.info.run_id, "mae", 31.5)
-        client.set_terminated(run.info.run_id)
-        where = f"{run.info.artifact_uri}/model"
-        return int(client.create_model_version(model, where, run.info.run_id, await_creation_for=0).version)
-
-    def overwrite(self, version: int, name: str, content: bytes) -> None:
-        """Somebody changes a file of the version where MLflow has it."""
-        source = str(self.installation.mlflow.get_model_version(self.installation.model, str(version)).source)
-        self.buckets.put(f"{source.partition(self.buckets.bucket + '/')[2]}/{name}", content)
-
-    def asked(self) -> TransitionRequest:
-        return self.installation.asked(self.logged())
-
-    def approved(self, request: TransitionRequest) -> TransitionRequest:
-        self.installation.approve(request)
-        return self.installation.reread(request)
-
-    def promoted(self) -> TransitionRequest:
-        request = self.asked()
-        self.installation.approve(request)
-        self.installation.settle_until(lambda: self.installation.reread(request).state is State.APPLIED)
-        self.installation.settle()
-        return self.installation.reread(request)
-
-    def objects(self) -> list[dict[str, Any]]:
-        """Every object version in the sealed bucket."""
-        found: list[dict[str, Any]] = self.buckets.s3.list_object_versions(Bucket=self.sealed).get("Versions", [])
-        return found
-
-    def read(self, uri: str, name: str) -> bytes:
-        key = f"{uri.partition(self.sealed + '/')[2]}/{name}"
-        content: bytes = self.buckets.s3.get_object(Bucket=self.sealed, Key=key)["Body"].read()
-        return content
-
-    def gate(self) -> Outcome:
-        uri = f"models:/{self.installation.model}@champion"
-        return gate(self.installation.settings.mlflow_tracking_uri, "check", uri, "--key", str(self.key))
-
-    def judged(self) -> GateResult:
-        environ = {"MLFLOW_TRACKING_URI": self.installation.settings.mlflow_tracking_uri}
-        proof = proof_of(environ, read_keys([self.key]), None, None)
-        uri = f"models:/{self.installation.model}@champion"
-        return check(uri, None, proof, environ, self.installation.clock.now())
-
-    def run(self, *words: str, **environ: str) -> Finished:
-        settings = self.installation.settings
-        return countersign(
-            *words,
-            **environ,
-            DATABASE_URL=settings.database_url.get_secret_value(),
-            MLFLOW_TRACKING_URI=settings.mlflow_tracking_uri,
-        )
-
-
-@pytest.fixture
-def vault(installation: Installation, buckets: Buckets, aws: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Vault]:
-    aws.setenv("AWS_ACCESS_KEY_ID", "root")
-    aws.setenv("AWS_SECRET_ACCESS_KEY", "root")
-    key = tmp_path / "public.pem"
-    key.write_text(installation.s.signer.key.pem)
-    built = Vault(installation, buckets, f"prod-{buckets.bucket}", key)
-    built.use_policy()
-    return built
+from tests.e2e.sealing.vault import FILES, Vault
 
 
 def test_approved_files_are_sealed_before_the_target_moves_and_everyone_is_told_where(vault: Vault) -> None:
@@ -155,7 +47,7 @@ def test_approved_files_are_sealed_before_the_target_moves_and_everyone_is_told_
 
 
 def test_the_gate_reads_the_sealed_object_versions_whatever_mlflow_has_by_then(vault: Vault, tmp_path: Path) -> None:
-    vault.make_bucket(locks=True)
+    vault.make_bucket()
     vault.use_policy("seal: s3://{0}/")
     request = vault.promoted()
     seal = request.sealing.seal
