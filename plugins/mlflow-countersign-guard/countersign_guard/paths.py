@@ -8,8 +8,11 @@ Parts = tuple[str, ...]
 
 
 def parts_of(path: str) -> Parts:
-    """As compared with others; a server with workspaces puts `workspaces/NAME` before a path that lacks it."""
-    return without_workspace(tuple(plain(part) for part in path.split("/") if part not in ("", ".")))
+    """As compared with others; a server with workspaces puts `workspaces/NAME` before a path that lacks it.
+
+    A backslash separates too, as it does on a server that runs on Windows.
+    """
+    return without_workspace(tuple(plain(part) for part in path.replace("\\", "/").split("/") if part not in ("", ".")))
 
 
 def without_workspace(parts: Parts) -> Parts:
