@@ -79,7 +79,7 @@ one line a row. Text from outside, such as a model's name, loses its control cha
 | 0 | done |
 | 1 | refused or failed, or you said no to a question; the message says why |
 | 2 | wrong usage or settings, or a system that is not ready; also: it would have asked, and no one could answer |
-| 3 | `countersign gate` alone: [cannot tell](gate.md), which also refuses |
+| 3 | `countersign gate` and `countersign seal verify`: cannot tell; [the gate](gate.md) then refuses |
 | 4 | nothing found: what you looked up is not there, or a list that you narrowed has no rows, as with grep |
 
 A worker ends with 0 when it was stopped, 1 when it had to cut jobs short, 2 without a schema, and 3 when the database stays away.

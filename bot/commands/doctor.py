@@ -38,7 +38,8 @@ READABLE = 30  # columns; a sentence in fewer is hard to read
 def doctor(register_webhook: bool, as_json: bool) -> None:
     """Check every setting against the real systems, and say how to fix what is wrong.
 
-    Only reads, except for a test delivery of MLflow's webhook, unless --register-webhook is given.
+    Changes nothing, unless --register-webhook is given. It asks MLflow for a test delivery of the webhook, tries writes that the guard must
+    refuse, and begins an upload to each sealed store, which it takes back.
     """
     from bot.assembly import quieten_vendors
     from bot.doctor.sections import examine

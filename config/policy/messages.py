@@ -13,7 +13,7 @@ from config.policy.break_glass_shapes import BreakGlassShape, ReviewShape
 from config.policy.calendar_shapes import CalendarShape, FreezeShape, WindowShape
 from config.policy.digest_shapes import DigestNotifyShape, DigestShape, DigestTicketShape
 from config.policy.fast_track_shapes import FastTrackShape, MetricShape
-from config.policy.lineage_shapes import LineageShape
+from config.policy.lineage_shapes import EvidenceWatchShape, LineageShape
 from config.policy.parts import Finding
 from config.policy.registry_shapes import RegistryShape
 from config.policy.seal_shapes import SealShape
@@ -57,6 +57,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "lineage": LineageShape,
     "seal": SealShape,
     "digest": DigestShape,
+    "evidence_watch": EvidenceWatchShape,
 }
 
 NAMED = {"groups": "group", "freezes": "freeze", "registries": "registry"}  # mappings from names that people chose

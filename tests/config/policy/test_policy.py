@@ -28,6 +28,7 @@ from bot.domain.policy.rules import (
 from bot.domain.references import TicketPlan
 from bot.domain.seals.places import SealPlan
 from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
+from config.policy.shapes import PolicyShape
 from config.policy_schema import schema
 from tests.builders.policies import SMALL, mistakes_of, replaced
 
@@ -72,7 +73,7 @@ def test_what_the_example_comments_out_can_be_taken_in() -> None:
     policy = read_policy(text)
 
     (rule,) = policy.rules
-    assert taken_in == 9
+    assert taken_in == 10
     assert policy.language == "es"
     assert rule.copies is Copies.DELETE
     assert rule.seal == SealPlan("s3://prod-models/", timedelta(days=90))
@@ -386,3 +387,22 @@ rules:
         read_policy(text)
 
     assert [mistake.line for mistake in raised.value.mistakes] == [8, 9, 10, 10, 10, 11]
+
+
+def sections() -> list[str]:
+    """The keys whose value is a mapping with keys of ours."""
+    kinds = {name: str(field.annotation) for name, field in PolicyShape.model_fields.items()}
+    return [name for name, kind in kinds.items() if "Shape" in kind and not kind.startswith(("dict", "list", "tuple"))]
+
+
+@pytest.mark.parametrize("section", sections())
+def test_an_unknown_key_in_any_section_is_named(section: str) -> None:
+    bare = "".join(line for line in SMALL.splitlines(keepends=True) if not line.startswith(f"{section}:"))
+
+    mistakes = mistakes_of(f"{bare}\n{section}: {{no_such_key: 1}}\n")
+
+    assert any('unknown key "no_such_key"' in mistake for mistake in mistakes), mistakes
+
+
+def test_there_are_sections() -> None:
+    assert {"poll", "calendar", "digest", "evidence_watch"} <= set(sections())
