@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -72,13 +71,15 @@ def post_once(
     now = s.clock.now()
     with s.store.sleepers.place() as may_sleep:
         begun, its_turn = _reserve_in_turn(key, channel, urgency, asker or "", now, s, may_sleep=may_sleep)
-        posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
+        posted, arrival = s.notifier.find_post(channel, key, begun, thread) if begun else None, None
         if posted is None:
             why = "a message may have been posted, but it is not to be seen yet"
             create = partial(_post, channel, card, key, thread, its_turn, s, broadcast=broadcast)
-            posted = _create(key, begun, create, s.notifier.post_settles, why, s)
-    with s.store.transaction() as tx:
+            posted, arrival = _create(key, begun, create, s.notifier.post_settles, why, s)
+    with s.store.transaction() as tx:  # one for all, so that a click that comes at once finds its message on record
         tx.outbox.complete(key, now)
+        if arrival is not None:
+            tx.pace.arrive(channel, arrival.departure, arrival.ago)
         if posted.channel != channel and s.notifier.post_spacing:
             tx.pace.name(channel, posted.channel)
         record(tx, posted)
@@ -94,29 +95,31 @@ def _post(
     s: Services,
     *,
     broadcast: bool,
-) -> PostedCard:
+) -> tuple[PostedCard, _Arrival | None]:
     """The card is made while the message waits for its turn, and for its distance to the message before."""
     made = card if isinstance(card, Card) else card()
     s.store.sleepers.sleep((its_turn - s.clock.now()).total_seconds())
-    with _at_a_distance(channel, s):
-        return s.notifier.post(channel, made, key, thread, broadcast=broadcast)
-
-
-@contextmanager
-def _at_a_distance(channel: str, s: Services) -> Iterator[None]:
-    """From the message before it in the channel, and so that the one after it can keep its own."""
+    post = partial(s.notifier.post, channel, made, key, thread, broadcast=broadcast)
     if not s.notifier.post_spacing:
-        yield
-        return
+        return post(), None
     while (departure := _leave(channel, s)).seconds:
         s.store.sleepers.sleep(departure.seconds)
-    left, ago = time.monotonic(), 0.0
+    left = time.monotonic()
     try:
-        yield
-        ago = s.store.answer_times.arrived_ago(time.monotonic() - left)
-    finally:
+        posted = post()
+    except OutsideError:
         with s.store.transaction() as tx:
-            tx.pace.arrive(channel, departure, ago)
+            tx.pace.arrive(channel, departure)
+        raise
+    return posted, _Arrival(departure, s.store.answer_times.arrived_ago(time.monotonic() - left))
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """Of a message that left: the one after it keeps its distance from so many seconds before its answer."""
+
+    departure: Departure
+    ago: float
 
 
 def _leave(channel: str, s: Services) -> Departure:
