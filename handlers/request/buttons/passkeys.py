@@ -28,6 +28,7 @@ WITHDRAWN = N_("its owner said that they have not made it")
 def press(click: Click, s: Services) -> Reply:
     """Recorded with the signed request that it came in. Raises Refused."""
     person = (passkey_confirmer if click.action == CONFIRM else any_approver)(click.account, s)
+    _adopt_message(click, s)
     with s.store.transaction() as tx:
         tx.passkeys.lock()
         passkey = tx.passkeys.named(click.value)
@@ -39,6 +40,22 @@ def press(click: Click, s: Services) -> Reply:
         if click.action == CONFIRM:
             return _confirm(click, person, passkey, name, tx, s)
         return _refuse(click, person, passkey, name, tx, s)
+
+
+def _adopt_message(click: Click, s: Services) -> None:
+    """Records the pressed message as one that asks about the passkey, for a press before its worker has done so, or after that died."""
+    with s.store.transaction() as tx:
+        passkey = tx.passkeys.named(click.value)
+        posted = tx.passkeys.cards(passkey.credential)
+        missing = [channel for channel in _channels(tx.policy()) if channel not in posted]
+    for channel in missing:
+        key = _key(passkey, channel)
+        own = s.notifier.own_post(click.channel, click.message, key)
+        if own is not None:
+            with s.store.transaction() as tx:
+                tx.outbox.complete(key, s.clock.now())
+                tx.passkeys.keep_card(passkey.credential, channel, own)
+            return
 
 
 def _confirm(click: Click, person: Person, passkey: Passkey, name: str, tx: Transaction, s: Services) -> Reply:

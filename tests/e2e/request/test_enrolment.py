@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from bot import metrics
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked
 from bot.store.record_checks import differences
+from bot.store.tables import passkey_cards
 from handlers.request.passkeys import revoke_by_hand
 from tests.fixtures.enrolment import WAIT, Keys, link_in
 from tests.fixtures.installation import CHANNEL, OWN, Installation, policy_text
@@ -271,6 +272,24 @@ def test_the_press_counts_only_on_the_message_of_that_passkey(keys: Keys) -> Non
 
     assert not keys.reread(made).is_confirmed
     assert "not on the message that Countersign posted" in keys.installation.told_privately("bea")
+
+
+def test_a_press_before_the_message_is_on_record_counts_and_one_on_another_message_does_not(keys: Keys) -> None:
+    made, other = keys.enrol("ana"), keys.enrol("ben")
+    message, another = keys.card(made), keys.card(other)
+    with keys.installation.s.store.engine.begin() as connection:
+        connection.execute(sa.delete(passkey_cards).where(passkey_cards.c.credential == made.credential))
+    strange = keys.installation.slack.click_payload("bea", CHANNEL, another, "confirm_passkey")
+    strange["actions"][0]["value"] = made.id
+
+    keys.installation.slack.send(strange)
+    before = keys.reread(made).is_confirmed
+    keys.installation.slack.click("ben", CHANNEL, message, "confirm_passkey")
+    keys.installation.settle()
+
+    assert (before, keys.reread(made).is_confirmed) == (False, True)
+    assert keys.card(made) == message
+    assert sum("Ana Ruiz has made" in one.all_text for one in keys.installation.slack.messages(CHANNEL)) <= 1
 
 
 def test_without_an_address_no_page_is_offered(installation: Installation) -> None:
