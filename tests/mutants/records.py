@@ -51,8 +51,8 @@ MUTANTS = (
         "message posted without a look",
         "after a lost answer a second card is posted",
         "handlers/notify/outbox.py",
-        "posted = s.notifier.find_post(channel, key, begun, thread) if begun else None",
-        "posted = None",
+        "posted, arrival = s.notifier.find_post(channel, key, begun, thread) if begun else None, None",
+        "posted, arrival = None, None",
         ("tests/faults/test_outside_faults.py::test_a_promotion_comes_right_when_each_thing_fails_once",),
     ),
     Mutant(
