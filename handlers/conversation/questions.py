@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import partial
+from datetime import datetime, timedelta
 
 from bot.domain.card.conversation.replies import answer_card, question_card
 from bot.domain.card.sentences import CardContext
@@ -14,7 +13,7 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.references import PostedCard
 from bot.domain.text import target_label, version_name
-from bot.errors import MessageGone, Refused
+from bot.errors import MessageGone
 from bot.language import _, sentences
 from bot.language.catalogues import in_language
 from bot.ports import Click
@@ -23,6 +22,7 @@ from bot.store.transaction import Transaction
 from handlers.conversation.presses import late_presses_answered, locked_card, speaker_of
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import begin_update, post_once
+from handlers.notify.own_posts import MayBe, NotOnRecord
 from handlers.notify.readers import for_account, for_everyone
 from handlers.notify.render_context import context_for, mention_of
 from handlers.request.approvals import pressed_card
@@ -55,7 +55,7 @@ def answer(click: Click, s: Services) -> Reply:
     now = s.clock.now()
     with s.store.transaction() as tx, late_presses_answered(tx):
         request = tx.requests.get(click.value, for_update=True)
-        _check_message(click, request.conversation.question(number))
+        _check_message(click, request, request.conversation.question(number))
         speaker = Speaker(person.id, also=tuple(sorted(tx.people.ids_of(person.id) - {person.id})))
         question = questions.check_may_answer(request, number, speaker, now)
         if click.is_form:
@@ -79,6 +79,9 @@ def show_questions(request_id: str, s: Services) -> None:
 
 
 def _show_question(request_id: str, number: int, s: Services) -> None:
+    def record(tx: Transaction, posted: PostedCard) -> None:
+        _record_posted(request_id, number, tx, posted, s.clock.now())
+
     key = f"question-shown:{request_id}:{number}"
     with s.store.transaction() as tx:
         request, context, question = _read(request_id, number, tx, s)
@@ -95,9 +98,8 @@ def _show_question(request_id: str, number: int, s: Services) -> None:
     elif question.posted is None and (request.state is State.PENDING or question.answered_at is not None):
         place = card_in_place(request_id, s)
         if place is not None:
-            record = partial(_record_posted, request_id, number, s)
             with for_everyone(s):
-                post_once(f"question:{request_id}:{number}", place.channel, card, s, thread=place.root, record=record)
+                post_once(_key(request_id, number), place.channel, card, s, thread=place.root, record=record)
 
 
 def _show_answer(request_id: str, number: int, s: Services) -> None:
@@ -125,21 +127,34 @@ def _read(
     return request, context_for(request, tx, s.clock.now()), question
 
 
-def _record_posted(request_id: str, number: int, s: Services, tx: Transaction, posted: PostedCard) -> None:
+def _record_posted(request_id: str, number: int, tx: Transaction, posted: PostedCard, now: datetime) -> None:
     request = tx.requests.get(request_id, for_update=True)
-    tx.record(questions.posted(request, number, posted, s.clock.now()))
+    tx.record(questions.posted(request, number, posted, now))
 
 
-def _check_message(click: Click, question: Question | None) -> None:
+def _check_message(click: Click, request: TransitionRequest, question: Question | None) -> None:
     """The button must be on the reply that we posted for this question. Raises Refused."""
-    if question is not None and question.posted is None:
-        raise Refused(_("the question has only just been posted and is still being recorded. Press again in a moment"))
     posted = question.posted if question else None
     there = (click.team, click.app, click.channel, click.message)
     if posted is None or (posted.team, posted.app, posted.channel, posted.message) != there:
-        raise Refused(
-            _("this button is not on the message that Countersign posted for the question. Use the one in the thread")
+        said = _(
+            "this button is not on the message that Countersign posted for the question. Use the one in the thread"
         )
+        raise NotOnRecord(said, *_may_be(request, question))
+
+
+def _may_be(request: TransitionRequest, question: Question | None) -> list[MayBe]:
+    if question is None or question.posted is not None or request.card is None:
+        return []
+
+    def record(tx: Transaction, posted: PostedCard, now: datetime) -> None:
+        _record_posted(request.id, question.number, tx, posted, now)
+
+    return [MayBe(_key(request.id, question.number), record, request.card.root)]
+
+
+def _key(request_id: str, number: int) -> str:
+    return f"question:{request_id}:{number}"
 
 
 def _what_to_ask(request: TransitionRequest) -> str:

@@ -35,7 +35,7 @@ from bot.services import Services
 from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow
 from bot.store.transaction import Transaction
 from handlers.digest.files import Parcel, files_on_disk, parcel_of
-from handlers.digest.sign_off import signed_off, signed_off_text
+from handlers.digest.sign_off import card_key, signed_off, signed_off_text
 from handlers.notify.outbox import create_once, hand_over_once, once, open_ticket_once, post_once
 
 log = structlog.get_logger()
@@ -183,7 +183,7 @@ def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> Pos
     asks = wanted(_where(row, s), row.digest, row.closed_at)
     card = digest_card(digest, signed_off=said, wanted=asks)
     return post_once(
-        f"digest:{row.period.week}",
+        card_key(row.period.week),
         channel,
         card,
         s,

@@ -31,6 +31,7 @@ from bot.store.digests import DigestRow
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.digest.ledger import closing_of
+from handlers.notify.own_posts import MayBe, NotOnRecord
 from handlers.request.casting import Reply
 from handlers.request.voters import POLICY_CHANGED, is_member, person_of
 
@@ -144,6 +145,14 @@ def _closed(row: DigestRow, tx: Transaction) -> ClosedWeek:
     return ClosedWeek(row.period, row.figures_digest, recorded, read_digest(row.figures).ledger.count)
 
 
+def card_key(week: str) -> str:
+    return f"digest:{week}"
+
+
+def _may_be_card(week: str) -> MayBe:
+    return MayBe(card_key(week), lambda tx, posted, _now: tx.digests.note_card(week, posted))
+
+
 def _check_place(click: Click, row: DigestRow | None) -> None:
     posted = row.card if row else None
     if posted is None or (click.team, click.app, click.channel, click.message) != (
@@ -152,7 +161,7 @@ def _check_place(click: Click, row: DigestRow | None) -> None:
         posted.channel,
         posted.message,
     ):
-        raise Refused(_(NOT_OURS))
+        raise NotOnRecord(_(NOT_OURS), *([_may_be_card(row.period.week)] if row else []))
 
 
 def _keep(request: SignedRequest | None, tx: Transaction) -> str:

@@ -27,6 +27,7 @@ from handlers.break_glass import deeds, offering, reviews
 from handlers.conversation import questions, reassigning
 from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
+from handlers.notify import own_posts
 from handlers.notify.readers import for_account
 from handlers.request import approvals
 from handlers.request.buttons import call_off, open_card, passkeys, roll_back
@@ -150,7 +151,7 @@ def _answer(received: BoltRequest, s: Services) -> Reply:
 def _story(click: Click, s: Services) -> Reply:
     """A refusal is an answer too: the sentence that only the person sees."""
     try:
-        reply = STORIES.get(click.action, approvals.press)(click, s)
+        reply = own_posts.pressed(STORIES.get(click.action, approvals.press), click, s)
     except Refused as refusal:
         metrics.clicks.labels("refused").inc()
         return Reply(text_of(refusal), refused=True)

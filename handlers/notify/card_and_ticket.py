@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -33,6 +34,7 @@ from handlers.notify.calls import call_key_of, may_call, note_call
 from handlers.notify.grouped.lists import group_lane, put_back
 from handlers.notify.grouped.places import defer_list, group_for, urgency_in
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
+from handlers.notify.own_posts import MayBe
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule, plan_of
 from handlers.notify.ticket_opening import open_ticket
@@ -75,7 +77,7 @@ def _post_card(
     request: TransitionRequest, context: CardContext, card: Card, group: CardGroup | None, s: Services
 ) -> None:
     """In the channel, or below the list of its group: there it comes after the cards that call people, unless somebody has opened it."""
-    record, asker, key = _recording(request.id, card, s), request.requester, f"card:{request.id}"
+    record, asker, key = _recording(request, card, s), request.requester, _card_key(request)
     if group is None or group.posted is None:
         channel = needed_rule(request, context.rule).channel
         with for_everyone(s):
@@ -89,22 +91,12 @@ def _post_card(
         put_back(group.id, place, s)
 
 
-def adopt_card(request_id: str, channel: str, message: str, s: Services) -> bool:
-    """Records the message of a channel as the request's card, for a press on it before its worker has done so, or after that died.
-
-    False when it is not the one that we posted under the request's key.
-    """
-    key = f"card:{request_id}"
-    with s.store.transaction() as tx:
-        group = GroupRows(tx.connection).of(request_id)
+def may_be_card(request: TransitionRequest, tx: Transaction) -> MayBe:
+    """A message that is not on record may be the request's card: the first one, or the one that follows a deleted one."""
+    group = GroupRows(tx.connection).of(request.id) if request.card is None else None
     thread = group.posted.message if group and group.posted else ""
-    posted = s.notifier.own_post(channel, message, key, thread)
-    if posted is None:
-        return False
-    with s.store.transaction() as tx:
-        tx.outbox.complete(key, s.clock.now())
-        _record_card(request_id, s, tx, posted, called=True, instead_of=None)
-    return True
+    record = partial(_record_card, request.id, called=True, instead_of=request.card)
+    return MayBe(_card_key(request), record, thread)
 
 
 def look_at_card(request_id: str, s: Services) -> None:
@@ -153,9 +145,13 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
         calls = may_call(request, context, tx)
     with for_everyone(s):
         card = request_card(request, context, version_page(request, s), calls=calls)
-        key = f"card:{request.id}:after:{gone.message}"
-        record = _recording(request.id, card, s, instead_of=gone)
+        key, record = _card_key(request), _recording(request, card, s)
         return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, asker=request.requester, record=record)
+
+
+def _card_key(request: TransitionRequest) -> str:
+    """Of the card that is posted next: the first one, or the one instead of a card that was deleted."""
+    return f"card:{request.id}:after:{request.card.message}" if request.card else f"card:{request.id}"
 
 
 def sync_ticket(request_id: str, s: Services) -> None:
@@ -215,18 +211,21 @@ def announce(seq: str, s: Services) -> None:
             post_once(key, channels[key], note.card, s)
 
 
-def _recording(request_id: str, card: Card, s: Services, instead_of: PostedCard | None = None) -> RecordCard:
-    return partial(_record_card, request_id, s, called=bool(card.mentions), instead_of=instead_of)
+def _recording(request: TransitionRequest, card: Card, s: Services) -> RecordCard:
+    def record(tx: Transaction, posted: PostedCard) -> None:
+        _record_card(request.id, tx, posted, s.clock.now(), called=bool(card.mentions), instead_of=request.card)
+
+    return record
 
 
 def _record_card(
-    request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, called: bool, instead_of: PostedCard | None
+    request_id: str, tx: Transaction, posted: PostedCard, now: datetime, *, called: bool, instead_of: PostedCard | None
 ) -> None:
     if called:
-        note_call(call_key_of(request_id), tx, s.clock.now())
+        note_call(call_key_of(request_id), tx, now)
     request = tx.requests.get(request_id, for_update=True)
     if request.card == instead_of:
-        tx.record([CardPosted(s.clock.now(), request_id, posted)])
+        tx.record([CardPosted(now, request_id, posted)])
         group = GroupRows(tx.connection).of(request_id) if posted.thread else None
         if group is not None:
             defer_list(group.id, tx, is_new=False)

@@ -22,12 +22,10 @@ from bot.errors import Refused
 from bot.language import _, sentences
 from bot.ports import Click
 from bot.services import Services
-from handlers.notify.card_and_ticket import adopt_card
 from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
 from handlers.request.casting import (
     OLD_CARD,
-    CardNotRecorded,
     check_evidence_is_readable,
     check_is_still,
     open_ballot,
@@ -60,17 +58,7 @@ def press(click: Click, s: Services) -> Reply:
 
 
 def pressed_card(click: Click, s: Services) -> tuple[TransitionRequest, Rule]:
-    """What a button on a card is about, though the card may not be on record yet. Raises Refused."""
-    try:
-        return _pressed(click, s)
-    except CardNotRecorded:
-        if not adopt_card(click.value, click.channel, click.message, s):
-            raise
-    return _pressed(click, s)
-
-
-def _pressed(click: Click, s: Services) -> tuple[TransitionRequest, Rule]:
-    """What the button is about. Raises Refused; a card that shows something else is renewed first."""
+    """What a button on a card is about. Raises Refused; a card that shows something else is renewed first."""
     with s.store.transaction() as tx:
         request = request_under(click, tx)
         rule = rule_of(request, tx)

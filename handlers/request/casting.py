@@ -22,6 +22,8 @@ from bot.errors import Refused
 from bot.language import N_, _, listed
 from bot.ports import Click
 from bot.store.transaction import Transaction
+from handlers.notify.card_and_ticket import may_be_card
+from handlers.notify.own_posts import NotOnRecord
 from handlers.notify.render_context import unread_of
 from handlers.request.absences import check_is_here
 from handlers.request.askers import check_askers_are_known, void_votes_of_askers
@@ -34,13 +36,6 @@ OLD_CARD = N_(
 )
 SENT_TWICE = N_("this click has come before, and it was recorded then. To vote again, press again")
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
-
-
-class CardNotRecorded(Refused):
-    """The message is newer than what the worker that posts it has recorded."""
-
-    def __init__(self) -> None:
-        super().__init__(_("the card has only just been posted and is still being recorded. Press again in a moment"))
 
 
 @dataclass(frozen=True)
@@ -162,12 +157,9 @@ def request_under(click: Click, tx: Transaction) -> TransitionRequest:
     """The button's id must be of the very message that we posted: team, app, channel and message all agree. Raises Refused."""
     request = tx.requests.get(click.value)
     card, pressed = request.card, request.card_at(click.team, click.app, click.channel, click.message)
-    if card is None:
-        raise CardNotRecorded
-    if pressed is None:
-        raise Refused(
-            _("this button is not on the message that Countersign posted for the request. Use the original card")
-        )
+    if card is None or pressed is None:
+        said = _("this button is not on the message that Countersign posted for the request. Use the original card")
+        raise NotOnRecord(said, may_be_card(request, tx))
     if pressed != card:
         raise Refused(
             _("this card was deleted, and posted anew: {card}. Nothing was recorded: press there", card=card.url)

@@ -23,6 +23,7 @@ from bot.store.transaction import Transaction
 from handlers.notify.grouped.list_calls import Call, note_made, plan_call
 from handlers.notify.grouped.places import group_lane as group_lane
 from handlers.notify.outbox import begin_update, post_once
+from handlers.notify.own_posts import MayBe
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
 
@@ -50,7 +51,7 @@ def sync_group(group_id: str, s: Services) -> None:
             note_made(listed.call, tx, s.clock.now())
         update = begin_update(f"group-shown:{group_id}", posted, listed.card, tx, s) if posted else None
     if posted is None:
-        _post(f"group:{group_id}", listed, s)
+        _post(listed, s)
         return
     try:
         with for_everyone(s):
@@ -78,13 +79,28 @@ def put_back(group_id: str, gone: PostedCard, s: Services) -> None:
     with s.store.transaction() as tx:
         listed = _read(group_id, tx, s)
     if listed.group.posted == gone:
-        _post(f"group:{group_id}:after:{gone.message}", listed, s)
+        _post(listed, s)
 
 
-def _post(key: str, listed: Listed, s: Services) -> None:
+def may_be_list(group: CardGroup, s: Services) -> MayBe:
+    """A message that is not on record may be the group's list: the first one, or the one that follows a deleted one."""
+
+    def record(tx: Transaction, posted: PostedCard, _now: datetime) -> None:
+        listed = _read(group.id, tx, s, calls=group.posted is None)
+        if listed.group.posted == group.posted:
+            _record(listed, s, tx, posted)
+
+    return MayBe(_key(group), record)
+
+
+def _key(group: CardGroup) -> str:
+    return f"group:{group.id}:after:{group.posted.message}" if group.posted else f"group:{group.id}"
+
+
+def _post(listed: Listed, s: Services) -> None:
     record = partial(_record, listed, s)
     with for_everyone(s):
-        post_once(key, listed.group.channel, listed.card, s, urgency=Urgency.CARD, record=record)
+        post_once(_key(listed.group), listed.group.channel, listed.card, s, urgency=Urgency.CARD, record=record)
 
 
 def _record(listed: Listed, s: Services, tx: Transaction, posted: PostedCard) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 from bot.domain.card.passkey_card import CONFIRM, passkey_card
 from bot.domain.events import PasskeyConfirmed, PasskeyRevoked
@@ -18,6 +19,7 @@ from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import begin_update, post_once
+from handlers.notify.own_posts import MayBe, NotOnRecord
 from handlers.request.casting import Reply
 from handlers.request.voters import any_approver, passkey_confirmer
 
@@ -28,7 +30,6 @@ WITHDRAWN = N_("its owner said that they have not made it")
 def press(click: Click, s: Services) -> Reply:
     """Recorded with the signed request that it came in. Raises Refused."""
     person = (passkey_confirmer if click.action == CONFIRM else any_approver)(click.account, s)
-    _adopt_message(click, s)
     with s.store.transaction() as tx:
         tx.passkeys.lock()
         passkey = tx.passkeys.named(click.value)
@@ -40,22 +41,6 @@ def press(click: Click, s: Services) -> Reply:
         if click.action == CONFIRM:
             return _confirm(click, person, passkey, name, tx, s)
         return _refuse(click, person, passkey, name, tx, s)
-
-
-def _adopt_message(click: Click, s: Services) -> None:
-    """Records the pressed message as one that asks about the passkey, for a press before its worker has done so, or after that died."""
-    with s.store.transaction() as tx:
-        passkey = tx.passkeys.named(click.value)
-        posted = tx.passkeys.cards(passkey.credential)
-        missing = [channel for channel in _channels(tx.policy()) if channel not in posted]
-    for channel in missing:
-        key = _key(passkey, channel)
-        own = s.notifier.own_post(click.channel, click.message, key)
-        if own is not None:
-            with s.store.transaction() as tx:
-                tx.outbox.complete(key, s.clock.now())
-                tx.passkeys.keep_card(passkey.credential, channel, own)
-            return
 
 
 def _confirm(click: Click, person: Person, passkey: Passkey, name: str, tx: Transaction, s: Services) -> Reply:
@@ -90,9 +75,22 @@ def _refuse(click: Click, person: Person, passkey: Passkey, name: str, tx: Trans
 
 def _check_place(click: Click, passkey: Passkey, tx: Transaction) -> None:
     here = (click.team, click.app, click.channel, click.message)
-    posted = tx.passkeys.cards(passkey.credential).values()
-    if not any(here == (card.team, card.app, card.channel, card.message) for card in posted):
-        raise Refused(_("this button is not on the message that Countersign posted for the passkey. Use that message"))
+    posted = tx.passkeys.cards(passkey.credential)
+    if not any(here == (card.team, card.app, card.channel, card.message) for card in posted.values()):
+        said = _("this button is not on the message that Countersign posted for the passkey. Use that message")
+        channels = {*posted, *_channels(tx.policy())}
+        raise NotOnRecord(said, *(_may_be(passkey, channel, posted.get(channel)) for channel in sorted(channels)))
+
+
+def _may_be(passkey: Passkey, channel: str, gone: PostedCard | None) -> MayBe:
+    return MayBe(_key(passkey, channel, gone), lambda tx, posted, _now: _record(passkey, channel, gone, tx, posted))
+
+
+def _record(passkey: Passkey, channel: str, gone: PostedCard | None, tx: Transaction, posted: PostedCard) -> None:
+    if gone is None:
+        tx.passkeys.keep_card(passkey.credential, channel, posted)
+    else:
+        tx.passkeys.replace_card(passkey.credential, channel, posted, instead_of=gone)
 
 
 def _check_waits(passkey: Passkey, name: str) -> None:
@@ -143,13 +141,7 @@ def _post_anew(passkey: Passkey, channel: str, gone: PostedCard, s: Services) ->
         return
     with s.store.transaction() as tx, in_language(tx.policy().language):
         card = passkey_card(passkey, tx.people.all_names(), tx.people.get(passkey.person).email)
-    post_once(
-        f"{_key(passkey, channel)}:after:{gone.message}",
-        channel,
-        card,
-        s,
-        record=lambda tx, one: tx.passkeys.replace_card(passkey.credential, channel, one, instead_of=gone),
-    )
+    post_once(_key(passkey, channel, gone), channel, card, s, record=partial(_record, passkey, channel, gone))
 
 
 def _show(credential: str, s: Services) -> None:
@@ -170,13 +162,7 @@ def _show(credential: str, s: Services) -> None:
         except MessageGone:
             _post_anew(passkey, channel, posted[channel], s)
     for channel in channels if passkey.is_waiting else ():
-        post_once(
-            _key(passkey, channel),
-            channel,
-            card,
-            s,
-            record=lambda tx, one, channel=channel: tx.passkeys.keep_card(passkey.credential, channel, one),  # type: ignore[misc]
-        )
+        post_once(_key(passkey, channel), channel, card, s, record=partial(_record, passkey, channel, None))
 
 
 def _channels(policy: Policy) -> tuple[str, ...]:
@@ -184,5 +170,6 @@ def _channels(policy: Policy) -> tuple[str, ...]:
     return replace(policy, rules=policy.rules_with_passkeys or policy.rules).channels()
 
 
-def _key(passkey: Passkey, channel: str) -> str:
-    return f"passkey:{passkey.id}:{channel}"
+def _key(passkey: Passkey, channel: str, gone: PostedCard | None = None) -> str:
+    key = f"passkey:{passkey.id}:{channel}"
+    return f"{key}:after:{gone.message}" if gone else key
