@@ -55,6 +55,7 @@ def demo(auto: bool, home: Path | None) -> None:
                 with services_of(world) as services:
                     compliance_is_told(world, services, _say)
                     _tell(world, services)
+                _say(AUTO_DONE)
             else:
                 _show(world)
     except DemoFailed as failure:
@@ -62,6 +63,12 @@ def demo(auto: bool, home: Path | None) -> None:
     except KeyboardInterrupt:
         click.echo("stopped; nothing is left running")
         sys.exit(130 if auto else 0)
+
+
+AUTO_DONE = (
+    "done: every step came out as it should. To click through it yourself: `countersign demo`. "
+    "To connect your own MLflow, Slack and Jira: docs/guide.md"
+)
 
 
 def as_it_is(policy: Path, _home: Path) -> Path:

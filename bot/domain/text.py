@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from bot.domain.model import TargetKind, TransitionRequest, VersionId
 from bot.domain.names import shown
 from bot.domain.workspaces import DEFAULT
+from bot.errors import Refused
 from bot.language import N_, _, listed, ngettext, pgettext
 
+REASON_LIMIT = 1_000  # characters; as many as a reason on a card may have
 SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
 
@@ -115,3 +117,9 @@ def model_name(model: str, workspace: str) -> str:
 def version_name(version: VersionId) -> str:
     """The version for people, such as bike-demand v7; as `model_name`."""
     return model_name(f"{shown(version.model)} v{version.version}", version.workspace)
+
+
+def check_reason_fits(why: str, limit: int = REASON_LIMIT) -> None:
+    """Raises Refused when it has more characters."""
+    if len(why) > limit:
+        raise Refused(_("the reason has {count} characters; {limit} fit. Shorten it", count=len(why), limit=limit))

@@ -101,11 +101,13 @@ def _follows_from_another(details: ErrorDetails) -> bool:
 
 def _sentence(details: ErrorDetails, path: Path, content: object) -> str:
     if details["type"] == "extra_forbidden":
-        owner, _ = _place(path[:-1], content)
+        owner, inside = _place(path, content)
+        key = str(path[-1])
+        parent = inside.removesuffix(key).rstrip(".")
         fields = _shape_at(path[:-1]).model_fields
         known = frozenset(field.alias or name for name, field in fields.items())
-        hint = guess(str(path[-1]), known) or f" Known are {', '.join(sorted(known))}."
-        return f'{owner}unknown key "{path[-1]}".{hint}'
+        hint = guess(key, known) or f" Known are {', '.join(sorted(known))}."
+        return f'{owner}unknown key "{key}"{f" in {parent}" if parent else ""}.{hint}'
     owner, keys = _place(path, content)
     wanted = WANTED.get(details["type"], details["msg"])
     context = {name: _said(value) for name, value in details.get("ctx", {}).items()}

@@ -18,6 +18,7 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX = re.compile(r"([A-Za-z0-9!_.*'()=-]+/)*")
 PREFIX_LIMIT = 200
 SHORTEST_LOCK = timedelta(days=1)
+LONGEST_LOCK = timedelta(days=36_500)  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html
 EXAMPLE = "s3://prod-models/"
 
 
@@ -37,15 +38,21 @@ def _place(text: str) -> str:
     return f"{SCHEME}{bucket}/{prefix}"
 
 
-def _long_enough(duration: timedelta) -> timedelta:
+def _lockable(duration: timedelta) -> timedelta:
     if duration < SHORTEST_LOCK:
         raise ValueError('must be at least "1d": the store counts locks in days')
+    if duration > LONGEST_LOCK:
+        raise ValueError(f'must be at most "{LONGEST_LOCK.days}d": S3 locks an object for 100 years at the most')
     return duration
 
 
 def _written_out(value: object) -> object:
     """`seal: s3://prod-models/` is short for `seal: {to: s3://prod-models/}`."""
-    return {"to": value} if isinstance(value, str) else value
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, str):
+        return {"to": value}
+    raise ValueError(f'must be the place to copy to, such as "{EXAMPLE}", or a mapping with `to` and `lock_for`')
 
 
 class _OrText:
@@ -61,7 +68,7 @@ class SealShape(Shape):
 
     to: Annotated[str, AfterValidator(_place)]
     """The bucket, with a prefix if you like, for example s3://prod-models/bikes/. Only the bot may write there."""
-    lock_for: Annotated[Duration, AfterValidator(_long_enough)] | None = None
+    lock_for: Annotated[Duration, AfterValidator(_lockable)] | None = None
     """How long no one can delete the objects, for example 365d; needs a bucket with Object Lock. Without it, the bucket's own default."""
 
     def as_plan(self) -> SealPlan:

@@ -24,7 +24,7 @@ MIDNIGHT = 24 * 60  # minutes; the one at the end of the day
 def _lasting(text: object) -> timedelta:
     found = DURATION.fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError('must be a duration such as "30s", "5m", "4h" or "3d"')
+        raise ValueError('must be a whole number with its unit, which is s, m, h or d, such as "3d"')
     duration = timedelta(**{UNITS[found[2]]: int(found[1])})
     if duration < timedelta(seconds=1):
         raise ValueError('must be at least "1s"')

@@ -7,14 +7,13 @@ from bot.domain.evidence.losses import Kept
 from bot.domain.model import TransitionRequest, VersionId
 from bot.domain.names import in_one_line
 from bot.domain.registry.names import request_now
+from bot.domain.text import check_reason_fits
 from bot.errors import Refused
 from bot.language import _
 from bot.services import Services
 from bot.store.evidence_watch import EvidenceWatchRows
 from bot.store.people import Person
 from bot.store.transaction import Transaction
-
-REASON_LIMIT = 1_000  # characters; as many as a reason on a card may have
 
 
 def acknowledge(beginning: str, person: Person, reason: str, s: Services) -> tuple[TransitionRequest, tuple[str, ...]]:
@@ -49,8 +48,5 @@ def _checked(reason: str) -> str:
     why = in_one_line(reason)
     if not why:
         raise Refused(_("say why the loss is known and stays: the reason is recorded in the ledger"))
-    if len(why) > REASON_LIMIT:
-        raise Refused(
-            _("the reason has {count} characters; {limit} fit. Shorten it", count=len(why), limit=REASON_LIMIT)
-        )
+    check_reason_fits(why)
     return why

@@ -8,14 +8,13 @@ from __future__ import annotations
 from bot.domain.card.context import SOMEONE
 from bot.domain.events import FastTrackSwitched
 from bot.domain.names import in_one_line
+from bot.domain.text import check_reason_fits
 from bot.errors import Refused
 from bot.language import _, sentences
 from bot.services import Services
 from bot.store.absences import Switch
 from bot.store.people import Person
 from handlers.request.asking import checked_email
-
-REASON_LIMIT = 1_000  # characters; as many as a reason on a card may have
 
 
 def switch_fast_track(on: bool, person: Person, reason: str, s: Services) -> str:
@@ -70,8 +69,5 @@ def _checked_reason(reason: str, on: bool) -> str:
         raise Refused(
             _("say why: whoever waits for a version reads it in the channel. For example: off mae looks forged")
         )
-    if len(why) > REASON_LIMIT:
-        raise Refused(
-            _("the reason has {count} characters; {limit} fit. Shorten it", count=len(why), limit=REASON_LIMIT)
-        )
+    check_reason_fits(why)
     return why

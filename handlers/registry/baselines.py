@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bot.domain.events import BaselineTaken, RegistryTrusted
 from bot.domain.registry.identity import Holdings, lost_models
 from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
-from bot.domain.text import counted
+from bot.domain.text import check_reason_fits, counted
 from bot.errors import Permanent, Refused
 from bot.ports import ModelRegistry, ModelSummary
 from bot.services import Services
@@ -25,7 +25,6 @@ from handlers.registry.trust import go_on, is_believed, known_holdings, mark_of,
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BASELINE = "baseline"  # how far a first baseline is, kept as a sweep
-REASON_LIMIT = 1_000  # characters
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,7 @@ def checked_reason(reason: str) -> str:
     why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
     if not why:
         raise Refused("say why what is there now is right, for example: --reason 'the old server was retired'")
-    if len(why) > REASON_LIMIT:
-        raise Refused(f"the reason has {len(why)} characters; {REASON_LIMIT} fit. Shorten it")
+    check_reason_fits(why)
     return why
 
 

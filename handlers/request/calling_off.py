@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.domain.model import State, TransitionRequest
 from bot.domain.registry.custody import left_by
 from bot.domain.request import lifecycle
-from bot.domain.text import target_label, version_name
+from bot.domain.text import check_reason_fits, target_label, version_name
 from bot.engine.rows import Job
 from bot.errors import Refused
 from bot.language import _, recorded
@@ -16,7 +16,7 @@ from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.custody.facts import on_record, place_of
 
-REASON_LIMIT = 2_000  # characters; as many as a comment on a card may have
+LIMIT = 2_000  # characters; as many as a comment on a card may have
 ITS_JOBS = ("sync_target", "sign", "seal")  # without one of them, an approval is never applied
 
 
@@ -70,10 +70,7 @@ def checked_reason(reason: str) -> str:
     why = reason.strip()
     if not why:
         raise Refused(_("say in a sentence why: the reason goes on the card, into the ticket and into the ledger"))
-    if len(why) > REASON_LIMIT:
-        raise Refused(
-            _("the reason has {count} characters; {limit} fit. Shorten it", count=len(why), limit=REASON_LIMIT)
-        )
+    check_reason_fits(why, LIMIT)
     return why
 
 

@@ -21,6 +21,7 @@ from bot.links import links_for
 from bot.mlflow_addresses import workspace_elsewhere
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
+from config.settings import EXAMPLE
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
@@ -52,7 +53,7 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     When MLFLOW_TRACKING_URI is set, a file without mistakes is also compared with MLflow: metrics that were never logged, and models
     without a rule. These are warnings: they are printed, and the exit code stays 0 unless you say --strict.
     """
-    path = file or settings_for().policy_path
+    path = _path_of(file)
     text = policy_text_of(path)
     policy = read_policy(text, str(path))
     rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
@@ -77,13 +78,22 @@ def activate(file: Path | None) -> None:
     """
     from handlers.policy.activation import activate_policy
 
-    path = file or settings_for().policy_path
+    path = _path_of(file)
     text = policy_text_of(path)
     with services_for(as_owner=True) as services:
         activated = activate_policy(text, str(path), services)
     say(f"{path} is {'now' if activated else 'already'} in force.")
     for notice in _passkeys_that_cannot_be_used(read_policy(text, str(path)), text):
         _print_notice(path, notice)
+
+
+def _path_of(file: Path | None) -> Path:
+    if file is not None:
+        return file
+    path = settings_for().policy_path
+    if path == EXAMPLE:
+        say("This is the example that comes with Countersign. To name your own: FILE, or COUNTERSIGN_POLICY.")
+    return path
 
 
 def _passkeys_that_cannot_be_used(policy: Policy, text: str) -> list[Mistake]:

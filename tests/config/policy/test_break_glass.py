@@ -50,7 +50,7 @@ def test_a_rule_names_who_breaks_the_glass_and_who_reviews_it() -> None:
         ("group: on-call, ", "", "break_glass.group is missing"),
         (", review: {group: leads, within: 2d}", "", "break_glass.review is missing"),
         ("within: 2d", "within: soon", "break_glass.review.within must be"),
-        ("within: 2d", "withn: 2d", 'unknown key "withn". Did you mean "within"?'),
+        ("within: 2d", "withn: 2d", 'unknown key "withn" in break_glass.review. Did you mean "within"?'),
     ],
 )  # fmt: skip
 def test_each_mistake_is_one_sentence_on_its_line(old: str, new: str, sentence: str) -> None:

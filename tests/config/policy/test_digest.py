@@ -76,9 +76,12 @@ def test_a_cron_may_be_any_that_fires_in_every_week(written: str, meant: str) ->
             f"{{{CHANNEL}, timezone: Europe/Madird}}",
             'names a time zone that does not exist, "Europe/Madird". Did you mean',
         ),
-        (f"{{{CHANNEL}, at: '9:00'}}", 'unknown key "at".'),
-        ("{notify: {teams: x}}", 'unknown key "teams". Known are slack.'),
-        ("{ticket: {project: GOV, type: Task, done: Done}}", 'unknown key "done". Known are fields, project, type.'),
+        (f"{{{CHANNEL}, at: '9:00'}}", 'unknown key "at" in digest.'),
+        ("{notify: {teams: x}}", 'unknown key "teams" in digest.notify. Known are slack.'),
+        (
+            "{ticket: {project: GOV, type: Task, done: Done}}",
+            'unknown key "done" in digest.ticket. Known are fields, project, type.',
+        ),
         ("{email: [audit@example.com, audit@example.com]}", "digest.email names audit@example.com twice."),
         ("{email: [nobody]}", "digest.email must be"),
         (
@@ -136,7 +139,10 @@ def test_a_cron_that_is_none_or_leaves_a_week_out_is_refused(cron: str, sentence
 def test_how_old_an_approval_may_get_is_a_duration() -> None:
     assert read_policy(FULL).rules[0].approval_valid_for == timedelta(days=90)
     assert read_policy(SMALL).rules[0].approval_valid_for is None
-    assert "approval_valid_for must be a duration such as" in mistakes_of(f"{SMALL}    approval_valid_for: soon\n")[0]
+    assert (
+        "approval_valid_for must be a whole number with its unit"
+        in mistakes_of(f"{SMALL}    approval_valid_for: soon\n")[0]
+    )
 
 
 def test_how_old_an_approval_may_get_voids_no_vote_since_only_the_digest_reads_it() -> None:

@@ -138,7 +138,7 @@ SINGLE = [
     ("min_relative_change: 0.0", "min_relative_change: 1.5", 27, "fast_track.metrics.mae.min_relative_change must be at most 1, not 1.5."),
     ("min_relative_change: 0.0", "min_relative_change: -1", 27, "fast_track.metrics.mae.min_relative_change must be at least 0, not -1."),
     ("dataset: test", "dataset: ''", 27, "fast_track.metrics.mae.dataset must not be empty."),
-    ("dataset: test", "data_set: test", 27, 'unknown key "data_set". Did you mean "dataset"?'),
+    ("dataset: test", "data_set: test", 27, 'unknown key "data_set" in fast_track.metrics.mae. Did you mean "dataset"?'),
     (f"\n        mae: {METRIC}", " {}", 26, "fast_track.metrics must not be empty."),
     (f"      metrics:\n        mae: {METRIC}\n", "", 24, "fast_track.metrics is missing."),
     ("      mode: shadow\n", "", 24, "fast_track.mode is missing."),
@@ -146,8 +146,8 @@ SINGLE = [
     ("require: [lineage, signature]", "require: [lineage, lineage]", 28, "fast_track.require names lineage twice. Remove one of them."),
     ("sample_to_people: 0.1", "sample_to_people: 10", 29, "fast_track.sample_to_people must be at most 1, not 10."),
     ("sample_to_people: 0.1", "sample_to_people: 10%", 29, 'fast_track.sample_to_people must be a number, not "10%".'),
-    ("undo_for: 2h", "undo_for: 2", 30, 'fast_track.undo_for must be a duration such as "30s", "5m", "4h" or "3d".'),
-    ("undo_for: 2h", "undo_fro: 2h", 30, 'unknown key "undo_fro". Did you mean "undo_for"?'),
+    ("undo_for: 2h", "undo_for: 2", 30, 'fast_track.undo_for must be a whole number with its unit, which is s, m, h or d, such as "3d".'),
+    ("undo_for: 2h", "undo_fro: 2h", 30, 'unknown key "undo_fro" in fast_track. Did you mean "undo_for"?'),
 ]  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def test_a_mistake_in_a_metric_that_is_named_like_a_key_is_still_understood(metr
     text = replaced(FULL, "        mae:", f"        {metric}:").replace("threshold: 40", "treshold: 40")
 
     assert mistakes_of(text) == [
-        'policy.yaml line 27: rule "bike-*": unknown key "treshold". Did you mean "threshold"?'
+        f'policy.yaml line 27: rule "bike-*": unknown key "treshold" in fast_track.metrics.{metric}. Did you mean "threshold"?'
     ]
 
 

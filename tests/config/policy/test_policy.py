@@ -189,7 +189,7 @@ SINGLE = [
     ("version: 1", "version: 1\nlangauge: es", 2, 'unknown key "langauge". Did you mean "language"?'),
     ("target:", "traget:", 5, 'rule "bike-*": target is missing'),
     ("ask_on:", "askon:", 7, 'rule "bike-*": unknown key "askon". Did you mean "ask_on"?'),
-    ("{slack:", "{teams:", 8, 'rule "bike-*": unknown key "teams". Known are group_above, slack.'),
+    ("{slack:", "{teams:", 8, 'rule "bike-*": unknown key "teams" in notify. Known are group_above, slack.'),
     ("quorum: 1", "quorum: 0", 9, 'rule "bike-*": approve.all_of.quorum must be at least 1, not 0.'),
     ("quorum: 1", "quorum: 21", 9, 'rule "bike-*": approve.all_of.quorum must be at most 20, not 21.'),
     ("quorum: 1", "quorum: two", 9, 'rule "bike-*": approve.all_of.quorum must be a whole number, not "two".'),

@@ -43,10 +43,12 @@ def test_a_rule_names_a_bucket_alone_or_with_a_lock(seal: str, plan: SealPlan) -
         ("s3://prod-models/a/../b/", "must go on with a plain prefix"),
         ("s3://prod-models/a b/", "must go on with a plain prefix"),
         ("{to: s3://prod-models/, lock_for: 1h}", 'must be at least "1d"'),
+        ("{to: s3://prod-models/, lock_for: 36501d}", 'must be at most "36500d": S3 locks an object for 100 years'),
         ("{to: s3://prod-models/, lock_for: long}", "seal.lock_for must be"),
         ("{lock_for: 90d}", "seal.to is missing"),
-        ("{to: s3://prod-models/, lockfor: 90d}", 'unknown key "lockfor". Did you mean "lock_for"?'),
-        ("[s3://prod-models/]", "seal"),
+        ("{to: s3://prod-models/, lockfor: 90d}", 'unknown key "lockfor" in seal. Did you mean "lock_for"?'),
+        ("true", 'seal must be the place to copy to, such as "s3://prod-models/", or a mapping with `to`'),
+        ("[s3://prod-models/]", "seal must be the place to copy to"),
     ],
 )
 def test_each_mistake_is_one_sentence_on_its_line(seal: str, sentence: str) -> None:
