@@ -97,15 +97,16 @@ class Street:
         return request, card.ended - began, before
 
     def click(self, request: TransitionRequest) -> tuple[float, float, float]:
-        """The seconds until the click is answered, until the alias is set, and of the vendors' calls until then."""
+        """The seconds until the click is answered without those of its vendors' calls, until the alias is set, and of the calls until then."""
         self.calls.clear()
         began = time.time()
         self.installation.click("ana", request, "approve")
         answered = time.time()
         alias = self._wait_for(lambda call: call.path == ALIAS and call.method == "POST")
         before = sum(call.took for call in self.calls if call.ended <= alias.ended)
+        asked = sum(call.took for call in self.calls if call.ended <= answered)
         self.quiet()
-        return answered - began, alias.ended - began, before
+        return answered - began - asked, alias.ended - began, before
 
     def quiet(self) -> None:
         self._until(lambda: not self.installation.unfinished())
