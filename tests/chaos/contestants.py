@@ -1,6 +1,6 @@
-"""Three engines that run the same jobs: ours and bare procrastinate on a PostgreSQL that is harmed, and a bare one on another.
+"""Four engines that run the same jobs: ours and bare procrastinate on a PostgreSQL that is harmed, and a twin of each on another.
 
-The third shows how fast the machine is just then.
+A twin shows how fast its engine is just then, on a database with as many jobs.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ from procrastinate_events where job_id > %s"""
 
 @dataclass
 class Contestant:
-    """`rates` are jobs a second, one for each batch."""
+    """`rates` are jobs a second, one for each batch. `twin` is the same engine where no fault comes."""
 
-    name: str
+    engine: str
     url: str
     worker: Kept
+    twin: Contestant | None = None
     rates: list[float] = field(default_factory=list)
 
     def batch(self, size: int) -> float:
@@ -45,7 +46,7 @@ class Contestant:
         """
         before = self.defer(size)
         if not self.wait_for(before, size):
-            raise RuntimeError(f"{self.name} has not run {size} jobs in {PATIENCE:g} s; see its log")
+            raise RuntimeError(f"{self.worker.name} has not run {size} jobs in {PATIENCE:g} s; see its log")
         with psycopg.connect(self.url) as connection:
             row = connection.execute(TOOK, (before,)).fetchone()
         assert row is not None
@@ -56,7 +57,7 @@ class Contestant:
         with psycopg.connect(self.url) as connection:
             row = connection.execute(LAST).fetchone()
         before = int(row[0]) if row else 0
-        if self.name == "ours":
+        if self.engine == "ours":
             with create_engine(self.url, pooled=False).begin() as bound:
                 jobs = Jobs(self.url)
                 for number in range(size):
@@ -66,6 +67,10 @@ class Contestant:
             with app.open():
                 app.configure_task(NOTHING, allow_unknown=True).batch_defer(*({"subject": str(n)} for n in range(size)))
         return before
+
+    def vacuum(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("vacuum (analyze)")
 
     def wait_for(self, before: int, size: int, patience: float = PATIENCE) -> bool:
         """Whether they all ran in that time; a database that is away is asked again."""
@@ -88,14 +93,12 @@ class Arena:
     """`home` is of the PostgreSQL that is harmed."""
 
     home: Path
-    keeper: Keeper
     ours: Contestant
     bare: Contestant
-    control: Contestant
 
     @property
     def all(self) -> tuple[Contestant, ...]:
-        return self.ours, self.bare, self.control
+        return *self.harmed, *(one.twin for one in self.harmed if one.twin)
 
     @property
     def harmed(self) -> tuple[Contestant, ...]:
@@ -111,21 +114,25 @@ def arena(home: Path) -> Iterator[Arena]:
             servers.append(embedded.start(home / name))
             stack.callback(embedded.stop, home / name)
         harmed, unharmed = servers
-        urls = {
-            "ours": _database(harmed, "ours"),
-            "bare": _database(harmed, "bare"),
-            "control": _database(unharmed, "bare"),
-        }
-        migrate(urls["ours"])
-        for name in ("bare", "control"):
-            with psycopg.connect(urls[name]) as connection:
-                app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=urls[name]))
-                connection.execute(app.schema_manager.get_schema().encode())
-        contestants = {name: Contestant(name, url, worker_of(home, name, url)) for name, url in urls.items()}
-        keeper = Keeper([one.worker for one in contestants.values()])
+        ours, bare = (
+            _contestant(engine, harmed, home, _contestant(engine, unharmed, home)) for engine in ("ours", "bare")
+        )
+        world = Arena(home / "harmed", ours, bare)
+        keeper = Keeper([one.worker for one in world.all])
         keeper.start()
         stack.callback(keeper.stop)
-        yield Arena(home / "harmed", keeper, **contestants)
+        yield world
+
+
+def _contestant(engine: str, server: str, home: Path, twin: Contestant | None = None) -> Contestant:
+    url = _database(server, engine)
+    if engine == "ours":
+        migrate(url)
+    else:
+        with psycopg.connect(url) as connection:
+            app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=url))
+            connection.execute(app.schema_manager.get_schema().encode())
+    return Contestant(engine, url, worker_of(home, engine, url, "" if twin else "-twin"), twin)
 
 
 def _database(server: str, name: str) -> str:
@@ -134,7 +141,6 @@ def _database(server: str, name: str) -> str:
     return server.replace("/postgres?", f"/{name}?", 1)
 
 
-def worker_of(home: Path, name: str, url: str) -> Kept:
-    which = "ours" if name == "ours" else "bare"
-    command = (sys.executable, "-m", "tests.chaos.program", which, url)
-    return Kept(f"worker-{name}", command, os.environ, home / f"worker-{name}.log")
+def worker_of(home: Path, engine: str, url: str, suffix: str = "") -> Kept:
+    command = (sys.executable, "-m", "tests.chaos.program", engine, url)
+    return Kept(f"worker-{engine}{suffix}", command, os.environ, home / f"worker-{engine}{suffix}.log")
