@@ -98,6 +98,8 @@ BOMB = "stages: &a {x: 1}\n" + "".join(
         ("stages: {" + ", ".join(f"s{n}: {{}}" for n in range(501)) + "}", "has more than 500 stages"),
         ("a: !!python/object/apply:os.system [true]", "has no stages"),
         ("stages: \x00", "is not YAML as DVC writes it"),
+        ('stages: {a: {outs: [{path: "a\\0b"}]}}', r"names a path that no file can have: 'a\\x00b'"),
+        ("stages: {a: {deps: [{path: " + "a/" * 600 + "b}]}}", "names a path that no file can have: 'a/a/"),
     ],
 )
 def test_a_text_that_is_no_lock_is_refused_with_a_reason(text: str, reason: str) -> None:
