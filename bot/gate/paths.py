@@ -20,7 +20,7 @@ LONGEST_KEY = 100  # characters of one, so that long keys above many texts take 
 
 
 def why_outside(text: str) -> str:
-    """How this path leaves the folder that it is joined to, on any system, or what is approved in it; empty when it does not."""
+    """How this path leaves the folder that it is joined to, or what is approved in it, on any system; empty when it does not."""
     path = _decoded(text)
     if path is None:
         return "encoded many times"
