@@ -109,7 +109,7 @@ class DvcRemote:
             raise NotFetched(f"{entry.path}: the remote's list of its files is not the one that the lock names")
         try:
             listed = [(str(one["relpath"]), str(one["md5"])) for one in json.loads(text)]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise NotFetched(f"{entry.path}: the remote's list of its files is not as DVC writes it") from None
         wrong = [md5 for _, md5 in listed if not MD5.fullmatch(md5) or md5.endswith(".dir")]
         if wrong:

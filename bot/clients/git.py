@@ -27,6 +27,8 @@ from bot.ports.evidence_watch import Committed
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST_FILE = 4 * 2**20  # bytes
+LONGEST_PATH = 4096  # characters
+NO_PATH = re.compile("[\0\ud800-\udfff]")  # what no argument of a program can have
 FIRST_FETCH, OTHERWISE = 15 * 60, 60  # seconds; the first fetch downloads the whole history
 ENDING = 5  # seconds for git to remove its lock files
 BUSY = 5  # seconds
@@ -166,6 +168,8 @@ class Repository:
 
     def bytes_at(self, commit: str, path: str) -> bytes | None:
         """None when the commit has no such file, or when the file is too large."""
+        if len(path) > LONGEST_PATH or NO_PATH.search(path):
+            return None
         where = f"{commit}:{path}"
         kind = self._asked("cat-file", "-t", where)
         if kind.stdout.strip() != b"blob" or int(self._output("cat-file", "-s", where)) > LARGEST_FILE:

@@ -20,6 +20,7 @@ from bot.errors import InvalidDvcFile
 MOST_NODES = 50_000
 MOST_STAGES = 500  # the graph compares every pair of stages
 DEEPEST = 60
+LONGEST_PATH = 1024  # characters
 NO_PLACES: Mapping[str, dvc_places.Place] = MappingProxyType({})
 UNKNOWN = dvc_places.Place(".")
 
@@ -162,6 +163,8 @@ def _entry(body: Mapping[str, object], wdir: str) -> Entry:
     size = str(body.get("size", ""))
     whole = int(size) if size.isdecimal() and len(size) < 16 else None
     path = dvc_places.from_wdir(wdir, str(body.get("path", "")))
+    if len(path) > LONGEST_PATH or "\0" in path:
+        raise InvalidDvcFile(f"names a path that no file can have: {path[:40]!r}")
     return Entry(path, str(body.get("md5") or ""), whole, body.get("hash") == "md5")
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from posixpath import normpath
 from urllib.parse import unquote
+
+from bot.gate.manifests import WRITTEN_BY_CLIENTS
 
 DRIVE = re.compile(r"[A-Za-z]:(/|\S+$)")
 HOME = re.compile(r"~[\w.-]*/")
@@ -17,7 +20,7 @@ LONGEST_KEY = 100  # characters of one, so that long keys above many texts take 
 
 
 def why_outside(text: str) -> str:
-    """How this path leaves the folder that it is joined to, on any system; empty when it stays there."""
+    """How this path leaves the folder that it is joined to, or what is approved in it, on any system; empty when it does not."""
     path = _decoded(text)
     if path is None:
         return "encoded many times"
@@ -32,6 +35,8 @@ def why_outside(text: str) -> str:
         return "a path in a home directory"
     if FILE_URL.match(path):
         return "the address of a local file"
+    if normpath(path).casefold() == WRITTEN_BY_CLIENTS:
+        return "a file that MLflow adds to copies, so no digest covers it"
     if ".." in {segment.strip() for segment in path.split("/")} and not REMOTE.match(path):
         return "a path with .."
     return ""

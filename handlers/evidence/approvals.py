@@ -20,6 +20,7 @@ from handlers.custody.facts import Place, decided_at
 from handlers.evidence.kept_pipelines import find_pipeline
 
 CONFIG = ".dvc/config"
+DEEPEST = 20  # folders below the repository's root
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ class Resting:
 
     @property
     def configs(self) -> tuple[str, ...]:
-        """Where the repository names the DVC remote: in the pipeline's folder, or above it."""
+        """Where the repository names the DVC remote: in the pipeline's folder, or above it. Each is a question to git."""
         paths = [
             file.path for file in self.pipeline if "://" not in file.path and not file.path.startswith(("/", ".."))
         ]
         folder = commonpath(paths) if paths else ""
         folder = dirname(folder) if folder in paths else folder
+        folder = "/".join(folder.split("/")[:DEEPEST])
         found = []
         while folder:
             found.append(join(folder, CONFIG))

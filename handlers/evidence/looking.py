@@ -184,7 +184,7 @@ def _data(one: Resting, asked: Asked, s: Services) -> tuple[Found | None, tuple[
         return None, before
     if not data_may_be_asked_for(place, asked.stores):
         return None, before or (place,)
-    names = {file.md5: file.path for file in one.pipeline}
+    names = _most_likely_data_first(one)
     try:
         remote = _opened(place, asked, s)
         wanted = tuple(dict.fromkeys((*before[1:], *names)))[:MOST_DATA]
@@ -201,6 +201,13 @@ def _data(one: Resting, asked: Asked, s: Services) -> tuple[Found | None, tuple[
         return None, known
     gone = [md5 for md5 in before[1:] if md5 not in there]
     return Found(tuple(names.get(md5, md5) for md5 in gone)), known
+
+
+def _most_likely_data_first(one: Resting) -> dict[str, str]:
+    """The paths by md5: a lock may name more than is asked for, most of it code that no DVC remote has."""
+    named = {line.split()[0] for line in one.evidence.data_md5.splitlines() if line.strip()}
+    files = sorted(one.pipeline, key=lambda file: (file.md5 not in named, not file.made_by))
+    return {file.md5: file.path for file in files}
 
 
 def data_may_be_asked_for(place: str, stores: Iterable[str]) -> bool:

@@ -268,6 +268,17 @@ def test_nothing_else_may(text: str, reason: str) -> None:
     assert why_no_remote(text).startswith(reason)
 
 
+@pytest.mark.parametrize(
+    "path", ["a\0b", "\ud800", "a" * 200_000, "a/" * 50_000, "../dvc.lock", "./dvc.lock", "", "folder"]
+)
+def test_a_path_that_no_file_of_a_commit_can_have_is_not_there(path: str, remote: Remote, mirrors: GitMirrors) -> None:
+    commit = remote.commit("folder/dvc.lock", "stages: {}\n")
+
+    assert mirrors.read_files(str(remote.path), commit, [path, "folder/dvc.lock"]) == {
+        "folder/dvc.lock": b"stages: {}\n"
+    }
+
+
 def test_a_commit_that_left_its_branch_is_seen_and_its_files_are_still_read(
     remote: Remote, mirrors: GitMirrors
 ) -> None:

@@ -47,6 +47,9 @@ OUTSIDE = [
     " /opt/code",
     ".. /code",
     "code\0/../..",
+    "registered_model_meta",
+    "./registered_model_meta/",
+    "Registered%5FModel_Meta",
 ]
 INSIDE = [
     "code",
@@ -54,6 +57,7 @@ INSIDE = [
     "a..b/c",
     "...",
     "data/model.pkl",
+    "data/registered_model_meta",
     "mlflow.sklearn",
     "3.11.7",
     "cloudpickle",
@@ -85,6 +89,7 @@ def described(folder: Path, flavor: object, name: str = "python_function", **mor
     [
         {"code": "/opt/code"},
         {"data": "../data"},
+        {"pickled_model": "registered_model_meta"},
         {"python_model": "../model.pkl"},
         {"model_code_path": "/opt/.."},
         {"config": "/opt/%2e%2e%2fx"},

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from posixpath import dirname, join, normpath
+from typing import TypeVar
 
 from bot.domain.evidence.spellings import dotted, flattened, same_value
 
@@ -21,6 +24,8 @@ OF_FILE = ":"  # as DVC separates a file from a parameter in it
 TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # extensions of files that do not affect a model
 NOT_LISTED = re.compile(r"[0-9]+ more than the first [0-9]+")  # in place of the paths that a mirror does not list
 AROUND = (".dvc/", ".github/", "docs/")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ class Lock:
     def sources(self) -> tuple[Entry, ...]:
         """Inputs that no stage writes: code and source data, each once, by path."""
         read = {dep.path: dep for stage in self.stages for dep in stage.deps}
-        return tuple(read[path] for path in sorted(read) if not any(overlap(path, out.path) for out in self.outs))
+        written = _overlapping((out.path, out) for out in self.outs)
+        return tuple(read[path] for path in sorted(read) if next(written(path), None) is None)
 
     @property
     def params(self) -> Mapping[str, str]:
@@ -100,9 +106,9 @@ class Lock:
 
     def _up_from(self, stages: list[Stage]) -> list[Stage]:
         """These stages and all whose outputs they read, the nearest first."""
-        found = list(stages)
+        found, feeding = list(stages), _feeding(self)
         for stage in found:
-            found += [one for one in self.stages if one not in found and _feeds(one, stage)]
+            found += [one for one in feeding[stage.name] if one not in found]
         return found
 
 
@@ -119,6 +125,23 @@ def same_lines(one: str, other: str) -> bool:
 def overlap(one: str, other: str) -> bool:
     """Whether the paths are equal, or one contains the other."""
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _overlapping(placed: Iterable[tuple[str, T]]) -> Callable[[str], Iterator[T]]:
+    """What is at the paths that overlap one, found without comparing it with each of them: a stranger's lock has thousands."""
+    at: dict[str, list[T]] = {}
+    for path, one in placed:
+        at.setdefault(path, []).append(one)
+    in_order = sorted(at)
+
+    def found(path: str) -> Iterator[T]:
+        above = (path[:end] for end, letter in enumerate(path) if letter == "/")
+        first = bisect_left(in_order, f"{path}/")
+        below = map(in_order.__getitem__, range(first, len(in_order)))
+        for one in (path, *above, *takewhile(lambda inner: inner.startswith(f"{path}/"), below)):
+            yield from at.get(one, ())
+
+    return found
 
 
 def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iterable[str] = ()) -> tuple[str, ...]:
@@ -175,11 +198,12 @@ def _stage_from_root(stage: Stage, lock_path: str) -> Stage:
 
 def edges(lock: Lock) -> tuple[tuple[str, str], ...]:
     """Pairs of stage names: the second reads an output of the first. In the lock's order."""
+    feeding = {name: {before.name for before in stages} for name, stages in _feeding(lock).items()}
     return tuple(
         (before.name, after.name)
         for before in lock.stages
         for after in lock.stages
-        if before is not after and _feeds(before, after)
+        if before is not after and before.name in feeding[after.name]
     )
 
 
@@ -208,8 +232,11 @@ def _below(name: str, depth: int, fed_by: Mapping[str, list[str]], shown: set[st
         waiting += [(after, level + 1, stage) for after in reversed(list(fed_by)) if stage in fed_by[after]]
 
 
-def _feeds(before: Stage, after: Stage) -> bool:
-    return any(overlap(dep.path, out.path) for dep in after.deps for out in before.outs)
+def _feeding(lock: Lock) -> dict[str, list[Stage]]:
+    """By a stage's name, those whose outputs it reads, in the lock's order."""
+    writers = _overlapping((out.path, place) for place, stage in enumerate(lock.stages) for out in stage.outs)
+    read = {stage.name: {place for dep in stage.deps for place in writers(dep.path)} for stage in lock.stages}
+    return {name: [lock.stages[place] for place in sorted(places)] for name, places in read.items()}
 
 
 SEED_NAMES = ("seed", "random_state", "random_seed")

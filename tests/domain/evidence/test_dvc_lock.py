@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.domain.evidence.dvc_lock import Entry, edges, stage_tree, unexplained
+from bot.domain.evidence.dvc_lock import Entry, Lock, Stage, edges, overlap, stage_tree, unexplained
 from bot.dvc.files import metric_files, read_lock, read_params
 from bot.errors import InvalidDvcFile
 
@@ -76,6 +78,32 @@ def test_a_chain_of_many_stages_is_no_trouble() -> None:
     assert len(stage_tree(read_lock(chain))) == 400
 
 
+def test_a_lock_of_thousands_of_files_is_no_trouble() -> None:
+    """Comparing each file read with each one written would take minutes."""
+    read, written = (", ".join(f"{{path: {kind}{n}}}" for n in range(8_000)) for kind in "rw")
+
+    assert len(read_lock(f"stages: {{a: {{deps: [{read}], outs: [{written}]}}}}").sources) == 8_000
+
+
+PATHS = st.lists(st.text("ab/", max_size=5).map(lambda path: Entry(path, "")), max_size=3).map(tuple)
+
+
+@given(st.lists(st.tuples(PATHS, PATHS), max_size=4))
+def test_what_overlaps_is_what_comparing_each_path_with_each_finds(paths: list[tuple[tuple[Entry, ...], ...]]) -> None:
+    lock = Lock(tuple(Stage(str(n), "", deps, outs, {}) for n, (deps, outs) in enumerate(paths)))
+    read = {dep.path for stage in lock.stages for dep in stage.deps}
+
+    assert [one.path for one in lock.sources] == sorted(
+        path for path in read if not any(overlap(path, out.path) for out in lock.outs)
+    )
+    assert edges(lock) == tuple(
+        (before.name, after.name)
+        for before in lock.stages
+        for after in lock.stages
+        if before is not after and any(overlap(dep.path, out.path) for dep in after.deps for out in before.outs)
+    )
+
+
 BOMB = "stages: &a {x: 1}\n" + "".join(
     f"l{n}: &l{n} [{', '.join([f'*l{n - 1}' if n else '*a'] * 10)}]\n" for n in range(9)
 )
@@ -98,6 +126,8 @@ BOMB = "stages: &a {x: 1}\n" + "".join(
         ("stages: {" + ", ".join(f"s{n}: {{}}" for n in range(501)) + "}", "has more than 500 stages"),
         ("a: !!python/object/apply:os.system [true]", "has no stages"),
         ("stages: \x00", "is not YAML as DVC writes it"),
+        ('stages: {a: {outs: [{path: "a\\0b"}]}}', r"names a path that no file can have: 'a\\x00b'"),
+        ("stages: {a: {deps: [{path: " + "a/" * 600 + "b}]}}", "names a path that no file can have: 'a/a/"),
     ],
 )
 def test_a_text_that_is_no_lock_is_refused_with_a_reason(text: str, reason: str) -> None:
