@@ -97,7 +97,7 @@ class Street:
         return request, card.ended - began, before
 
     def click(self, request: TransitionRequest) -> tuple[float, float, float]:
-        """The seconds until the click is answered without its vendors' calls, until the alias is set, and of the vendors' calls until then."""
+        """The seconds until the answer without its vendors' calls, until the alias is set, and of the vendors' calls until then."""
         self.calls.clear()
         began = time.time()
         self.installation.click("ana", request, "approve")
