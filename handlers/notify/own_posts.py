@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.domain.references import PostedCard
-from bot.errors import Refused
+from bot.errors import Permanent, Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -44,7 +44,10 @@ def pressed(press: Callable[[Click, Services], T], click: Click, s: Services) ->
 
 
 def _adopt(one: MayBe, click: Click, s: Services) -> bool:
-    posted = s.notifier.own_post(click.channel, click.message, one.key, one.thread)
+    try:
+        posted = s.notifier.own_post(click.channel, click.message, one.key, one.thread)
+    except Permanent:  # a channel that the bot cannot see, so none of ours is there
+        return False
     if posted is None:
         return False
     now = s.clock.now()
