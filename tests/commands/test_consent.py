@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 import termios
 import time
@@ -18,6 +19,7 @@ from bot.commands.output.progress import FIRST, progress
 from bot.errors import CountersignError, InvalidSettings, NotFound, Permanent, Refused, Temporary
 
 MOVES = "alias:champion of bike-demand moves from v3 back to v2."
+END = "<end>"
 
 
 class Terminal:
@@ -47,8 +49,14 @@ class Terminal:
         os.write(self.ours, text.encode())
 
     def printed(self) -> str:
+        """All of it: a terminal hands over what was written some time later, so a mark is written last and waited for."""
+        self.stderr.write(END)
         self.stderr.flush()
-        return os.read(self.ours, 10_000).decode().replace("\r\n", "\n")
+        read = ""
+        while not read.endswith(END):
+            select.select([self.ours], [], [])
+            read += os.read(self.ours, 10_000).decode()
+        return read.removesuffix(END).replace("\r\n", "\n")
 
     def close(self) -> None:
         self.stdin.close()

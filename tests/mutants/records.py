@@ -150,8 +150,8 @@ MUTANTS = (
         "vote written by hand",
         "a vote that only the database has is signed",
         "handlers/attestation/vote_proofs.py",
-        "    if kept is None:\n        return NO_REQUEST\n",
-        '    if kept is None:\n        return ""\n',
+        '        return "" if _is_listed(request, vote, tx) else NO_REQUEST\n',
+        '        return ""\n',
         (
             (
                 "tests/e2e/attestation/test_vote_proofs.py::test_a_vote_that_only_the_database_has_is_refused_re"

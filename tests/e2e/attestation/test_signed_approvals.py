@@ -21,7 +21,7 @@ from bot.engine.rows import JobStatus
 from bot.errors import Permanent, Refused
 from bot.signatures import digest_of, verify
 from bot.store.attestations import Attestation
-from handlers.attestation.signing import register_key, retire_key, sign
+from handlers.attestation.signing import check_counts, register_key, retire_key, sign
 from tests.builders import CHAMPION
 from tests.fixtures.command_line import Finished
 from tests.fixtures.command_line import countersign as run_countersign
@@ -227,6 +227,8 @@ def test_a_retired_key_signs_nothing_until_the_worker_has_another(installation: 
     installation.approve(first)
     (key,) = {one.key_id for one in signed(installation, first)}
     retired = retire_key(key[:8], "the disk was lost", installation.s)
+    with installation.s.store.transaction() as tx, pytest.raises(Permanent, match="was retired: the disk was lost"):
+        check_counts(installation.s.signer.key, tx)
     second = installation.asked(installation.register())
 
     installation.approve(second)
