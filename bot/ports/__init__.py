@@ -20,6 +20,7 @@ from bot.ports.notifier import AccountKind as AccountKind
 from bot.ports.notifier import Click as Click
 from bot.ports.notifier import Marked as Marked
 from bot.ports.notifier import Notifier as Notifier
+from bot.ports.notifier import OwnPost as OwnPost
 from bot.ports.notifier import WrittenReply as WrittenReply
 from bot.ports.sealed_store import VersionFiles
 from bot.ports.tickets import Ticket as Ticket

@@ -65,6 +65,14 @@ class Click:
 
 
 @dataclass(frozen=True)
+class OwnPost:
+    """A message that we posted, and under which key."""
+
+    key: str
+    posted: PostedCard
+
+
+@dataclass(frozen=True)
 class Marked:
     """A message on which somebody used our shortcut. `reply_to` takes the answer that only that person sees."""
 
@@ -110,8 +118,8 @@ class Notifier(Protocol):
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds the message by its key among those posted since then. Raises Temporary or, as `post`, MessageGone."""
 
-    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
-        """This message of a channel, or of a thread in it, if it is ours and has this key. Answers within 1.5 s or raises Temporary."""
+    def own_post(self, channel: str, message: str, thread: str = "") -> OwnPost | None:
+        """This message of a channel, or of a thread in it, if it is ours. Answers within 1.5 s or raises Temporary."""
 
     def is_there(self, posted: PostedCard) -> bool:
         """Whether the message, or the reply, is still in its channel."""

@@ -96,13 +96,13 @@ WebAddress = Annotated[str, AfterValidator(values.web_address)]
 JiraAddress = Annotated[str, AfterValidator(values.jira_address)]
 
 
-EXAMPLE = Path(str(files("config").joinpath("policy.yaml")))
+EXAMPLE_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 """The policy that comes with Countersign."""
 
 
 def _default_policy() -> Path:
     own = Path("config/policy.yaml")
-    return own if own.is_file() else EXAMPLE
+    return own if own.is_file() else EXAMPLE_POLICY
 
 
 class Settings(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.card.conversation.replies import answer_card, question_card
 from bot.domain.card.sentences import CardContext
@@ -13,7 +14,7 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.references import PostedCard
 from bot.domain.text import target_label, version_name
-from bot.errors import MessageGone
+from bot.errors import MessageGone, Refused
 from bot.language import _, sentences
 from bot.language.catalogues import in_language
 from bot.ports import Click
@@ -22,7 +23,7 @@ from bot.store.transaction import Transaction
 from handlers.conversation.presses import late_presses_answered, locked_card, speaker_of
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import begin_update, post_once
-from handlers.notify.own_posts import MayBe, NotOnRecord
+from handlers.notify.own_posts import NotOnRecord
 from handlers.notify.readers import for_account, for_everyone
 from handlers.notify.render_context import context_for, mention_of
 from handlers.request.approvals import pressed_card
@@ -140,17 +141,10 @@ def _check_message(click: Click, request: TransitionRequest, question: Question 
         said = _(
             "this button is not on the message that Countersign posted for the question. Use the one in the thread"
         )
-        raise NotOnRecord(said, *_may_be(request, question))
-
-
-def _may_be(request: TransitionRequest, question: Question | None) -> list[MayBe]:
-    if question is None or question.posted is not None or request.card is None:
-        return []
-
-    def record(tx: Transaction, posted: PostedCard, now: datetime) -> None:
-        _record_posted(request.id, question.number, tx, posted, now)
-
-    return [MayBe(_key(request.id, question.number), record, request.card.root)]
+        if question is None or posted is not None or request.card is None:
+            raise Refused(said)
+        record = partial(_record_posted, request.id, question.number)
+        raise NotOnRecord(said, {_key(request.id, question.number): record}, request.card.root)
 
 
 def _key(request_id: str, number: int) -> str:

@@ -31,7 +31,7 @@ from bot.store.digests import DigestRow
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.digest.ledger import closing_of
-from handlers.notify.own_posts import MayBe, NotOnRecord
+from handlers.notify.own_posts import NotOnRecord
 from handlers.request.casting import Reply
 from handlers.request.voters import POLICY_CHANGED, is_member, person_of
 
@@ -149,10 +149,6 @@ def card_key(week: str) -> str:
     return f"digest:{week}"
 
 
-def _may_be_card(week: str) -> MayBe:
-    return MayBe(card_key(week), lambda tx, posted, _now: tx.digests.note_card(week, posted))
-
-
 def _check_place(click: Click, row: DigestRow | None) -> None:
     posted = row.card if row else None
     if posted is None or (click.team, click.app, click.channel, click.message) != (
@@ -161,7 +157,12 @@ def _check_place(click: Click, row: DigestRow | None) -> None:
         posted.channel,
         posted.message,
     ):
-        raise NotOnRecord(_(NOT_OURS), *([_may_be_card(row.period.week)] if row else []))
+        raise _not_on_record(row) if row else Refused(_(NOT_OURS))
+
+
+def _not_on_record(row: DigestRow) -> NotOnRecord:
+    week = row.period.week
+    return NotOnRecord(_(NOT_OURS), {card_key(week): lambda tx, posted, _now: tx.digests.note_card(week, posted)})
 
 
 def _keep(request: SignedRequest | None, tx: Transaction) -> str:

@@ -34,7 +34,7 @@ from handlers.notify.calls import call_key_of, may_call, note_call
 from handlers.notify.grouped.lists import group_lane, put_back
 from handlers.notify.grouped.places import defer_list, group_for, urgency_in
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
-from handlers.notify.own_posts import MayBe
+from handlers.notify.own_posts import NotOnRecord
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule, plan_of
 from handlers.notify.ticket_opening import open_ticket
@@ -91,12 +91,12 @@ def _post_card(
         put_back(group.id, place, s)
 
 
-def may_be_card(request: TransitionRequest, tx: Transaction) -> MayBe:
-    """A message that is not on record may be the request's card: the first one, or the one that follows a deleted one."""
+def card_not_on_record(said: str, request: TransitionRequest, tx: Transaction) -> NotOnRecord:
+    """The message may be the request's card: the first one, or the one that follows a deleted one."""
     group = GroupRows(tx.connection).of(request.id) if request.card is None else None
     thread = group.posted.message if group and group.posted else ""
     record = partial(_record_card, request.id, called=True, instead_of=request.card)
-    return MayBe(_card_key(request), record, thread)
+    return NotOnRecord(said, {_card_key(request): record}, thread)
 
 
 def look_at_card(request_id: str, s: Services) -> None:

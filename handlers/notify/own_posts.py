@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
 from bot.domain.references import PostedCard
-from bot.errors import Permanent, Refused
+from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class MayBe:
-    """What the pressed message may be: one that is posted under `key`, in a thread where one is named. `record` puts it on record."""
-
-    key: str
-    record: Callable[[Transaction, PostedCard, datetime], None]
-    thread: str = ""
+Record = Callable[[Transaction, PostedCard, datetime], None]
 
 
 class NotOnRecord(Refused):
-    """The message that was pressed is not on record, and is perhaps one of these."""
+    """The message that was pressed is not on record. It may be one of `may_be`: by the key that it was posted under, what records it.
 
-    def __init__(self, said: str, *may_be: MayBe) -> None:
+    `thread` is the one in which they are posted, if any.
+    """
+
+    def __init__(self, said: str, may_be: Mapping[str, Record], thread: str = "") -> None:
         super().__init__(said)
         self.may_be = may_be
+        self.thread = thread
 
 
 def pressed(press: Callable[[Click, Services], T], click: Click, s: Services) -> T:
@@ -38,20 +33,11 @@ def pressed(press: Callable[[Click, Services], T], click: Click, s: Services) ->
     try:
         return press(click, s)
     except NotOnRecord as refusal:
-        if not any(_adopt(one, click, s) for one in refusal.may_be):
+        own = s.notifier.own_post(click.channel, click.message, refusal.thread)
+        if own is None or own.key not in refusal.may_be:
             raise
+        now = s.clock.now()
+        with s.store.transaction() as tx:
+            tx.outbox.complete(own.key, now)
+            refusal.may_be[own.key](tx, own.posted, now)
     return press(click, s)
-
-
-def _adopt(one: MayBe, click: Click, s: Services) -> bool:
-    try:
-        posted = s.notifier.own_post(click.channel, click.message, one.key, one.thread)
-    except Permanent:  # a channel that the bot cannot see, so none of ours is there
-        return False
-    if posted is None:
-        return False
-    now = s.clock.now()
-    with s.store.transaction() as tx:
-        tx.outbox.complete(one.key, now)
-        one.record(tx, posted, now)
-    return True

@@ -22,8 +22,7 @@ from bot.errors import Refused
 from bot.language import N_, _, listed
 from bot.ports import Click
 from bot.store.transaction import Transaction
-from handlers.notify.card_and_ticket import may_be_card
-from handlers.notify.own_posts import NotOnRecord
+from handlers.notify.card_and_ticket import card_not_on_record
 from handlers.notify.render_context import unread_of
 from handlers.request.absences import check_is_here
 from handlers.request.askers import check_askers_are_known, void_votes_of_askers
@@ -159,7 +158,7 @@ def request_under(click: Click, tx: Transaction) -> TransitionRequest:
     card, pressed = request.card, request.card_at(click.team, click.app, click.channel, click.message)
     if card is None or pressed is None:
         said = _("this button is not on the message that Countersign posted for the request. Use the original card")
-        raise NotOnRecord(said, may_be_card(request, tx))
+        raise card_not_on_record(said, request, tx)
     if pressed != card:
         raise Refused(
             _("this card was deleted, and posted anew: {card}. Nothing was recorded: press there", card=card.url)

@@ -17,7 +17,7 @@ from bot.domain.grounds import SignedBy, SignedRequest
 from bot.domain.references import Image, PostedCard
 from bot.domain.request.shown import read_value
 from bot.errors import MessageGone, Permanent, Refused, Rejected
-from bot.ports import Account, AccountKind, Attachment, Click
+from bot.ports import Account, AccountKind, Attachment, Click, OwnPost
 from bot.ports.notifier import Marked, WrittenReply
 
 TEAM, APP, TOKEN = "board-team", "countersign-on-the-board", b"the-boards-own-token"
@@ -72,10 +72,10 @@ class Board:
         found = (one for one in self.posts if (one["channel_id"], one["key"], one["root_id"]) == wanted)
         return next((self._posted(one) for one in found), None)
 
-    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
-        wanted = (channel, message, key, thread)
-        found = (one for one in self.posts if (one["channel_id"], one["id"], one["key"], one["root_id"]) == wanted)
-        return next((self._posted(one) for one in found), None)
+    def own_post(self, channel: str, message: str, thread: str = "") -> OwnPost | None:
+        wanted = (channel, message, thread)
+        found = (one for one in self.posts if (one["channel_id"], one["id"], one["root_id"]) == wanted)
+        return next((OwnPost(one["key"], self._posted(one)) for one in found), None)
 
     def is_there(self, posted: PostedCard) -> bool:
         return any(one["id"] == posted.message for one in self.posts)

@@ -69,15 +69,21 @@ def test_on_a_card_that_follows_a_deleted_one(installation: Installation) -> Non
     assert installation.reread(request).state is State.PENDING
 
 
-def test_on_a_list(installation: Installation) -> None:
-    ask_for(installation, EIGHT)
-    run_until_killed_after_the_post_of("sync_group", installation, first="sweep_models")
+def opened_from_the_list(installation: Installation) -> tuple[Message, str]:
+    """The list that Slack shows, and what a press on it is answered."""
     (shared,) = lists(installation)
     first, *_ = installation.requests()
-
     installation.slack.click("ana", CHANNEL, shared.ts, open_button(first))
     told = installation.told_privately("ana")
     others_come(installation)
+    return shared, told
+
+
+def test_on_a_list(installation: Installation) -> None:
+    ask_for(installation, EIGHT)
+    run_until_killed_after_the_post_of("sync_group", installation, first="sweep_models")
+
+    shared, told = opened_from_the_list(installation)
 
     assert "Its card comes into the thread below the list" in told
     assert [one.ts for one in lists(installation)] == [shared.ts]
@@ -92,12 +98,8 @@ def test_on_a_list_that_follows_a_deleted_one(installation: Installation) -> Non
     (gone,) = lists(installation)
     installation.slack.workspace.remove(gone)
     run_until_killed_after_the_post_of("look_at_group", installation, first="look_at_cards")
-    (anew,) = lists(installation)
-    first, *_ = installation.requests()
 
-    installation.slack.click("ana", CHANNEL, anew.ts, open_button(first))
-    told = installation.told_privately("ana")
-    others_come(installation)
+    anew, told = opened_from_the_list(installation)
 
     assert told.startswith("Its card: ")
     assert [one.ts for one in lists(installation)] == [anew.ts]

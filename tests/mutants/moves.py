@@ -144,7 +144,7 @@ MUTANTS = (
         "handlers/custody/belief.py",
         "    if row.doubted_since is not None:\n        raise Doubted(row.doubt",
         "    if row.doubted_since is not None and not row.doubt:\n        raise Doubted(row.doubt",
-        ("tests/e2e/registry/test_doubts.py::test_while_it_is_doubted_nothing_moves_and_nothing_expires",),
+        ("tests/e2e/registry/test_doubts.py::test_nothing_moves_in_a_registry_that_is_the_same_and_doubted",),
     ),
     Mutant(
         "restore does not doubt",

@@ -11,7 +11,7 @@ from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
 from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import MessageGone, Permanent, Rejected
-from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
+from bot.ports import Account, AccountKind, Attachment, Click, OwnPost, Ticket, TicketHint
 from bot.ports.tickets import NOTHING_MORE
 
 TEAM, APP = "T1", "A1"
@@ -62,9 +62,9 @@ class Notifier:
     def is_there(self, posted: PostedCard) -> bool:
         return any((one.channel, one.ts) == (posted.channel, posted.message) for one in self.messages)
 
-    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
-        found = (one for one in self.messages if (one.channel, one.ts, one.key) == (channel, message, key))
-        return next((self._posted(one) for one in found), None)
+    def own_post(self, channel: str, message: str, thread: str = "") -> OwnPost | None:
+        found = (one for one in self.messages if (one.channel, one.ts) == (channel, message))
+        return next((OwnPost(one.key, self._posted(one)) for one in found), None)
 
     def account(self, account_id: str) -> Account:
         if account_id not in self.accounts:

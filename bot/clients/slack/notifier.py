@@ -7,7 +7,7 @@ parsing of clicks in `inbound`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -31,7 +31,7 @@ from bot.domain.card.card import Card, Mention
 from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
 from bot.errors import ChartRefused, MessageGone, OutcomeUnknown, Temporary
-from bot.ports import Account, Attachment, Click, Marked, WrittenReply
+from bot.ports import Account, Attachment, Click, Marked, OwnPost, WrittenReply
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
@@ -39,6 +39,7 @@ PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
 CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
 REPLY_TIMEOUT = 1  # seconds; Slack wants a click answered within three
 FORM_TIMEOUT = 2.0  # seconds; a trigger expires after three
+NOT_TO_BE_SEEN = ("channel_not_found", "not_in_channel", "thread_not_found")  # so none of our messages is there
 TOMBSTONE = "tombstone"  # what stands where a message with replies was deleted
 
 
@@ -127,10 +128,16 @@ class SlackNotifier:
         found = self._find_reply(span, key, thread) if thread else self._first_ours(history(), key)
         return self._posted(place, found, thread) if found else None
 
-    def own_post(self, channel: str, message: str, key: str, thread: str = "") -> PostedCard | None:
+    def own_post(self, channel: str, message: str, thread: str = "") -> OwnPost | None:
         method, just = _look_at(channel, message, thread)
-        page = self._calls.call(method, {**just, "include_all_metadata": True}, timeout=PATIENCE)
-        return self._posted(channel, message, thread or None) if self._first_ours([page], key) == message else None
+        try:
+            page = self._calls.call(method, {**just, "include_all_metadata": True}, timeout=PATIENCE)
+        except SlackError as refusal:
+            if refusal.code not in NOT_TO_BE_SEEN:
+                raise
+            return None
+        key = next((key for place, key in self._ours([page]) if place == message), None)
+        return OwnPost(key, self._posted(channel, message, thread or None)) if key else None
 
     def is_there(self, posted: PostedCard) -> bool:
         method, just = _look_at(posted.channel, posted.message, posted.thread)
@@ -266,15 +273,16 @@ class SlackNotifier:
             ) from None
 
     def _first_ours(self, pages: Iterable[Answer], key: str) -> str | None:
-        """The message must also be our bot's, because any app can write any metadata."""
+        return next((place for place, its_key in self._ours(pages) if its_key == key), None)
+
+    def _ours(self, pages: Iterable[Answer]) -> Iterator[tuple[str, str]]:
+        """The messages with a key, and it. They must also be our bot's, because any app can write any metadata."""
         bot = self._people.bot()
         for page in pages:
             for message in objects_at(page, "messages"):
                 metadata = object_at(message, "metadata")
-                is_ours = metadata.get("event_type") == EVENT_TYPE and message.get("bot_id") == bot.id
-                if is_ours and text_at(metadata, "event_payload", "key") == key:
-                    return text_at(message, "ts")
-        return None
+                if metadata.get("event_type") == EVENT_TYPE and message.get("bot_id") == bot.id:
+                    yield text_at(message, "ts"), text_at(metadata, "event_payload", "key")
 
     def _posted(self, channel: str, message: str, thread: str | None) -> PostedCard:
         if not channel or not message:

@@ -21,7 +21,7 @@ from bot.links import links_for
 from bot.mlflow_addresses import workspace_elsewhere
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
-from config.settings import EXAMPLE
+from config.settings import EXAMPLE_POLICY
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
@@ -91,7 +91,7 @@ def _path_of(file: Path | None) -> Path:
     if file is not None:
         return file
     path = settings_for().policy_path
-    if path == EXAMPLE:
+    if path == EXAMPLE_POLICY:
         say("This is the example that comes with Countersign. To name your own: FILE, or COUNTERSIGN_POLICY.")
     return path
 

@@ -23,7 +23,7 @@ from bot.store.transaction import Transaction
 from handlers.notify.grouped.list_calls import Call, note_made, plan_call
 from handlers.notify.grouped.places import group_lane as group_lane
 from handlers.notify.outbox import begin_update, post_once
-from handlers.notify.own_posts import MayBe
+from handlers.notify.own_posts import NotOnRecord
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for
 
@@ -82,15 +82,15 @@ def put_back(group_id: str, gone: PostedCard, s: Services) -> None:
         _post(listed, s)
 
 
-def may_be_list(group: CardGroup, s: Services) -> MayBe:
-    """A message that is not on record may be the group's list: the first one, or the one that follows a deleted one."""
+def list_not_on_record(said: str, group: CardGroup, s: Services) -> NotOnRecord:
+    """The message may be the group's list: the first one, or the one that follows a deleted one."""
 
     def record(tx: Transaction, posted: PostedCard, _now: datetime) -> None:
         listed = _read(group.id, tx, s, calls=group.posted is None)
         if listed.group.posted == group.posted:
             _record(listed, s, tx, posted)
 
-    return MayBe(_key(group), record)
+    return NotOnRecord(said, {_key(group): record})
 
 
 def _key(group: CardGroup) -> str:

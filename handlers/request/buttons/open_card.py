@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bot.engine.lanes import FollowUp, Lane
+from bot.errors import Refused
 from bot.language import _
 from bot.ports import Click
 from bot.services import Services
 from bot.store.calm.groups import GroupRows
-from handlers.notify.grouped.lists import may_be_list
+from handlers.notify.grouped.lists import list_not_on_record
 from handlers.notify.grouped.places import note_opened
-from handlers.notify.own_posts import NotOnRecord
 from handlers.request.casting import Reply
 
 FOLLOWS = (
@@ -28,7 +28,7 @@ def press(click: Click, s: Services) -> Reply:
         pressed = (click.team, click.app, click.channel, click.message)
         if posted is None or (posted.team, posted.app, posted.channel, posted.message) != pressed:
             said = _("this button is not on the newest list that Countersign posted for the request. Use that one")
-            raise NotOnRecord(said, *([may_be_list(group, s)] if group else []))
+            raise list_not_on_record(said, group, s) if group else Refused(said)
         note_opened(request.id, tx, s.clock.now())
         for follow_up in FOLLOWS:
             tx.defer_for(follow_up, request)

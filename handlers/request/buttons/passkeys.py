@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from bot.domain.card.passkey_card import CONFIRM, passkey_card
@@ -19,7 +20,7 @@ from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import begin_update, post_once
-from handlers.notify.own_posts import MayBe, NotOnRecord
+from handlers.notify.own_posts import NotOnRecord
 from handlers.request.casting import Reply
 from handlers.request.voters import any_approver, passkey_confirmer
 
@@ -78,15 +79,19 @@ def _check_place(click: Click, passkey: Passkey, tx: Transaction) -> None:
     posted = tx.passkeys.cards(passkey.credential)
     if not any(here == (card.team, card.app, card.channel, card.message) for card in posted.values()):
         said = _("this button is not on the message that Countersign posted for the passkey. Use that message")
-        channels = {*posted, *_channels(tx.policy())}
-        raise NotOnRecord(said, *(_may_be(passkey, channel, posted.get(channel)) for channel in sorted(channels)))
+        last = {channel: posted.get(channel) for channel in {*posted, *_channels(tx.policy())}}
+        may_be = {_key(passkey, *one): partial(_record, passkey, *one) for one in last.items()}
+        raise NotOnRecord(said, may_be)
 
 
-def _may_be(passkey: Passkey, channel: str, gone: PostedCard | None) -> MayBe:
-    return MayBe(_key(passkey, channel, gone), lambda tx, posted, _now: _record(passkey, channel, gone, tx, posted))
-
-
-def _record(passkey: Passkey, channel: str, gone: PostedCard | None, tx: Transaction, posted: PostedCard) -> None:
+def _record(
+    passkey: Passkey,
+    channel: str,
+    gone: PostedCard | None,
+    tx: Transaction,
+    posted: PostedCard,
+    _now: datetime | None = None,
+) -> None:
     if gone is None:
         tx.passkeys.keep_card(passkey.credential, channel, posted)
     else:

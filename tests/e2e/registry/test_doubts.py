@@ -228,10 +228,8 @@ def test_a_model_that_a_person_deletes_is_gone_and_that_is_told(installation: In
     assert "It held champion (v1)" in said(installation)
 
 
-@pytest.mark.proof
-def test_many_models_that_vanish_at_once_are_doubted_until_somebody_accepts(installation: Installation) -> None:
-    """The same server: somebody has cleaned up, or a script has gone wrong."""
-    installation.promoted()
+def three_models_vanish(installation: Installation) -> None:
+    """On the same server: somebody has cleaned up, or a script has gone wrong."""
     names = [f"{installation.model}-{number}" for number in range(3)]
     for name in names:
         installation.register(model=name)
@@ -239,6 +237,12 @@ def test_many_models_that_vanish_at_once_are_doubted_until_somebody_accepts(inst
     for name in names:
         installation.mlflow.delete_registered_model(name)
     installation.sweep()
+
+
+@pytest.mark.proof
+def test_many_models_that_vanish_at_once_are_doubted_until_somebody_accepts(installation: Installation) -> None:
+    installation.promoted()
+    three_models_vanish(installation)
     gone_before = installation.happened(ModelGone)
 
     accept_registry("they were experiments", person_named("ana@example.com", installation.s), installation.s)
@@ -246,3 +250,18 @@ def test_many_models_that_vanish_at_once_are_doubted_until_somebody_accepts(inst
 
     assert (gone_before, installation.happened(ModelGone)) == ([], ["ModelGone"] * 3)
     assert holder(installation) is not None
+
+
+@pytest.mark.proof
+def test_nothing_moves_in_a_registry_that_is_the_same_and_doubted(installation: Installation) -> None:
+    installation.promoted()
+    pending = installation.asked()
+    three_models_vanish(installation)
+
+    installation.approve(pending)
+    while_doubted = (installation.reread(pending).state, installation.champion())
+    accept_registry("they were experiments", person_named("ana@example.com", installation.s), installation.s)
+    installation.settle_until(lambda: installation.reread(pending).state is State.APPLIED)
+
+    assert while_doubted == (State.APPROVED, 1)
+    assert installation.champion() == 2
