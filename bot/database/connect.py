@@ -48,9 +48,10 @@ def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
     return psycopg.connect(url, **patience_for(url))
 
 
-def create_engine(url: str, *, pool_size: int = 10, pooled: bool = True) -> sa.Engine:
+def create_engine(url: str, *, pool_size: int = 10, most_beside: int = 10, pooled: bool = True) -> sa.Engine:
     """An engine on a libpq URI, passed to psycopg unchanged (SQLAlchemy would rewrite a socket's `?host=`). Does not connect.
 
+    The pool keeps up to `pool_size` connections; `most_beside` are opened beside them while all are in use, -1 for any number.
     Without a pool it opens a connection for each use, so it need not be disposed and is safe across a fork.
     """
 
@@ -59,7 +60,7 @@ def create_engine(url: str, *, pool_size: int = 10, pooled: bool = True) -> sa.E
 
     if not pooled:
         return sa.create_engine(DIALECT, creator=creator, poolclass=sa.NullPool)
-    engine = sa.create_engine(DIALECT, creator=creator, pool_size=pool_size, pool_timeout=5)
+    engine = sa.create_engine(DIALECT, creator=creator, pool_size=pool_size, max_overflow=most_beside, pool_timeout=5)
     sa.event.listen(engine, "checkin", _note_when)
     sa.event.listen(engine, "checkout", partial(_refuse_lost, engine.dialect))
     return engine

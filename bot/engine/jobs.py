@@ -55,7 +55,7 @@ class Jobs:
         self._timing = timing or Timing()
         self._now = now
         self._engine = create_engine(database_url, pooled=False)
-        self.turns = Turns(self._engine)
+        self.turns = Turns(create_engine(database_url, pool_size=2, most_beside=-1))
         self.readers = Readers()
         self.sleepers = Sleepers()
         self.answer_times = AnswerTimes()

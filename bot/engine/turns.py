@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from bot.errors import Temporary
 
@@ -23,7 +23,7 @@ WAIT_AGAIN = 60  # seconds for a job that has let go: what it has read meanwhile
 
 @dataclass
 class Turn:
-    """An advisory lock in a separate session, so that it outlasts transactions and ends with the process, also when that is killed."""
+    """An advisory lock of a session, so that it outlasts transactions and ends with the process, also when that is killed."""
 
     engine: sa.Engine
     workspace: str
@@ -33,30 +33,52 @@ class Turn:
     def begin(self, seconds: int) -> None:
         """Raises Temporary when another job keeps the turn longer."""
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        key = sa.func.hashtextextended(f"{self.workspace}/{self.model}", TURN)
+        limits = (sa.func.set_config(limit, f"{seconds}s", False) for limit in ("lock_timeout", "statement_timeout"))
         try:
-            for limit in ("lock_timeout", "statement_timeout"):
-                connection.execute(sa.select(sa.func.set_config(limit, f"{seconds}s", False)))
-            connection.execute(sa.select(sa.func.pg_advisory_lock(key)))
+            connection.execute(sa.select(*limits))
+            connection.execute(sa.select(sa.func.pg_advisory_lock(self._key)))
         except OperationalError as trouble:
-            connection.close()
+            _end_session(connection)
             raise Temporary(f"another job has its turn with {self.model}. This one will be tried again.") from trouble
+        except BaseException:
+            _end_session(connection)
+            raise
         self.connection = connection
 
     def end(self) -> None:
-        if self.connection is not None:
-            self.connection.close()  # not pooled, so its session ends, and the lock with it
-            self.connection = None
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        try:
+            connection.execute(sa.select(sa.func.pg_advisory_unlock(self._key)))
+        except SQLAlchemyError:
+            _end_session(connection)  # which gives the lock back as well, so the job's own outcome stands
+        else:
+            connection.close()
+
+    @property
+    def _key(self) -> sa.Function[int]:
+        return sa.func.hashtextextended(f"{self.workspace}/{self.model}", TURN)
+
+
+def _end_session(connection: sa.Connection) -> None:
+    """Whatever it holds is free then: a statement that was cut off may still have taken the lock, and no rollback gives it back."""
+    connection.invalidate()
+    connection.close()
 
 
 class Turns:
-    """`engine` must not pool. A job runs in one thread and has one turn at most; `wait` and `wait_again` are in seconds."""
+    """`engine` is for turns alone. A job runs in one thread and has one turn at most; `wait` and `wait_again` are in seconds."""
 
     def __init__(self, engine: sa.Engine, *, wait: int = WAIT, wait_again: int = WAIT_AGAIN) -> None:
         self._engine = engine
         self._wait = wait
         self._wait_again = wait_again
         self._own = threading.local()
+
+    def close(self) -> None:
+        """Ends the sessions that no turn is in; the next turn opens another."""
+        self._engine.dispose()
 
     @contextmanager
     def take(self, workspace: str, model: str) -> Iterator[None]:

@@ -51,7 +51,10 @@ FollowUps = Mapping[type[Event], Sequence[FollowUp]]
 
 
 class Store:
-    """`read_policy` turns a policy's text into a Policy; `follow_ups` is the table in `handlers`. Connects only for a transaction."""
+    """`read_policy` turns a policy's text into a Policy; `follow_ups` is the table in `handlers`. Connects only for a transaction.
+
+    Whoever disposes the engine closes the sessions of the turns with it.
+    """
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Store:
         self.follow_ups = follow_ups
         self.parse_policy = lru_cache(maxsize=8)(read_policy)
         self.turns = jobs.turns
+        sa.event.listen(engine, "engine_disposed", lambda _engine: jobs.turns.close())
         self.readers = jobs.readers
         self.sleepers = jobs.sleepers
         self.answer_times = jobs.answer_times

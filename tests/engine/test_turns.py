@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+import sqlalchemy as sa
 
 from bot.database.connect import create_engine
 from bot.engine.turns import Turns
@@ -13,8 +15,15 @@ from bot.errors import Temporary
 
 
 @pytest.fixture
-def turns(database_url: str) -> Turns:
-    return Turns(create_engine(database_url, pooled=False), wait=1, wait_again=60)
+def engine(database_url: str) -> Iterator[sa.Engine]:
+    engine = create_engine(database_url, pool_size=2, most_beside=-1)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def turns(engine: sa.Engine) -> Turns:
+    return Turns(engine, wait=1, wait_again=60)
 
 
 def in_another_thread(turns: Turns, model: str) -> list[str]:
@@ -75,3 +84,32 @@ def test_a_turn_ends_with_a_failure_too(turns: Turns) -> None:
 def test_letting_go_without_a_turn_is_nothing(turns: Turns) -> None:
     with turns.let_go():
         assert in_another_thread(turns, "bike") == ["had its turn"]
+
+
+def test_turns_one_after_the_other_share_a_session(turns: Turns, engine: sa.Engine) -> None:
+    opened: list[object] = []
+    sa.event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
+
+    for model in ("bike", "tram", "bike"):
+        with turns.take("default", model):
+            pass
+
+    assert len(opened) == 1
+
+
+def test_a_session_that_gave_up_waiting_is_not_used_again(turns: Turns, engine: sa.Engine) -> None:
+    """PostgreSQL may give it the lock and still cut the statement off, and no rollback would give that lock back."""
+    closed: list[object] = []
+    sa.event.listen(engine, "close", lambda connection, _record: closed.append(connection))
+
+    with turns.take("default", "bike"):
+        in_another_thread(turns, "bike")
+
+    assert len(closed) == 1
+
+
+def test_a_turn_whose_session_was_ended_leaves_the_job_its_outcome(turns: Turns, database_url: str) -> None:
+    with turns.take("default", "bike"), create_engine(database_url, pooled=False).connect() as admin:
+        admin.execute(sa.text("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted"))
+
+    assert in_another_thread(turns, "bike") == ["had its turn"]

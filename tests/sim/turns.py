@@ -21,6 +21,9 @@ class SimTurns(Turns):
         self._clock = clock
         self._taken: dict[Key, Activity | None] = {}
 
+    def close(self) -> None:
+        """It has no sessions."""
+
     @contextmanager
     def take(self, workspace: str, model: str) -> Iterator[None]:
         key = (workspace, model)

@@ -7,17 +7,18 @@ signature: `artifacts`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.clients.mlflow.artifacts import read_files, read_signature
+from bot.clients.mlflow.artifacts import FilesRead, read_files, read_signature
 from bot.clients.mlflow.lineage import Lineage, get_version, lineage_of
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.provenance import Sources, commit_of, lock_path_of, provenance_of
 from bot.clients.mlflow.run_files import read_lineage_files
+from bot.clients.side_by_side import both
 from bot.domain.evidence.dvc_lock import sha256_of
-from bot.domain.evidence.lineage import GIT_MIRROR, KeptLock, LoggedFiles, who_vouches
+from bot.domain.evidence.lineage import GIT_MIRROR, KeptLock, LoggedFiles, Provenance, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import AuthorSource, Champion, Evidence, Metric, VersionId
 from bot.domain.workspaces import DEFAULT, Workspace
@@ -44,26 +45,23 @@ def read_evidence(
     follower: ProgressListener | None = None,
 ) -> Evidence:
     """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked."""
-    found = get_version(client, version)
-    lineage = lineage_of(client, found)
+    own, compared = both(
+        lambda: _of_version(client, version, stores, sources, follower),
+        lambda: _champion(client, champion, stores) if champion else None,
+    )
+    found, lineage, files, logged = own.found, own.lineage, own.files, own.logged
     run = lineage.run
-    files = read_files(client, found, stores, follower)
-    logged = read_lineage_files(client, run, stores) if run else LoggedFiles()
-    kept = logged.kept(lock_path_of(lineage))
-    if follower is not None and kept is not None:
-        follower.on_lock(kept)
-    metrics = metrics_of(client, lineage)
     evidence = Evidence(
         source=found.source or "",
         run_id=found.run_id or (run.info.run_id if run else None),
         author=_author(found, lineage),
         description=found.description or "",
-        metrics=metrics,
+        metrics=own.metrics,
         params=_params(lineage),
         tags={name: text for name, text in found.tags.items() if not name.startswith(OURS)},
         version_url=f"{ui}/#/models/{quote(version.model, safe='')}/versions/{version.version}{_there(version)}",
         run_url=f"{ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{_there(version)}" if run else None,
-        champion=_champion(client, champion, stores) if champion else None,
+        champion=compared,
         datasets=data_sets_of(lineage),
         commit=commit_of(lineage),
         commit_author=run.data.tags.get(COMMIT_AUTHOR) or None if run else None,
@@ -78,14 +76,51 @@ def read_evidence(
         commit_author_from=AuthorSource.COMMIT_TAG,
         original_source=_original_source(found, lineage),
     )
-    if sources is None:
+    if sources is None or own.provenance is None:
         return evidence
-    provenance = provenance_of(client, found, lineage, (metric.name for metric in metrics), logged, sources)
+    provenance = own.provenance
     checks = check_lineage(provenance, sources.demand)
     vouched_by = who_vouches(checks)
     known = provenance.mirrored.author if provenance.mirrored and vouched_by == GIT_MIRROR else ""
     checked = replace(evidence, lineage=checks, vouched_by=vouched_by)
     return replace(checked, commit_author=known, commit_author_from=AuthorSource.GIT) if known else checked
+
+
+@dataclass(frozen=True)
+class _OfVersion:
+    """What MLflow has about the version itself. `provenance` is None where no lineage is checked."""
+
+    found: ModelVersion
+    lineage: Lineage
+    files: FilesRead
+    logged: LoggedFiles
+    metrics: tuple[Metric, ...]
+    provenance: Provenance | None
+
+
+def _of_version(
+    client: MlflowClient,
+    version: VersionId,
+    stores: Sequence[str],
+    sources: Sources | None,
+    follower: ProgressListener | None,
+) -> _OfVersion:
+    found = get_version(client, version)
+    lineage = lineage_of(client, found)
+
+    def origin() -> tuple[LoggedFiles, tuple[Metric, ...], Provenance | None]:
+        logged = read_lineage_files(client, lineage.run, stores) if lineage.run else LoggedFiles()
+        metrics = metrics_of(client, lineage)
+        if sources is None:
+            return logged, metrics, None
+        names = (metric.name for metric in metrics)
+        return logged, metrics, provenance_of(client, found, lineage, names, logged, sources)
+
+    files, (logged, metrics, provenance) = both(lambda: read_files(client, found, stores, follower), origin)
+    kept = logged.kept(lock_path_of(lineage))
+    if follower is not None and kept is not None:
+        follower.on_lock(kept)
+    return _OfVersion(found, lineage, files, logged, metrics, provenance)
 
 
 def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
