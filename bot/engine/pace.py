@@ -81,8 +81,7 @@ class PaceRows:
 
         `asker` is on whose behalf it is posted; messages on nobody's behalf share a turn.
         """
-        place = self._leads_to(place)
-        now, free_at = self._lock(place)
+        place, now, free_at = self._lock(place)
         row = _Waiting(key, place, urgency, asker)
         number, turn = self._turn_of(row)
         before = self._before(row, number, turn, now)
@@ -100,15 +99,15 @@ class PaceRows:
         The other side counts messages when they arrive, so the one before has to be answered first. `left_at` is when it arrived by
         its answer, and until then in the future. The turns after this one are put off by as much as it is late.
         """
-        rows, place = paces.c, self._leads_to(place)
+        rows, here = paces.c, _queue_of(place)
         now = _seconds(sa.func.clock_timestamp())
         # Another message may give the place its other name meanwhile; then this one asks again, and finds the queue that both lead to.
-        left = sa.update(paces).where(rows.place == place, rows.leads_to.is_(None), rows.left_at + spacing <= now)
+        left = sa.update(paces).where(rows.place == here, rows.leads_to.is_(None), rows.left_at + spacing <= now)
         left = left.values(left_at=now + UNANSWERED, free_at=sa.func.greatest(rows.free_at, now + spacing))
         left_at = self.connection.execute(left.returning(rows.left_at)).scalar()
         if left_at is not None:
             return Departure(left_at=left_at)
-        ago = self.connection.execute(sa.select(now - rows.left_at).where(rows.place == place)).scalar()
+        ago = self.connection.execute(sa.select(now - rows.left_at).where(rows.place == here)).scalar()
         if ago is None:  # forgotten, as nothing was posted there for an hour
             return Departure()
         return Departure(ASK_AGAIN if ago < 0 else max(spacing - float(ago), MOMENT))
@@ -119,12 +118,12 @@ class PaceRows:
         When another has left meanwhile, as after UNANSWERED seconds, the next one keeps its distance from that one.
         """
         rows = paces.c
-        answered = sa.update(paces).where(rows.place == self._leads_to(place), rows.left_at == departure.left_at)
+        answered = sa.update(paces).where(rows.place == _queue_of(place), rows.left_at == departure.left_at)
         self.connection.execute(answered.values(left_at=_seconds(sa.func.clock_timestamp()) - ago))
 
     def name(self, name: str, place: str) -> None:
         """Both lead to one queue from now on: cards go to the channel's name in the policy, replies to its id."""
-        if self._leads_to(name) == place:
+        if self.connection.execute(sa.select(_queue_of(name))).scalar() == place:
             return
         known = self.connection.execute(
             sa.select(paces.c.free_at, paces.c.left_at).where(paces.c.place == name).with_for_update()
@@ -143,16 +142,13 @@ class PaceRows:
         self.connection.execute(sa.delete(paces).where(quiet))  # first, as `take` locks first
         self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.back_at < long_ago))
 
-    def _leads_to(self, place: str) -> str:
-        return self.connection.execute(sa.select(paces.c.leads_to).where(paces.c.place == place)).scalar() or place
-
-    def _lock(self, place: str) -> tuple[float, float]:
-        """The database's time and when the place is free, in seconds."""
-        row = insert(paces).values(place=place, free_at=0.0)
-        row = row.on_conflict_do_update(index_elements=["place"], set_={"place": place})
-        free_at = self.connection.execute(row.returning(paces.c.free_at)).scalar_one()
-        now = self.connection.execute(sa.select(_seconds(sa.func.clock_timestamp()))).scalar_one()
-        return float(now), float(free_at)
+    def _lock(self, place: str) -> tuple[str, float, float]:
+        """The queue that the place leads to, the database's time once it is locked, and when it is free, in seconds."""
+        row = insert(paces).values(place=_queue_of(place), free_at=0.0)
+        row = row.on_conflict_do_update(index_elements=["place"], set_={"place": row.excluded.place})
+        now = _seconds(sa.func.clock_timestamp())
+        queue, at, free_at = self.connection.execute(row.returning(paces.c.place, now, paces.c.free_at)).one()
+        return queue, at, free_at
 
     def _turn_of(self, row: _Waiting) -> tuple[int | None, int]:
         """Its number in the queue, None when it is new there, and its round, which it keeps: one after the asker's message before it."""
@@ -211,6 +207,12 @@ class _Waiting:
     place: str
     urgency: int
     asker: str
+
+
+def _queue_of(place: str) -> sa.ColumnElement[str]:
+    """What the place's name leads to; the place itself when it leads nowhere."""
+    named = paces.alias("named")
+    return sa.func.coalesce(sa.select(named.c.leads_to).where(named.c.place == place).scalar_subquery(), place)
 
 
 def _seconds(moment: sa.ColumnElement[object]) -> sa.ColumnElement[float]:

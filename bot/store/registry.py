@@ -98,11 +98,11 @@ class RegistryRows:
 
     def known(self, model: ModelRow) -> Known:
         held: dict[Target, tuple[VersionId, ...]] = {}
-        unjudged = self._placements(model.workspace, model.name, judged=False)
-        judged = self._placements(model.workspace, model.name, judged=True)
-        for placement in sorted([*judged, *unjudged], key=lambda one: -one.version.version):
+        rows = list(self.connection.execute(_placements_of(model.workspace, model.name)))
+        for placement in map(placement_of, rows):
             held[placement.target] = (*held.get(placement.target, ()), placement.version)
         asks = self.open_asks(model.workspace, model.name)
+        unjudged = (placement_of(row) for row in rows if not row.is_judged)
         anew = frozenset((one.target, one.version) for one in unjudged)
         return Known(model.baseline, model.newest, held, frozenset(asks), anew)
 
@@ -110,16 +110,7 @@ class RegistryRows:
 
     def placements(self, workspace: str | None = None, model: str | None = None) -> list[Placement]:
         """The newest version of each target first; without those that the next look judges anew."""
-        return self._placements(workspace, model, judged=True)
-
-    def _placements(self, workspace: str | None, model: str | None, *, judged: bool) -> list[Placement]:
-        rows = tables.placements
-        query = sa.select(rows).order_by(rows.c.workspace, rows.c.model, rows.c.target, rows.c.version.desc())
-        query = query.where(rows.c.is_judged == judged)
-        if workspace is not None:
-            query = query.where(rows.c.workspace == workspace)
-        if model is not None:
-            query = query.where(rows.c.model == model)
+        query = _placements_of(workspace, model).where(tables.placements.c.is_judged)
         return [placement_of(row) for row in self.connection.execute(query)]
 
     def put_placements(
@@ -303,6 +294,15 @@ class RegistryRows:
             rows.workspace.in_(places), rows.kind.in_(SWEEPS)
         )
         return {(row.kind, row.workspace): row.done_at for row in self.connection.execute(query)}
+
+
+def _placements_of(workspace: str | None, model: str | None) -> sa.Select[Any]:
+    """The newest version of each target first, and one that was judged before one that was not."""
+    rows = tables.placements
+    order = (rows.c.workspace, rows.c.model, rows.c.target, rows.c.version.desc(), rows.c.is_judged.desc())
+    query = sa.select(rows).order_by(*order)
+    query = query if workspace is None else query.where(rows.c.workspace == workspace)
+    return query if model is None else query.where(rows.c.model == model)
 
 
 def placement_of(row: sa.Row[Any]) -> Placement:

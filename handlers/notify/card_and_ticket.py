@@ -60,17 +60,18 @@ def sync_card(request_id: str, s: Services) -> None:
         if any(question.posted for question in request.conversation.unanswered) and not request.state.is_open:
             tx.defer_for(FollowUp("show_questions", Lane.SLACK), request)  # they lose their button
         calls = request.card is None and may_call(request, context, tx, is_grouped=group is not None)
-        with in_language(tx.policy().language):
+        language = tx.policy().language
+        with in_language(language):
             card = request_card(request, context, version_page(request, s), calls=calls)
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
-    if request.card is None:
-        _post_card(request, context, card, group, s)
-    elif update is not None:
-        try:
-            with for_everyone(s):
+    with in_language(language):
+        if request.card is None:
+            _post_card(request, context, card, group, s)
+        elif update is not None:
+            try:
                 update.send(s)
-        except MessageGone:
-            _post_anew(request, context, s)
+            except MessageGone:
+                _post_anew(request, context, s)
 
 
 def _post_card(
@@ -80,13 +81,11 @@ def _post_card(
     record, asker, key = _recording(request, card, s), request.requester, _card_key(request)
     if group is None or group.posted is None:
         channel = needed_rule(request, context.rule).channel
-        with for_everyone(s):
-            post_once(key, channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
+        post_once(key, channel, card, s, urgency=Urgency.CARD, asker=asker, record=record)
         return
     place, urgency = group.posted, urgency_in(request, s)
     try:
-        with for_everyone(s):
-            post_once(key, place.channel, card, s, thread=place.message, urgency=urgency, asker=asker, record=record)
+        post_once(key, place.channel, card, s, thread=place.message, urgency=urgency, asker=asker, record=record)
     except MessageGone:
         put_back(group.id, place, s)
 

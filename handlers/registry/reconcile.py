@@ -65,7 +65,7 @@ def _look(workspace: str, name: str, s: Services) -> None:
     seen = read_model(workspace, name, s)
     if is_loss(before, seen) and not is_same(registry, s):
         return  # it is for the sweep of all models to say so
-    renamed = find_renames(workspace, name, seen.created if seen else None, s)
+    renamed = find_renames(workspace, before, seen.created if seen else None, s)
     now = s.clock.now()
 
     with s.store.transaction() as tx:

@@ -16,17 +16,16 @@ from bot.store.transaction import Transaction
 from handlers.registry.watches import carry_over
 
 
-def find_renames(workspace: str, name: str, created: datetime | None, s: Services) -> Mapping[str, str]:
+def find_renames(workspace: str, known: ModelRow | None, created: datetime | None, s: Services) -> Mapping[str, str]:
     """Renamed models, by the name that we know: all in one reading, because names may have been exchanged.
 
-    `created` is when the model that has the name now was created, None when there is none. Only asks the registry for all models when
-    what we know under the name does not fit. A model is recognised by its creation time.
+    `known` is what we know under a name, and `created` is when the model that has it now was created, None when there is none. Only
+    asks the registry for all models when the two do not fit. A model is recognised by its creation time.
     """
+    if (known.created if known else None) == created:
+        return {}
     with s.store.transaction() as tx:
-        known = tx.registry.find_model(workspace, name)
-        namesakes = tx.registry.models_created_at(workspace, created) if created else []
-        is_as_before = (known.created if known else None) == created
-        if is_as_before or (known is None and not namesakes):
+        if known is None and created is not None and not tx.registry.models_created_at(workspace, created):
             return {}
         rows = tx.registry.models(workspace)
     summaries = {one.name: one for one in s.registry_at(workspace).list_models()}

@@ -68,9 +68,9 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
             if before.absent_since is not None:
                 arrived.add(target)
                 away[target] = before.absent_since
-            tx.custody.put_watch(
-                seen.workspace, seen.name, target, replace(before, handling=handling, absent_since=None)
-            )
+            now_watched = replace(before, handling=handling, absent_since=None)
+            if now_watched != before:
+                tx.custody.put_watch(seen.workspace, seen.name, target, now_watched)
     for target in known.keys() - set(places):
         tx.custody.end_watch(seen.workspace, seen.name, target)
     tx.custody.drop_unnamed(seen.workspace, seen.name)
