@@ -26,6 +26,8 @@ commands that read load no effects.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain import events as e
 from bot.domain.events import Event
 from bot.domain.registry.watch_events import HolderLeft
@@ -62,10 +64,21 @@ remind_of_review = FollowUp("remind_of_review", Lane.NOTES)
 take_back = FollowUp("take_back", Lane.EVIDENCE)
 show_sign_off = FollowUp("show_sign_off", Lane.DIGEST)
 
+
+def _with_a_card(*follow_ups: FollowUp) -> list[FollowUp]:
+    """For what is shown below the card: as long as there is none, its posting leads there."""
+    return [replace(one, when=lambda request: request.card is not None) for one in follow_ups]
+
+
+def _once_decided(*follow_ups: FollowUp) -> list[FollowUp]:
+    """For what is about a signed decision: as long as there is none, its signature leads there."""
+    return [replace(one, when=lambda request: not request.state.is_open) for one in follow_ups]
+
+
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
     e.AskJoined: [sync_card],
-    e.EvidenceFrozen: [sync_ticket, sync_card, show_details, show_plot],
+    e.EvidenceFrozen: [sync_card, sync_ticket, *_with_a_card(show_details, show_plot)],
     e.EvidenceUnreadable: [sync_card, sync_ticket],
     e.VoteCast: [sign, sync_card],
     e.VoteRefused: [sync_card, sync_ticket, answer_refused_votes],
@@ -93,8 +106,8 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.PlotUploaded: [show_plot],
     e.TargetMoved: [mark_failed, renew_verdict, sync_card, sync_ticket, tell],
     e.TargetPutBack: [renew_verdict, sync_card, sync_ticket],
-    e.CardPosted: [sync_ticket, witness, show_details, show_plot],
-    e.TicketOpened: [sync_card, sync_tags, witness],
+    e.CardPosted: [sync_ticket, *_once_decided(witness), show_details, show_plot],
+    e.TicketOpened: [sync_card, *_once_decided(sync_tags, witness)],
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
     e.MoveReverted: [announce],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -44,11 +45,16 @@ STEPS = 9  # by which a job can come later than others of its urgency, and still
 
 @dataclass(frozen=True)
 class FollowUp:
-    """An effect that an event leads to, and the lane it runs in. `takes_turns`: the people who asked take turns with it."""
+    """An effect that an event leads to, and the lane it runs in. `takes_turns`: the people who asked take turns with it.
+
+    `when`: whether the request, as the event's transaction leaves it, gives the effect anything to do. Where it does not, a later event
+    has to lead there.
+    """
 
     effect: str
     lane: Lane
     takes_turns: bool = False
+    when: Callable[[TransitionRequest], bool] = lambda _request: True
 
 
 ROUTINE = (Lane.CLOCK, Lane.LOOKS)

@@ -219,7 +219,8 @@ class Transaction:
         request = self.requests.get(event.request_id) if follow_ups and isinstance(event, RequestEvent) else None
         for follow_up in follow_ups:
             if request is not None:
-                self.defer_for(follow_up, request)
+                if follow_up.when(request):
+                    self.defer_for(follow_up, request)
             elif isinstance(
                 event, DigestClosed | DigestSignedOff
             ):  # week after week, and no receiver waits for another

@@ -278,8 +278,9 @@ def record(world: World, events: list[Event]) -> World:
             world = replace(world, requests=changed)
         for follow_up in ON.get(type(event), ()):
             if follow_up.effect in EFFECTS and isinstance(event, RequestEvent):
-                lane = lane_of(follow_up.lane, world.request(event.request_id))
-                world = defer(world, follow_up.effect, event.request_id, lane)
+                request = world.request(event.request_id)
+                if follow_up.when(request):
+                    world = defer(world, follow_up.effect, event.request_id, lane_of(follow_up.lane, request))
     return world
 
 

@@ -21,6 +21,7 @@ from bot.domain.events import (
     KeyAdded,
     KeyRetired,
     RequestApproved,
+    RequestEvent,
     RequestWithdrawn,
     TicketOpened,
     VoteCast,
@@ -100,11 +101,44 @@ def test_an_event_brings_row_entry_and_jobs_with_it(store: Store) -> None:
     assert (request.state, request.author) == (State.PENDING, "bea")
     assert waiting(store) == [
         ("freeze_evidence", REQUEST_ID, f"evidence:{REQUEST_ID}"),
-        ("sync_ticket", REQUEST_ID, f"jira:{REQUEST_ID}"),
         ("sync_card", REQUEST_ID, f"slack:{REQUEST_ID}"),
-        ("show_details", REQUEST_ID, f"slack:{REQUEST_ID}"),
-        ("show_plot", REQUEST_ID, f"plots:{REQUEST_ID}"),
+        ("sync_ticket", REQUEST_ID, f"jira:{REQUEST_ID}"),
     ]
+
+
+def deferred_by(store: Store, *events: Event) -> list[str]:
+    before = len(waiting(store))
+    record(store, *events)
+    return [effect for effect, _, _ in waiting(store)[before:]]
+
+
+def test_what_is_shown_below_the_card_waits_for_the_card(store: Store) -> None:
+    record(store, opened())
+
+    frozen, posted = deferred_by(store, FROZEN), deferred_by(store, CardPosted(LATER, REQUEST_ID, CARD))
+
+    assert not {"show_details", "show_plot"} & set(frozen)
+    assert {"show_details", "show_plot"} <= set(posted)
+
+
+def test_evidence_that_comes_after_the_card_is_shown_below_it_at_once(store: Store) -> None:
+    record(store, opened(), CardPosted(LATER, REQUEST_ID, CARD))
+
+    assert {"show_details", "show_plot"} <= set(deferred_by(store, FROZEN))
+
+
+def test_what_is_about_a_decision_waits_for_the_decision(store: Store) -> None:
+    record(store, opened(), FROZEN)
+    ticket, card = TicketOpened(LATER, REQUEST_ID, TICKET), CardPosted(LATER, REQUEST_ID, CARD)
+
+    assert not {"sync_tags", "witness"} & {*deferred_by(store, ticket), *deferred_by(store, card)}
+    assert {"sync_tags", "witness"} <= set(deferred_by(store, APPROVED, SIGNED))
+
+
+def test_a_ticket_that_comes_after_the_decision_gets_what_is_about_it(store: Store) -> None:
+    record(store, opened(), FROZEN, APPROVED, SIGNED)
+
+    assert {"sync_tags", "witness"} <= set(deferred_by(store, TicketOpened(LATER, REQUEST_ID, TICKET)))
 
 
 def test_what_fails_before_its_end_leaves_nothing_behind(store: Store) -> None:
@@ -133,7 +167,12 @@ def test_every_event_defers_what_the_table_of_contents_says(store: Store) -> Non
         record(store, event)
 
         deferred = [name for name, _, _ in waiting(store)[len(before) :]]
-        assert deferred == [follow_up.effect for follow_up in ON.get(type(event), [])]
+        follow_ups = ON.get(type(event), [])
+        if isinstance(event, RequestEvent):
+            with store.transaction() as tx:
+                request = tx.requests.get(event.request_id)
+            follow_ups = [one for one in follow_ups if one.when(request)]
+        assert deferred == [follow_up.effect for follow_up in follow_ups]
 
 
 def test_each_request_moves_in_a_lane_of_its_own(store: Store) -> None:
