@@ -22,6 +22,7 @@ UNANSWERED = 10.0  # seconds after which a message that was sent holds up the ne
 ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answered
 MOMENT = 0.001  # seconds
 OWN_WORK = 0.75  # of the shortest time that an answer took
+UNSURE = 0.02  # seconds that are left out of it: so much may another answer's own work be shorter
 
 # When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
 paces = sa.Table(
@@ -198,7 +199,7 @@ class AnswerTimes:
     def arrived_ago(self, seconds: float) -> float:
         """When a message arrived at the latest that was answered after so many seconds, in seconds before its answer."""
         self._shortest = min(self._shortest, seconds)
-        return OWN_WORK * self._shortest
+        return max(0.0, OWN_WORK * self._shortest - UNSURE)
 
 
 @dataclass(frozen=True)

@@ -289,9 +289,14 @@ def test_whoever_comes_late_is_in_the_round_that_is_on(engine: sa.Engine, take: 
 def test_what_the_other_side_needs_for_every_answer_is_not_waited_for_again() -> None:
     times = AnswerTimes()
 
-    assert times.arrived_ago(0.4) == pytest.approx(0.3)
-    assert times.arrived_ago(3.0) == pytest.approx(0.3)  # it may have come late
-    assert times.arrived_ago(0.2) == pytest.approx(0.15)
+    assert times.arrived_ago(0.4) == pytest.approx(0.28)
+    assert times.arrived_ago(3.0) == pytest.approx(0.28)  # it may have come late
+    assert times.arrived_ago(0.2) == pytest.approx(0.13)
+
+
+def test_what_is_answered_within_milliseconds_counts_from_its_answer() -> None:
+    """The other side's own work differs by as much, and a message that leaves too early is refused."""
+    assert AnswerTimes().arrived_ago(0.02) == 0.0
 
 
 def test_the_next_message_keeps_its_distance_from_when_the_one_before_arrived(engine: sa.Engine, take: Take) -> None:
