@@ -12,7 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bot.domain.model import DEFAULT_WORKSPACE
 from bot.sandbox.mlflow_server import running_mlflow
+from handlers.registry.reconcile import defer_look
 from tests.bench.database import database
 from tests.fixtures.call_counts import CallCounts, Tally, counting
 from tests.fixtures.fault_proxy import fault_proxy
@@ -45,11 +47,11 @@ def measure(home: Path) -> tuple[Tally, Tally]:
 
 
 def ask(installation: Installation, counts: CallCounts) -> Tally:
+    """As after MLflow's webhook. The sweeps find the same, and cost what they cost for any number of asks."""
     installation.ask(installation.register())
     tally = counts.start()
     with installation.s.store.transaction() as tx:
-        tx.defer("sweep_versions", "", "clock:sweep_versions", once=True)
-        tx.defer("sweep_models", "", "clock:sweep_models", once=True)
+        defer_look(tx, DEFAULT_WORKSPACE, installation.model)
     counts.settle_all()
     return tally
 
