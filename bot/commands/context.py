@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.commands.output import terminal
 from bot.commands.output.text import readable
-from bot.database.embedded import NoDatabase
+from bot.database.embedded import NoDatabase, ended_in
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, WrongSchema, without_retries
 from bot.logs import quieten_vendors
@@ -89,8 +89,7 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
         except (PolicyMistakes, AlreadyRunning, WrongSchema) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
-            why = str(getattr(trouble, "orig", trouble)).splitlines()[0]
-            raise Mistake(f"the database does not answer: {why}. Check DATABASE_URL, or that it is running") from None
+            raise Mistake(_no_answer(str(getattr(trouble, "orig", trouble)).splitlines()[0])) from None
         except NotFound as missing:
             raise NothingFound(str(missing)) from None
         except Refused as refusal:
@@ -104,6 +103,20 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
             raise Failed(without_retries(str(trouble))) from None
 
     return run
+
+
+def _no_answer(why: str) -> str:
+    url = os.environ.get("DATABASE_URL", "")
+    try:
+        directory = ended_in(url)
+    except psycopg.ProgrammingError:  # not an address of PostgreSQL
+        directory = ""
+    if directory:
+        return (
+            f"no database is running: DATABASE_URL names {directory}, and the demo or server that made it has ended. "
+            "Start that again, or correct DATABASE_URL"
+        )
+    return f"the database does not answer: {why}. Check DATABASE_URL, or that it is running"
 
 
 def _file_not_loaded() -> str:
