@@ -43,7 +43,7 @@ BROKEN_GLASS = (*BAD, "train.max_leaf_nodes=23")  # other content than the one t
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="countersign-pictures-") as home,
-        demo_world(Path(home) / "demo", say, policy_for=with_sign_off) as world,
+        demo_world(Path(home) / "demo", say, change=with_sign_off) as world,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
@@ -53,14 +53,10 @@ def main() -> None:
         browser.close()
 
 
-def with_sign_off(policy: Path, home: Path) -> Path:
-    """The example's policy, with digests that a group signs off."""
-    text = policy.read_text().replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
-    copy = home / "policy.yaml"
-    copy.write_text(
-        text.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
-    )
-    return copy
+def with_sign_off(policy: str) -> str:
+    """The demo's policy, with digests that a group signs off."""
+    grouped = policy.replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
+    return grouped.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
 
 
 def tell_the_story(world: World, page: Page) -> None:
