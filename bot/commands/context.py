@@ -38,6 +38,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 ENV_FILE = Path("countersign.env")  # as `countersign init` writes it
+ALWAYS_WRITTEN = ("MLFLOW_TRACKING_URI", "SLACK_BOT_TOKEN")  # there by `init`
+INIT = "`countersign init` asks for what is needed, and writes the settings and a policy."
 LOAD = f"set -a && . ./{ENV_FILE} && set +a"
 
 
@@ -85,7 +87,7 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (InvalidSettings, NoDatabase) as mistake:
-            raise Mistake("\n".join(filter(None, (str(mistake), _file_not_loaded())))) from None
+            raise Mistake("\n".join(filter(None, (str(mistake), _next_step())))) from None
         except (PolicyMistakes, AlreadyRunning, WrongSchema) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
@@ -119,12 +121,13 @@ def _no_answer(why: str) -> str:
     return f"the database does not answer: {why}. Check DATABASE_URL, or that it is running"
 
 
-def _file_not_loaded() -> str:
-    """What to do when the settings are in a file here, of which the environment has none."""
+def _next_step() -> str:
+    """Where settings are missing: to load the file here that the environment has nothing of, or to make one."""
     try:
         lines = ENV_FILE.read_text().splitlines()
     except (OSError, UnicodeError):
-        return ""
+        is_new = not any(os.environ.get(name, "").strip() for name in ALWAYS_WRITTEN)
+        return f"Nothing is set up here. {INIT}" if is_new else ""
     named = {line.removeprefix("export ").partition("=")[0] for line in lines if "=" in line}
     return "" if named & os.environ.keys() else f"{ENV_FILE} is here and not loaded. Load it with: {LOAD}"
 

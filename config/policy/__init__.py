@@ -93,7 +93,7 @@ def policy_text_of(path: FilePath) -> str:
         raw = path.read_bytes()
     except FileNotFoundError:
         sentence = (
-            "There is no such file. Point COUNTERSIGN_POLICY at your policy, or copy the example to config/policy.yaml."
+            "There is no such file. Point COUNTERSIGN_POLICY at your policy, or let `countersign init` write one here."
         )
         raise PolicyMistakes(str(path), [Mistake(None, sentence)]) from None
     except OSError as error:
