@@ -70,7 +70,7 @@ def read_policy(text: str, source: str = "policy.yaml") -> Policy:
 
 
 def notices(text: str, source: str = "policy.yaml") -> tuple[Mistake, ...]:
-    """Warnings about what is allowed, in the order of the file: overlapping rules, unused groups and freezes.
+    """Warnings about what is allowed, in the order of the file: such as rules that overlap, or addresses that look mistyped.
 
     Raises PolicyMistakes for a text that `read_policy` refuses.
     """
