@@ -60,7 +60,10 @@ WORDS: Mapping[str, Word] = {
     ),
     "history": Word(records.history, ((records.HISTORY, N_("what has happened to the targets of a model")),)),
     "rollback": Word(deciding.rollback, ((deciding.ROLLBACK, N_("a target goes back to the version before")),)),
-    "freeze": Word(deciding.freeze, (("/countersign freeze", N_("which freezes are on, and for which rules")),)),
+    "freeze": Word(
+        deciding.freeze,
+        (("/countersign freeze", N_("which freezes are on, and for which rules; policy.yaml sets them")),),
+    ),
     "break-glass": Word(
         deciding.break_glass, ((deciding.BREAK_GLASS, N_("in an emergency: promotes at once, and everyone is told")),)
     ),
