@@ -87,7 +87,7 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (InvalidSettings, NoDatabase) as mistake:
-            raise Mistake("\n".join(filter(None, (str(mistake), _next_step())))) from None
+            raise Mistake("\n".join(filter(None, (str(mistake), _next_step(mistake))))) from None
         except (PolicyMistakes, AlreadyRunning, WrongSchema) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
@@ -121,13 +121,14 @@ def _no_answer(why: str) -> str:
     return f"the database does not answer: {why}. Check DATABASE_URL, or that it is running"
 
 
-def _next_step() -> str:
+def _next_step(mistake: InvalidSettings | NoDatabase) -> str:
     """Where settings are missing: to load the file here that the environment has nothing of, or to make one."""
     try:
         lines = ENV_FILE.read_text().splitlines()
     except (OSError, UnicodeError):
-        is_new = not any(os.environ.get(name, "").strip() for name in ALWAYS_WRITTEN)
-        return f"Nothing is set up here. {INIT}" if is_new else ""
+        is_set_up = any(os.environ.get(name, "").strip() for name in ALWAYS_WRITTEN)
+        lacks_much = isinstance(mistake, NoDatabase) or any(name in str(mistake) for name in ALWAYS_WRITTEN)
+        return f"Nothing is set up here. {INIT}" if lacks_much and not is_set_up else ""
     named = {line.removeprefix("export ").partition("=")[0] for line in lines if "=" in line}
     return "" if named & os.environ.keys() else f"{ENV_FILE} is here and not loaded. Load it with: {LOAD}"
 

@@ -22,6 +22,9 @@ def test_a_command_without_settings_says_that_the_file_beside_it_is_not_loaded(
     beside = CliRunner().invoke(main, command)
 
     assert beside.exit_code == without.exit_code == 2
+    assert without.output.endswith(
+        "Nothing is set up here. `countersign init` asks for what is needed, and writes the settings and a policy.\n"
+    )
     assert (
         "countersign.env is here and not loaded. Load it with: set -a && . ./countersign.env && set +a" in beside.output
     )
