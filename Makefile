@@ -154,11 +154,13 @@ GUARD := plugins/mlflow-countersign-guard
 
 $(STAMP): pyproject.toml constraints.txt $(GUARD)/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Countersign needs Python 3.11 or newer; say PYTHON=python3.12 make ...")'
+	@echo 'installing into $(VENV): a minute or more with an empty cache'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) uv
 	$(UV_INSTALL) --editable '.[dev]' || $(PIP_INSTALL) --editable '.[dev]'
 	$(UV_INSTALL) --no-deps --editable $(GUARD) || $(PIP_INSTALL) --no-deps --editable $(GUARD)
 	$(UV_INSTALL) --no-deps $(LOOSE) || $(PIP_INSTALL) --no-deps $(LOOSE)
+	@echo 'compiling what was installed, some half a minute, so that every later start is quicker'
 	$(BIN)/python -m compileall -qq -j 0 -x '/(tests?|pip)/' $(VENV)/lib || true  # some packages bring files for other Pythons
 	touch $(STAMP)
 

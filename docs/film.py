@@ -51,12 +51,12 @@ def film_of_a_promotion(world: World, page: Page, model: str, version: int, path
     card = channel_of(world, page, "ana", model, version)
     film.take(f"{model} v{version} asks to become champion. Countersign asks in Slack, with the evidence", 4)
     show(card, "Approve")
-    film.take("Whoever trained it or asked for it may not decide. Ana Ruiz leads the team", 3)
+    film.take("Its author and who asked may not decide. Ana Ruiz, of ml-leads, may", 3)
     press(page, card)
-    film.take("She sees once more what will happen", 2.5)
+    film.take("A dialog says what the approval does", 2.5)
     agree(page)
     card.get_by_text("Needs 1 more approval").wait_for()
-    film.take("Her vote is recorded and signed. The rule wants somebody of risk too", 3.5)
+    film.take("Her vote is recorded and signed. The rule needs one approval of risk, too", 3.5)
 
     card = channel_of(world, page, "cy", model, version)
     show(card, "Approve")
@@ -66,11 +66,13 @@ def film_of_a_promotion(world: World, page: Page, model: str, version: int, path
     card.get_by_text(MOVED).first.wait_for()
     world.wait_for("the move", lambda: world.mlflow.get_registered_model(model).aliases.get("champion") == str(version))
     card.scroll_into_view_if_needed()
-    film.take("Two votes of two groups: now the alias moves, and not before", 4)
+    film.take("Both groups have approved, so Countersign moves the alias", 4)
 
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
     page.locator(".status .lozenge").get_by_text("Done").wait_for()
-    film.take("The ticket is closed, with votes, evidence and signatures", 4)
+    film.take("The ticket is closed", 2.5)
+    page.get_by_role("heading", name="Comments").evaluate("one => one.scrollIntoView({block: 'start'})")
+    film.take("Its comments have the decision, who voted, and what happened to the alias", 4)
     film.save(path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, ViewportSize
 
 BREAKS, READS = "cy", "ana"  # Cy may break the glass, and the group of the review has Ana
-WHY = "The old model returns nonsense since 02:10"
+WHY = "The old model has returned wrong figures since 02:10"
 SCREEN: ViewportSize = {"width": 1064, "height": 1700}  # as wide as a message in Slack can be
 HIDDEN = ".reply, .shortcut, .message.private { display: none }"
 

@@ -43,7 +43,7 @@ BROKEN_GLASS = (*BAD, "train.max_leaf_nodes=23")  # other content than the one t
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="countersign-pictures-") as home,
-        demo_world(Path(home) / "demo", say, policy_for=with_sign_off) as world,
+        demo_world(Path(home) / "demo", say, change=with_sign_off) as world,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
@@ -53,14 +53,10 @@ def main() -> None:
         browser.close()
 
 
-def with_sign_off(policy: Path, home: Path) -> Path:
-    """The example's policy, with digests that a group signs off."""
-    text = policy.read_text().replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
-    copy = home / "policy.yaml"
-    copy.write_text(
-        text.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
-    )
-    return copy
+def with_sign_off(policy: str) -> str:
+    """The demo's policy, with digests that a group signs off."""
+    grouped = policy.replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
+    return grouped.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
 
 
 def tell_the_story(world: World, page: Page) -> None:
@@ -76,6 +72,7 @@ def tell_the_story(world: World, page: Page) -> None:
     world.wait_for("the card", lambda: find_card(world, model, version))
     picture_of_card(world, page, "Approval needed", "card.png")
     picture_of_question(world, page, model, version)
+    picture_of_start(world, page)
     people_reject(world, model, version, say)
     picture_of_refusal(page, world.addresses["mlflow"], model, version, DOCS / "guard-refusal.png")
     page.set_viewport_size(FOR_A_CARD)
@@ -204,8 +201,8 @@ def picture_of_question(world: World, page: Page, model: str, version: int) -> N
     page.set_viewport_size(FOR_A_CARD)
 
 
-def pictures_of_pages(world: World, page: Page, model: str, version: int) -> None:
-    """What a reader sees after signing in: the start, a model on a phone, and a version in the dark."""
+def picture_of_start(world: World, page: Page) -> None:
+    """What a reader sees after signing in, while a request waits."""
     bot = world.environment["COUNTERSIGN_URL"]
     page.set_viewport_size({"width": 1280, "height": 600})
     page.goto(f"{bot}/")
@@ -214,8 +211,15 @@ def pictures_of_pages(world: World, page: Page, model: str, version: int) -> Non
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url(f"{bot}/")
     page.screenshot(path=DOCS / "pages.png")
+    page.set_viewport_size(FOR_A_CARD)
+
+
+def pictures_of_pages(world: World, page: Page, model: str, version: int) -> None:
+    """For the reader who has signed in: a model's versions on a phone, and a version in the dark."""
+    bot = world.environment["COUNTERSIGN_URL"]
     page.set_viewport_size({"width": 380, "height": 900})
     page.goto(f"{bot}/models/{model}")
+    page.get_by_role("heading", name="Versions").evaluate("one => one.scrollIntoView({block: 'start'})")
     page.screenshot(path=DOCS / "pages-phone.png")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.emulate_media(color_scheme="dark")

@@ -22,6 +22,7 @@ from bot.gate.checks import Proof, check
 from bot.gate.places import asker_of
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
+from bot.language import capitalised
 
 MOST = 20  # models in one object
 SEALED_PLACE = re.compile(
@@ -252,4 +253,4 @@ def _alias_may_move(mention: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return f"{capitalised(text).rstrip('.')}."

@@ -14,6 +14,7 @@ from bot.gate.offline import approvals_in, read_approval, read_each
 from bot.gate.places import asker_of
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
+from bot.language import capitalised
 from bot.signatures import verify
 
 UNKNOWN = "unknown"
@@ -66,7 +67,7 @@ def provenance_of(result: GateResult, proof: Proof, environ: Mapping[str, str]) 
 def _read(
     result: GateResult, tags: Mapping[str, str], where: str, proof: Proof, question: GateQuery
 ) -> Provenance | None:
-    envelopes = {f"{place[:1].upper()}{place[1:]}": envelope for place, envelope in approvals_in(tags).items()}
+    envelopes = {capitalised(place): envelope for place, envelope in approvals_in(tags).items()}
     try:
         statement = verify(envelopes[where], proof.ring).statement
         predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)

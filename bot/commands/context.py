@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.commands.output import terminal
 from bot.commands.output.text import readable
-from bot.database.embedded import NoDatabase
+from bot.database.embedded import NoDatabase, ended_in
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, WrongSchema, without_retries
 from bot.logs import quieten_vendors
@@ -38,6 +38,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 ENV_FILE = Path("countersign.env")  # as `countersign init` writes it
+ALWAYS_WRITTEN = ("MLFLOW_TRACKING_URI", "SLACK_BOT_TOKEN")  # there by `init`
+INIT = "`countersign init` asks for what is needed, and writes the settings and a policy."
 LOAD = f"set -a && . ./{ENV_FILE} && set +a"
 
 
@@ -85,12 +87,11 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (InvalidSettings, NoDatabase) as mistake:
-            raise Mistake("\n".join(filter(None, (str(mistake), _file_not_loaded())))) from None
+            raise Mistake("\n".join(filter(None, (str(mistake), _next_step(mistake))))) from None
         except (PolicyMistakes, AlreadyRunning, WrongSchema) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
-            why = str(getattr(trouble, "orig", trouble)).splitlines()[0]
-            raise Mistake(f"the database does not answer: {why}. Check DATABASE_URL, or that it is running") from None
+            raise Mistake(_no_answer(str(getattr(trouble, "orig", trouble)).splitlines()[0])) from None
         except NotFound as missing:
             raise NothingFound(str(missing)) from None
         except Refused as refusal:
@@ -106,12 +107,28 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _file_not_loaded() -> str:
-    """What to do when the settings are in a file here, of which the environment has none."""
+def _no_answer(why: str) -> str:
+    url = os.environ.get("DATABASE_URL", "")
+    try:
+        directory = ended_in(url)
+    except psycopg.ProgrammingError:  # not an address of PostgreSQL
+        directory = ""
+    if directory:
+        return (
+            f"no database is running: DATABASE_URL names {directory}, and the demo or server that made it has ended. "
+            "Start that again, or correct DATABASE_URL"
+        )
+    return f"the database does not answer: {why}. Check DATABASE_URL, or that it is running"
+
+
+def _next_step(mistake: InvalidSettings | NoDatabase) -> str:
+    """Where settings are missing: to load the file here that the environment has nothing of, or to make one."""
     try:
         lines = ENV_FILE.read_text().splitlines()
     except (OSError, UnicodeError):
-        return ""
+        is_set_up = any(os.environ.get(name, "").strip() for name in ALWAYS_WRITTEN)
+        lacks_much = isinstance(mistake, NoDatabase) or any(name in str(mistake) for name in ALWAYS_WRITTEN)
+        return f"Nothing is set up here. {INIT}" if lacks_much and not is_set_up else ""
     named = {line.removeprefix("export ").partition("=")[0] for line in lines if "=" in line}
     return "" if named & os.environ.keys() else f"{ENV_FILE} is here and not loaded. Load it with: {LOAD}"
 

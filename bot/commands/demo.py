@@ -31,7 +31,7 @@ def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
         from bot.demo.digest import compliance_is_told
-        from bot.demo.passkeys import chromium, policy_with_passkeys
+        from bot.demo.passkeys import chromium, with_passkeys
         from bot.demo.play import play
         from bot.demo.world import demo_world, services_of
         from bot.errors import DemoFailed
@@ -45,10 +45,9 @@ def demo(auto: bool, home: Path | None) -> None:
             _say(
                 "the passkey is left out: that step needs Chromium, and Playwright (pip install playwright) to drive it"
             )
-        policy_for = policy_with_passkeys if browser else as_it_is
         with (
             only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"),
-            demo_world(place, _say, browser, policy_for) as world,
+            demo_world(place, _say, browser, with_passkeys if browser else str) as world,
         ):
             if auto:
                 play(world, _say)
@@ -69,11 +68,6 @@ AUTO_DONE = (
     "done: every step came out as it should. To click through it yourself: `countersign demo`. "
     "To connect your own MLflow, Slack and Jira: docs/guide.md"
 )
-
-
-def as_it_is(policy: Path, _home: Path) -> Path:
-    """The example's policy."""
-    return policy
 
 
 def _show(world: World) -> None:
@@ -116,7 +110,7 @@ def _print_addresses(world: World) -> None:
   4. By hand: {_hand_move(world)}
 
   5. Without a button: in Slack, press the lightning bolt beside Countersign as Ben Okafor, and ask for version 1 with the form. Then decide
-     in Jira: open the new ticket, act as Ana Ruiz, and press Decline with a reason.
+     in Jira: open the new ticket, act as Ana Ruiz, press Decline, choose the Resolution "Won't Do", which Jira demands, and say why.
 
   6. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
 

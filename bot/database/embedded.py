@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from bot.database.embedded_programs import Account, account_for, find_programs
 from bot.errors import NoDatabase
@@ -30,7 +31,7 @@ from bot.errors import NoDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NoDatabase", "attach", "discard", "is_made", "start", "stop"]
+__all__ = ["NoDatabase", "attach", "discard", "ended_in", "is_made", "start", "stop"]
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
@@ -66,10 +67,19 @@ def attach(home: Path) -> str:
     uri = _uri(_socket_directory(home / "postgres"))
     trouble = trouble_reaching(uri)
     if trouble is not None:
+        why = "" if ended_in(uri) else f" ({trouble})"
         raise NoDatabase(
-            f"No database is running in {home}. Start `countersign serve`, or set DATABASE_URL to a PostgreSQL of yours. ({trouble})"
+            f"No database is running in {home}. Start `countersign serve`, or set DATABASE_URL to a PostgreSQL of yours.{why}"
         )
     return uri
+
+
+def ended_in(url: str) -> str:
+    """The directory in which the URL's server has its socket, if there is none: the server was never started, or has ended. Else empty."""
+    chosen = conninfo_to_dict(url)
+    directory, port = str(chosen.get("host") or ""), chosen.get("port") or 5432
+    is_local = directory.startswith("/")
+    return directory if is_local and not Path(directory, f".s.PGSQL.{port}").exists() else ""
 
 
 def is_made(home: Path) -> bool:

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.demo.world import CHANNEL, Say, World
@@ -41,14 +40,11 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
-def policy_with_passkeys(policy: Path, home: Path) -> Path:
-    """A copy of the demo's policy in which the approval of `risk` takes a passkey."""
-    text = policy.read_text()
-    if WITHOUT not in text:
-        raise DemoFailed(f'{policy} has no "{WITHOUT}", so the demo cannot ask for a passkey there')
-    changed = home / "policy.yaml"
-    changed.write_text(text.replace(WITHOUT, WITH, 1))
-    return changed
+def with_passkeys(policy: str) -> str:
+    """The demo's policy, in which the approval of `risk` takes a passkey."""
+    if WITHOUT not in policy:
+        raise DemoFailed(f'the policy has no "{WITHOUT}", so the demo cannot ask for a passkey there')
+    return policy.replace(WITHOUT, WITH, 1)
 
 
 @contextmanager

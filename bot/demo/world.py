@@ -40,6 +40,7 @@ from config.settings import read_settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bike-demand"
 POLICY = Path(__file__).resolve().parents[2] / "config" / "policy.yaml"
+EXPIRES, EXPIRES_IN_DEMO = "expire_after: 3d", "expire_after: 10d"
 CHANNEL = "model-approvals"
 PUBLIC_KEY = "countersign.pem"  # of approvals, in the demo's directory
 PEOPLE = (
@@ -97,12 +98,9 @@ def demo_world(
     home: Path,
     say: Say,
     browser: str | None = None,
-    policy_for: Callable[[Path, Path], Path] = lambda policy, _home: policy,
+    change: Callable[[str], str] = str,
 ) -> Iterator[World]:
-    """Starts everything, connected to each other, and ends all of it on leaving.
-
-    `policy_for` may put another policy than the example's in force; it is given the example and the demo's directory.
-    """
+    """Starts everything, connected to each other, and ends all of it on leaving. `change` may say something else in the policy."""
     _clear(home)
     say("starting PostgreSQL (embedded)")
     database = embedded.start(home)
@@ -110,7 +108,7 @@ def demo_world(
         keys, guard = _make_keys(home / "keys"), _guard(home, say)
         with _outside(home, say, guard) as (slack, jira, addresses):
             environment = _environment(home, database, slack, jira, addresses, guard) | keys
-            environment["COUNTERSIGN_POLICY"] = str(policy_for(POLICY, home))
+            environment["COUNTERSIGN_POLICY"] = str(write_policy(home, change))
             (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
             with supervised(environment, logs=home / "logs") as supervisor:
                 supervisor.housekeeping = partial(embedded.start, home)
@@ -119,6 +117,16 @@ def demo_world(
                 yield world
     finally:
         embedded.stop(home)
+
+
+def write_policy(home: Path, change: Callable[[str], str]) -> Path:
+    """The example's, with more time to decide: the digest's clock is put forward by a week, and shows what waits then."""
+    text = POLICY.read_text(encoding="utf-8")
+    if EXPIRES not in text:
+        raise DemoFailed(f'{POLICY} has no "{EXPIRES}", so the demo cannot give more time')
+    path = home / "policy.yaml"
+    path.write_text(change(text.replace(EXPIRES, EXPIRES_IN_DEMO)), encoding="utf-8")
+    return path
 
 
 def train(world: World, say: Say, *params: str) -> tuple[str, int]:

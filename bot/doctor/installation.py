@@ -18,6 +18,7 @@ from bot.errors import InvalidKey, Permanent
 from bot.store import tables
 from bot.store.ledger import CheckpointRows, WitnessedRows
 from bot.store.roles import powers_of
+from config.settings.misspelt import look_alikes
 from handlers.ledger.outside import MAY_LACK
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, runs every minute
@@ -27,6 +28,13 @@ CHALLENGE = "countersign-doctor"
 LIVING_WORKERS = sa.text(
     "select count(*) from procrastinate_workers where last_heartbeat > now() - make_interval(secs => :seconds)"
 )
+
+
+def names_are_known(world: World) -> Findings:
+    """Of the environment. A misspelt name of an optional setting leaves its default in force, and nothing else shows it."""
+    for name, meant in look_alikes(world.environ).items():
+        fix = f"rename it to {meant}, unless another program reads it" if meant else "remove it, or correct its name"
+        yield warning("settings", f"{name} is not a setting of this version of Countersign", fix)
 
 
 def database_answers(world: World) -> Findings:

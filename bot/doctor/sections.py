@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
@@ -35,7 +34,7 @@ from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
 from bot.errors import InvalidSettings, OutsideError, without_retries
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
-from config.settings import Need, Process, Settings, needs_of, read_settings
+from config.settings import Need, Process, Settings, needs_of, policy_path_in, read_settings
 
 DATABASE = "database"
 MLFLOW = Section(
@@ -59,6 +58,7 @@ MLFLOW = Section(
 """Run for each watched workspace of each registry."""
 
 SECTIONS = (
+    Section((Check("settings", installation.names_are_known),)),
     Section(
         (
             Check(DATABASE, installation.database_answers),
@@ -154,10 +154,7 @@ def read_world(environ: Mapping[str, str]) -> World:
     mistakes: list[str] = []
     policy = None
     text = ""
-    try:
-        path = read_settings(environ, frozenset()).policy_path
-    except InvalidSettings:
-        path = Path(environ.get("COUNTERSIGN_POLICY", ""))
+    path = policy_path_in(environ)
     try:
         text = policy_text_of(path)
         policy = read_policy(text, str(path))

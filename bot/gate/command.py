@@ -22,6 +22,7 @@ from bot.gate.keys import read_keys
 from bot.gate.passkeys import read_passkeys
 from bot.gate.reports import RENDER, Format, as_text
 from bot.gate.sealed import with_sealed_place
+from bot.language import capitalised
 
 DENIED, UNDECIDED = 1, 3
 AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])")
@@ -181,8 +182,7 @@ def _write(file: Path, report: str) -> None:
 
 
 def _sentence(refusal: Refused) -> str:
-    text = str(refusal)
-    return text[:1].upper() + text[1:]
+    return capitalised(str(refusal))
 
 
 def _code(result: GateResult) -> int:

@@ -26,6 +26,7 @@ from bot.domain.attestation.gate import (
 from bot.domain.attestation.sealed_places import sealed_as_demanded
 from bot.domain.attestation.vsa import read_vsa, revoked, sealed_place, vouched
 from bot.errors import InvalidStatement, NotVerified
+from bot.language import capitalised
 from bot.signatures import TrustedKey, verify
 
 ATTESTATIONS = "countersign.attestation."
@@ -90,7 +91,7 @@ def read_each(
     said, doubts = [], []
     for where, envelope in sorted(envelopes.items()):
         try:
-            said.append(read(verify(envelope, ring).statement, _begun(where)))
+            said.append(read(verify(envelope, ring).statement, capitalised(where)))
         except (NotVerified, InvalidStatement) as trouble:
             doubts.append(_doubt(where, trouble))
     return said, doubts
@@ -104,8 +105,6 @@ def _tagged(tags: Mapping[str, str], beginning: str) -> Mapping[str, str]:
 def _doubt(where: str, trouble: NotVerified | InvalidStatement) -> Reason:
     why = ReasonCode.NOT_VERIFIED if isinstance(trouble, NotVerified) else ReasonCode.NOT_OURS
     said = str(trouble).rstrip(".")
-    return Reason(why, f"{_begun(where)} does not count: {said if why is ReasonCode.NOT_VERIFIED else f'it {said}'}.")
-
-
-def _begun(where: str) -> str:
-    return where[:1].upper() + where[1:]
+    return Reason(
+        why, f"{capitalised(where)} does not count: {said if why is ReasonCode.NOT_VERIFIED else f'it {said}'}."
+    )

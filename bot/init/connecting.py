@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from bot.domain.names import without_accounts
-from bot.errors import InvalidSettings, OutsideError
+from bot.errors import InvalidSettings, OutsideError, without_retries
 from bot.init.questions import Questions
 from bot.init.slack_app import new_app_link
 from bot.init.survey import JiraSeen, RegistrySeen, SlackSeen, jira_of, see_jira, see_registry, see_slack
@@ -30,6 +31,12 @@ OPTION_OF: Mapping[str, str] = {
     "JIRA_API_TOKEN": "--jira-api-token-file",
     "JIRA_TOKEN": "--jira-token-file",
 }
+MLFLOW, BOT_TOKEN = "Address of the MLflow server", "Bot User OAuth Token, from OAuth & Permissions, xoxb-..."
+WAYS_IN: Mapping[str, str] = {
+    "SLACK_APP_TOKEN": "app-level token with connections:write, from Basic Information, xapp-...",
+    "SLACK_SIGNING_SECRET": "Signing Secret, from Basic Information",
+}
+LOCAL = ("localhost", "127.0.0.1", "::1")
 CARRIED = (*(setting.name for setting in SETTINGS), *MLFLOWS_OWN)
 FOR_JIRA = ("JIRA_URL", "JIRA_EMAIL", "JIRA_API_TOKEN", "JIRA_TOKEN")
 Seen = TypeVar("Seen")
@@ -72,16 +79,22 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 class Connecting:
     """Keeps the settings while they are found. A setting that is there is not asked for, unless its system refuses it."""
 
-    def __init__(self, values: Mapping[str, str], ask: Questions, *, with_jira: bool | None) -> None:
-        """`with_jira` is None when a person may say so."""
+    def __init__(
+        self, values: Mapping[str, str], ask: Questions, *, with_jira: bool | None, for_the_policy: Sequence[str] = ()
+    ) -> None:
+        """`with_jira` is None when a person may say so. `for_the_policy` are sentences about options that a script lacks besides."""
         self.values = dict(values)
+        self._for_the_policy = tuple(for_the_policy)
         self._ask = ask
         self._with_jira = with_jira
         self._refused: list[str] = []
 
     def connect(self) -> World:
-        """Raises InvalidSettings with everything that is missing or refused."""
+        """Raises InvalidSettings with everything that is missing or refused. What can be judged without a question is judged first."""
         settings_from(self.values)
+        check_slack_reaches(self.values)
+        if not self._ask.is_terminal:
+            self._check_complete()
         self._need_mlflow()
         registry = self._until_it_answers(see_registry, self._ask_mlflow_again)
         self._need_slack()
@@ -91,6 +104,23 @@ class Connecting:
         if missing or registry is None or slack is None:
             raise InvalidSettings(tuple(missing))
         return World(self.values, registry, slack, jira)
+
+    def _check_complete(self) -> None:
+        """In a script, before anything is asked of MLflow, Slack or Jira. Raises InvalidSettings with all options that are missing."""
+        needed = {"MLFLOW_TRACKING_URI": MLFLOW, "SLACK_BOT_TOKEN": BOT_TOKEN, self._way_in: WAYS_IN[self._way_in]}
+        missing = [f"{OPTION_OF[name]} is needed: {what}." for name, what in needed.items() if name not in self.values]
+        if not missing:
+            return
+        has_token = self.values.keys() & {"JIRA_API_TOKEN", "JIRA_TOKEN"}
+        if self._with_jira is not False and "JIRA_URL" in self.values and not has_token:
+            missing.append("--jira-api-token-file is needed, or --jira-token-file for Jira Data Center.")
+        if needed.keys() - {"MLFLOW_TRACKING_URI"} - self.values.keys():
+            missing.append(f"This link creates the Slack app that has these tokens: {self._new_app_link()}")
+        raise InvalidSettings((*missing, *self._for_the_policy))
+
+    def _new_app_link(self) -> str:
+        mlflow = self.values.get("MLFLOW_PUBLIC_URL") or self.values.get("MLFLOW_TRACKING_URI", "")
+        return new_app_link(self.values.get("COUNTERSIGN_URL", ""), mlflow)
 
     def _until_it_answers(self, see: Callable[[Settings], Seen], ask_again: Callable[[], None]) -> Seen | None:
         if self._ask.missing:
@@ -110,12 +140,12 @@ class Connecting:
     def _need_mlflow(self) -> None:
         self._need(
             "MLFLOW_TRACKING_URI",
-            "Address of the MLflow server",
+            MLFLOW,
             "http://127.0.0.1:5000" if self._ask.is_terminal else "",
         )
 
     def _ask_mlflow_again(self) -> None:
-        self._ask_for("MLFLOW_TRACKING_URI", "Address of the MLflow server", self.values.get("MLFLOW_TRACKING_URI", ""))
+        self._ask_for("MLFLOW_TRACKING_URI", MLFLOW, self.values.get("MLFLOW_TRACKING_URI", ""))
         self._ask_for("MLFLOW_TRACKING_USERNAME", "MLflow account of the bot (empty: none)", may_be_empty=True)
         if self.values.get("MLFLOW_TRACKING_USERNAME"):
             self._ask_secret("MLFLOW_TRACKING_PASSWORD", "Its password")
@@ -126,31 +156,25 @@ class Connecting:
                 "COUNTERSIGN_URL", "Public https address of the bot (empty: Slack's Socket Mode)", may_be_empty=True
             )
         if not {"SLACK_BOT_TOKEN", self._way_in} <= self.values.keys():
-            mlflow = self.values.get("MLFLOW_PUBLIC_URL") or self.values.get("MLFLOW_TRACKING_URI", "")
-            link = new_app_link(self.values.get("COUNTERSIGN_URL", ""), mlflow)
             self._ask.say(
-                f"\nCreate the Slack app with this link, install it to your workspace, and keep the page open:\n\n{link}\n"
+                "\nCreate the Slack app with this link, install it to your workspace, and keep the page open:\n\n"
+                f"{self._new_app_link()}\n"
             )
         if "SLACK_BOT_TOKEN" not in self.values:
-            self._ask_secret("SLACK_BOT_TOKEN", "Bot User OAuth Token, from OAuth & Permissions, xoxb-...")
+            self._ask_secret("SLACK_BOT_TOKEN", BOT_TOKEN)
         if self._way_in not in self.values:
             self._ask_way_in()
 
     @property
     def _way_in(self) -> str:
         """With a token for it Socket Mode is used, also beside an address."""
-        by_socket = "SLACK_APP_TOKEN" in self.values or not self.values.get("COUNTERSIGN_URL")
-        return "SLACK_APP_TOKEN" if by_socket else "SLACK_SIGNING_SECRET"
+        return "SLACK_APP_TOKEN" if by_socket(self.values) else "SLACK_SIGNING_SECRET"
 
     def _ask_way_in(self) -> None:
-        if self._way_in == "SLACK_APP_TOKEN":
-            what = "app-level token with connections:write, from Basic Information, xapp-..."
-        else:
-            what = "Signing Secret, from Basic Information"
-        self._ask_secret(self._way_in, what)
+        self._ask_secret(self._way_in, WAYS_IN[self._way_in])
 
     def _ask_slack_again(self) -> None:
-        self._ask_secret("SLACK_BOT_TOKEN", "Bot User OAuth Token, from OAuth & Permissions, xoxb-...")
+        self._ask_secret("SLACK_BOT_TOKEN", BOT_TOKEN)
         self._ask_way_in()
 
     def _wants_jira(self) -> bool:
@@ -206,7 +230,7 @@ class Connecting:
 
 
 SHORTEST_SECRET = 4
-ADVICE_TO_THE_WORKER = (" Then replay the job.", ", and replay the job", " and restart", " It will be tried again.")
+ADVICE_TO_THE_WORKER = (" Then replay the job.", ", and replay the job", " and restart")
 
 
 def is_secret(name: str) -> bool:
@@ -215,11 +239,36 @@ def is_secret(name: str) -> bool:
 
 def for_a_person(sentence: str) -> str:
     """Without the advice that only holds for a running bot."""
+    sentence = without_retries(sentence)
     for said in ADVICE_TO_THE_WORKER:
         sentence = sentence.replace(said, "")
     return sentence
 
 
+def by_socket(values: Mapping[str, str]) -> bool:
+    return "SLACK_APP_TOKEN" in values or not values.get("COUNTERSIGN_URL")
+
+
+def check_slack_reaches(values: Mapping[str, str]) -> None:
+    """Raises InvalidSettings for an address at which Slack delivers nothing."""
+    url = values.get("COUNTERSIGN_URL", "")
+    if by_socket(values) or url.startswith("https://") or urlsplit(url).hostname in LOCAL:
+        return
+    raise InvalidSettings(
+        (
+            f"--url: {url} is not https, and Slack sends to https alone. Give the https address of the proxy before the bot, or leave "
+            "--url out and give --slack-app-token-file: Socket Mode needs no address.",
+        )
+    )
+
+
 def check_of(name: str) -> Callable[[str], object]:
     """Raises InvalidSettings for a text that this setting cannot have. MLflow's own account is MLflow's to judge."""
-    return str if name in MLFLOWS_OWN else lambda text: settings_from({name: text})
+    if name in MLFLOWS_OWN:
+        return str
+
+    def check(text: str) -> None:
+        settings_from({name: text})
+        check_slack_reaches({name: text})
+
+    return check

@@ -106,15 +106,26 @@ def plan(wanted: Wanted, ask: Questions) -> Plan:
     env_text = text_in(folder / ENV_FILE)
     kept = env_file.values_in(env_text, ENV_FILE)
     carried = {name: text for name in CARRIED if (text := wanted.environ.get(name, "").strip())}
-    world = Connecting({**carried, **kept, **wanted.values}, ask, with_jira=wanted.with_jira).connect()
+    values = {**carried, **kept, **wanted.values}
+    path = folder / values.get("COUNTERSIGN_POLICY", POLICY_FILE)
+    lacking = _lacking_in(wanted.policy) if wanted.force or not path.exists() else ()
+    world = Connecting(values, ask, with_jira=wanted.with_jira, for_the_policy=lacking).connect()
     said = list(_another_registry(kept, world))
-    path = folder / world.values.get("COUNTERSIGN_POLICY", POLICY_FILE)
     check_stays(folder, [path, path.parent / SCHEMA_FILE, *keys_in(world.settings, folder)])
     policy, chosen_said, draft, lacks = _policy(path, world, wanted, ask)
     values = {**world.values, **_made_up(world, path, folder)}
     changed = env_file.changed(env_text, {name: values[name] for name in values if name in CARRIED}, ENV_FILE)
     new = [NewFile(folder / ENV_FILE, changed, is_secret=True), *policy, *([ignored] if ignored else [])]
     return Plan(values, tuple(new), (*said, *chosen_said), draft, lacks, world.registry.version)
+
+
+def _lacking_in(answers: PolicyAnswers) -> tuple[str, ...]:
+    """What a new policy needs to be told, as far as that is known before anything is asked."""
+    approvers = () if answers.approvers else ("--approvers is needed: @GROUP or e-mail addresses.",)
+    asked = {"--models": answers.models, "--channel": answers.channel}
+    unsaid = " and ".join(option for option, said in asked.items() if not said)
+    perhaps = (f"{unsaid}: needed too, unless there is one alone to propose.",) if unsaid else ()
+    return (*approvers, *perhaps)
 
 
 def _policy(

@@ -10,6 +10,7 @@ back in the reader's language.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from functools import cached_property
 from typing import Literal, Protocol, TypeVar, cast, get_args
 
 from bot.language.records import Reader
+
+NAME_FIRST = re.compile(r"\w\S*[-:/@_.=]\w|[a-z]\d")  # no sentence of ours begins with such a word
 
 ENGLISH, SPANISH = "en", "es"
 LANGUAGES = (ENGLISH, SPANISH)
@@ -148,13 +151,18 @@ class Recorded:
         return constant[0] if constant else catalogue.records.read(self.text)
 
 
+def capitalised(text: str) -> str:
+    """As a sentence begins, but for a name such as models:/bike/3 or bike-demand, which stays as it is written."""
+    return text if NAME_FIRST.match(text) else f"{text[:1].upper()}{text[1:]}"
+
+
 @dataclass(frozen=True)
 class Alone:
     text: str
 
     def read(self, catalogue: Catalogue) -> str:
         text = catalogue.shown(self.text)
-        return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+        return f"{capitalised(text)}{'' if text.endswith(('.', '?')) else '.'}"
 
 
 def _(text: str, /, **values: Value) -> Text:

@@ -15,7 +15,7 @@ from bot.domain.evidence.dvc_lock import (
     Entry,
     differences,
     is_seed,
-    overlap,
+    overlaps_any,
     unexplained,
 )
 from bot.domain.evidence.lineage import run_named_in
@@ -210,7 +210,7 @@ def _fix_of_altered(bench: Workbench, altered: tuple[str, ...]) -> str:
     paths = dict.fromkeys(one.partition(":")[0] for one in altered if not one.startswith(COMMAND))
     from_top = {path: bench.repository.from_top(bench.repository.folder / path) for path in paths if "://" not in path}
     changed = set(bench.repository.uncommitted())
-    in_git = [top for top in from_top.values() if any(overlap(top, one) for one in changed)]
+    in_git = list(filter(overlaps_any(changed), from_top.values()))
     in_dvc = [path for path, top in from_top.items() if top not in in_git and not bench.repository.tracks(path)]
     retrain = f"commit, {bench.fixes.retrain}" if bench.own(changed) else bench.fixes.retrain
     if len(in_git) + len(in_dvc) < len(paths) or any(one.startswith(COMMAND) for one in altered):

@@ -70,7 +70,7 @@ def read_policy(text: str, source: str = "policy.yaml") -> Policy:
 
 
 def notices(text: str, source: str = "policy.yaml") -> tuple[Mistake, ...]:
-    """Warnings about what is allowed, in the order of the file: overlapping rules, unused groups and freezes.
+    """Warnings about what is allowed, in the order of the file: such as rules that overlap, or addresses that look mistyped.
 
     Raises PolicyMistakes for a text that `read_policy` refuses.
     """
@@ -93,7 +93,7 @@ def policy_text_of(path: FilePath) -> str:
         raw = path.read_bytes()
     except FileNotFoundError:
         sentence = (
-            "There is no such file. Point COUNTERSIGN_POLICY at your policy, or copy the example to config/policy.yaml."
+            "There is no such file. Point COUNTERSIGN_POLICY at your policy, or let `countersign init` write one here."
         )
         raise PolicyMistakes(str(path), [Mistake(None, sentence)]) from None
     except OSError as error:

@@ -1,5 +1,4 @@
-"""Warnings about what a policy allows: rules that overlap, unused groups and freezes, and an age limit of approvals without a receiver
-for the reminder.
+"""Warnings about what a policy allows, such as rules that overlap, unused groups and freezes, and addresses that look mistyped.
 
 What is not allowed is in `config.policy.checks`; rules that feed each other are in `config.policy.cycles`.
 """
@@ -8,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 
 from bot.domain.text import IN_PROSE, duration_text
 from config.policy.checks import hides
@@ -17,6 +17,8 @@ from config.policy.patterns import common_name
 from config.policy.places import common_place, rules_for_no_place
 from config.policy.shapes import PolicyShape, RuleShape
 
+NEARLY = 0.8  # ana and anna; a name of three letters of which one is another may be somebody else's
+OTHERS_LISTED = 3
 LETTERS = re.compile(r"\[[^\]!-][^\]-]*\]")  # not [a-z] and [!a], which no one writes by chance
 
 
@@ -32,6 +34,33 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _names_that_count_for_nothing(policy)
     yield from _approvals_that_no_ticket_can_take(policy.rules)
     yield from _seals_among_the_models(policy)
+    yield from _addresses_of_nobody(policy)
+
+
+def _addresses_of_nobody(policy: PolicyShape) -> Iterator[Finding]:
+    """An address in a group that people do not list: nearly like one of theirs, or the only one. Nobody with it could vote."""
+    listed = [person.email for person in policy.people]
+    used = {address for group in policy.groups.values() for address in group.people or ()}
+    unlisted = used - set(listed)
+    is_odd_one_out = len(unlisted) == 1 and len(used) > OTHERS_LISTED
+    for name, group in policy.groups.items():
+        for index, address in enumerate(group.people or ()):
+            meant = next((one for one in listed if _is_nearly(address, one)), "")
+            if address not in unlisted or not (meant or is_odd_one_out):
+                continue
+            said = f'group "{name}" names {address}, which is not in people'
+            hint = (
+                f"Did you mean {meant}?" if meant else "Everyone else in the groups is. Correct it, or add the person."
+            )
+            yield ("groups", name, "people", index), f"{said}. {hint}"
+
+
+def _is_nearly(address: str, other: str) -> bool:
+    """Differing by a letter or two on one side of the @."""
+    (name, _, host), (other_name, _, other_host) = address.partition("@"), other.partition("@")
+    if host == other_host:
+        return SequenceMatcher(None, name, other_name).ratio() >= NEARLY
+    return name == other_name and SequenceMatcher(None, host, other_host).ratio() >= NEARLY
 
 
 def _seals_among_the_models(policy: PolicyShape) -> Iterator[Finding]:

@@ -6,10 +6,8 @@ Each process names its needs, so that none requires a setting that it does not u
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.errors import InvalidSettings
 from bot.mlflow_addresses import looks_elsewhere, workspace_elsewhere
 from config.settings import values
+from config.settings.misspelt import meant_by, typos
 from config.settings.registries import RegistrySecrets, checked_guard_secret, read_secrets, web_addresses
 from config.settings.table import SETTINGS, Setting
 
@@ -32,18 +31,11 @@ __all__ = [
     "Setting",
     "Settings",
     "needs_of",
+    "policy_path_in",
     "read_settings",
 ]
 
 UNSET = SecretStr("")
-SERVICE_LINK = re.compile(
-    r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)"
-)
-SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
-PREFIX = "COUNTERSIGN_"
-TYPO_LIKENESS = (
-    0.85  # COUNTERSIGN_HOEM is a typo of COUNTERSIGN_HOME; COUNTERSIGN_MAIL_FROM, of a later release, is not
-)
 
 
 class Need(StrEnum):
@@ -103,6 +95,12 @@ EXAMPLE_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 def _default_policy() -> Path:
     own = Path("config/policy.yaml")
     return own if own.is_file() else EXAMPLE_POLICY
+
+
+def policy_path_in(environ: Mapping[str, str]) -> Path:
+    """As in the settings, also where another setting is wrong."""
+    named = environ.get("COUNTERSIGN_POLICY", "").strip()
+    return Path(named) if named else _default_policy()
 
 
 class Settings(BaseModel):
@@ -206,7 +204,12 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
     given = {
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
-    mistakes = [*_typos(environ), *_missing(given, needs), *looks_elsewhere(environ), *_led_away(environ, needs)]
+    mistakes = [
+        *typos(environ),
+        *_missing(given, needs, environ),
+        *looks_elsewhere(environ),
+        *_led_away(environ, needs),
+    ]
     mistakes += [*_jira_mistakes(given, needs), *_half_a_sign_in(given)]
     unreadable = [name for name, text in given.items() if not _is_utf_8(text)]
     mistakes += [f"{name} has bytes that are not UTF-8. Write it anew." for name in unreadable]
@@ -236,29 +239,14 @@ def _place_in_table(mistake: str) -> int:
     return next((place for place, setting in enumerate(SETTINGS) if mistake.split()[0] == setting.name), len(SETTINGS))
 
 
-def _is_service_link(name: str, value: str) -> bool:
-    """What Kubernetes, and Docker before it, sets in each container for a Service that is called countersign, or countersign-web.
-
-    https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-    """
-    return bool(SERVICE_LINK.fullmatch(name)) or (name.endswith("_PORT") and bool(SERVICE_ADDRESS.match(value)))
-
-
-def _typos(environ: Mapping[str, str]) -> Iterator[str]:
-    """Unknown names close to a setting's: a misspelt name would silently leave the default in force."""
-    known = [setting.name for setting in SETTINGS if setting.name.startswith(PREFIX)]
-    for name, value in environ.items():
-        if name.startswith(PREFIX) and name not in known and not _is_service_link(name, value):
-            for meant in get_close_matches(name, known, n=1, cutoff=TYPO_LIKENESS):
-                yield f"{name} is not a setting of Countersign. Did you mean {meant}?"
-
-
-def _missing(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
+def _missing(given: Mapping[str, str], needs: frozenset[Need], environ: Mapping[str, str]) -> Iterator[str]:
     for setting in SETTINGS:
         wanted = any(setting.name in VARIABLES_OF[need] for need in needs)
         spared = setting.name == "SLACK_SIGNING_SECRET" and "SLACK_APP_TOKEN" in given  # Socket Mode takes over
         if wanted and setting.name not in given and not spared:
-            yield f"{setting.name} is not set. {setting.fix}"
+            found = meant_by(setting.name, environ)
+            unread = f", but {found} is, which is not a setting. Did you mean {setting.name}?" if found else "."
+            yield f"{setting.name} is not set{unread} {setting.fix}"
 
 
 def _led_away(environ: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:

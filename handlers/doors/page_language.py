@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from bot.domain.names import shown
 from bot.errors import CountersignError
-from bot.language import ENGLISH, Message, Shown, Text, moment, now_reading, reread
+from bot.language import ENGLISH, Message, Shown, Text, capitalised, moment, now_reading, reread
 from bot.language.catalogues import in_language, language_of
 from bot.services import Services
 from handlers.doors.errors import DATABASE_DOWN
@@ -99,8 +99,7 @@ def isolated(name: object) -> Markup:
 
 
 def sentence_case(said: str) -> str:
-    said = str(reread(said))
-    return f"{said[:1].upper()}{said[1:]}"
+    return capitalised(str(reread(said)))
 
 
 def number(count: int) -> str:

@@ -1,6 +1,6 @@
 """Door: Slack's Home tab, the form in which people ask, and links that they post. Parses and answers; `handlers.home` decides.
 
-Opening a tab and choosing on it are recorded, then acknowledged, and shown by an effect. A form is answered when it has been asked.
+Opening a tab and choosing on it are recorded, then acknowledged, and shown by an effect. A form is answered when it was asked, or in time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.language import N_, _, reread, translated
 from bot.ports.home import Deed, HomePress
 from bot.services import Services
 from handlers.doors.errors import as_sentence, text_of
-from handlers.home import asking, opening, previews
+from handlers.home import asking, opening, previews, sending
 from handlers.notify.readers import for_account
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ def listen_to_home(bolt: App, s: Services) -> None:
             ack(dict(s.home.as_choices(asking.choices_for(asked, s))))
 
     def sent(ack: Ack, body: dict[str, object]) -> None:
+        begun = s.clock.now()
         account, form = s.home.read_form(body)
-        reply = asking.send(account, form, s)
-        with for_account(account, s):
+        reply = sending.send(account, form, begun, s)
+        with for_account(account, s, begun=begun):
             if reply.mistakes is not None:
                 said = {field: as_sentence(text) for field, text in reply.mistakes.items()}
                 ack(response_action="errors", errors=dict(s.home.as_mistakes(form, said)))
@@ -62,6 +63,7 @@ def listen_to_home(bolt: App, s: Services) -> None:
                 ack(response_action="update", view=dict(s.home.as_form(translated(reply.form))))
             else:
                 ack(response_action="update", view=dict(s.notifier.as_notice(reread(reply.title), reread(reply.text))))
+        sending.tell_late(reply, account, form, s)
 
     def ran(ack: Ack, body: dict[str, object]) -> None:
         account, trigger = s.home.read_trigger(body)

@@ -1,8 +1,9 @@
 """The slow sweep: whether what approvals rest on is still there. It moves no target and changes no decision.
 
-Each sweep looks at some targets of each workspace, those that were looked at longest ago first, and records each in a transaction of its
-own: a sweep that is cut short leaves the rest due. A registry that is not believed is not asked, for what it lacks may only be lacking in
-it; and one that does not answer at all is reported elsewhere, so its targets are only left for the next sweep.
+Each sweep looks at some targets of each workspace, those that were looked at longest ago first. It takes each in a transaction of its own
+and records it in another: a sweep that is cut short leaves the rest due, and the one at which it ended waits its turn. A registry that is
+not believed is not asked, for what it lacks may only be lacking in it; and one that does not answer at all is reported elsewhere, so its
+targets are only left for a later sweep.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 import structlog
 
 from bot.domain.events import Event
-from bot.domain.evidence.losses import Kept, Part, judge, looks_in_a_sweep, next_look
+from bot.domain.evidence.losses import Found, Kept, Part, judge, looks_in_a_sweep, next_look
 from bot.domain.policy.evidence_watch import EvidenceWatch
 from bot.engine.lanes import Lane
 from bot.errors import OutsideError
@@ -26,6 +27,7 @@ from handlers.evidence.looking import Asked, Looked, ask_at_once, look_at
 
 log = structlog.get_logger()
 TELLING = "tell_losses"
+UNREAD = Found(unread="the look has not ended")
 GIVES_UP_AFTER = (
     3  # questions of a sweep that a registry or its store did not answer: the rest is left for the next sweep
 )
@@ -59,13 +61,26 @@ def _look_in(workspace: str, places: Sequence[WatchedPlace], plan: EvidenceWatch
     except OutsideError as trouble:
         _leave_for_later(workspace, trouble)
         return
-    for place, approvals in resting.items():
+    for due, approvals in resting.items():
+        place = _taken(due, plan, s)
+        if place is None:
+            continue
         looked = [look_at(one, registry, asked, s) for one in approvals]
         if _has_lost(looked) and not _is_still_believed(workspace, s):
             return
         _record(place, approvals, looked, plan, s)
         if asked.troubles >= GIVES_UP_AFTER:
             return
+
+
+def _taken(place: WatchedPlace, plan: EvidenceWatch, s: Services) -> WatchedPlace | None:
+    """Puts its next look behind others before this one, which may end in an error that nobody foresaw: the next sweep begins with others.
+
+    None when another worker looks at it already.
+    """
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        return EvidenceWatchRows(tx.connection).put_behind(place, now, next_look((UNREAD,), now, plan.every))
 
 
 def _is_still_believed(workspace: str, s: Services) -> bool:

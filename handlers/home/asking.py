@@ -1,15 +1,13 @@
 """The form in which a person asks for a transition: its menus, and what follows when it is sent.
 
 The menus are filled from what the last sweep saw, so they answer at once, also while MLflow is down. When the form is sent, everything is
-checked again: the policy in force, and MLflow itself. It asks through the same story as the command line and the API.
+checked again: the policy in force, and MLflow itself. It asks through the same story as the command line and the API, in `sending`.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 
 import structlog
@@ -20,20 +18,14 @@ from bot.domain.home.form import (
     Choice,
     Field,
     ModelRef,
-    SentForm,
-    demands_reason,
     form_for,
-    governed_targets,
     model_choices,
     numbers_like,
     version_choice,
 )
-from bot.domain.model import Ask, AskKind, Target, TransitionRequest
-from bot.domain.policy.rules import Policy, Rule
-from bot.domain.text import target_label, version_name
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import OutsideError, Refused, Temporary
-from bot.language import Text, _, sentences
+from bot.language import _, sentences
 from bot.ports import AccountKind
 from bot.ports.home import HomePress, Typed
 from bot.services import Services
@@ -43,21 +35,10 @@ from bot.store.transaction import Transaction
 from bot.store.web.homes import HomeRows
 from handlers.home.viewing import NO_PAGE, NoPage, viewer_of
 from handlers.notify.who_reads import reads_all
-from handlers.request.asking import AskedBefore, request_transition
 from handlers.request.voters import VoterUnknown, person_of
 
 log = structlog.get_logger()
 NAMED = re.compile(r"(?P<model>.+?)(?:\s+v?(?P<version>[1-9][0-9]{0,8}))?(?:\s+in\s+(?P<place>\S+))?")
-
-
-@dataclass(frozen=True)
-class FormReply:
-    """The answer to a form that was sent: sentences beside its fields, another form in its place, or a notice of what was asked."""
-
-    mistakes: Mapping[Field, str] | None = None
-    form: AskForm | None = None
-    title: str = ""
-    text: str = ""
 
 
 def check_may_ask(account: str, s: Services) -> Person:
@@ -86,7 +67,7 @@ def choose_model(press: HomePress, s: Services) -> None:
     """Puts the other menus below it."""
     with s.store.transaction() as tx:
         model = HomeRows(tx.connection).model_with(press.chosen)
-        form = form_for(model, tx.policy()) if model else AskForm(notice=_gone())
+        form = form_for(model, tx.policy()) if model else AskForm(notice=gone())
     s.home.update_form(press, form)
 
 
@@ -122,69 +103,6 @@ def _reads_all(person: Person, s: Services) -> bool:
     except OutsideError as why:
         log.warning("versions_shown_bare", account=person.account, why=str(why))
         return False
-
-
-def send(account: str, sent: SentForm, s: Services) -> FormReply:
-    """Checks all that was sent against what holds now, then asks. Sent twice, it asks once."""
-    try:
-        person = check_may_ask(account, s)
-    except Refused as refusal:
-        return FormReply({Field.MODEL: _text_of(refusal)})
-    with s.store.transaction() as tx:
-        policy, model = tx.policy(), HomeRows(tx.connection).model_with(sent.model)
-    if model is None:
-        return FormReply({Field.MODEL: _gone()})
-    if sent.model != sent.drawn_for or not (sent.version or sent.target):
-        return FormReply(form=form_for(model, policy))  # the other menus are not those of this model yet
-    mistakes = _mistakes_in(sent, model, policy)
-    if mistakes:
-        return FormReply(mistakes)
-    target, rule = governed_targets(model, policy)[sent.target]
-    return _ask(person, model, int(sent.version), target, rule, sent, s)
-
-
-def _mistakes_in(sent: SentForm, model: ModelRef, policy: Policy) -> dict[Field, str]:
-    mistakes: dict[Field, str] = {}
-    if not (sent.version.isascii() and sent.version.isdigit() and 0 < len(sent.version) < 10):
-        mistakes[Field.VERSION] = _("Choose a version.")
-    governed = governed_targets(model, policy)
-    if sent.target not in governed:
-        changed = _("No rule of the policy governs this target any more: it has changed since you opened the form.")
-        now = ", ".join(str(target) for target, _rule in governed.values())
-        others = _("Governed now: {targets}. Open the form again.", targets=now) if now else ""
-        mistakes[Field.TARGET] = sentences(changed, others) if sent.target else _("Choose a target.")
-    elif demands_reason(governed[sent.target][1]) and not sent.reason:
-        mistakes[Field.REASON] = _("The rule for this target wants a reason. Write why.")
-    return mistakes
-
-
-def _ask(
-    person: Person, model: ModelRef, version: int, target: Target, rule: Rule, sent: SentForm, s: Services
-) -> FormReply:
-    ask = Ask(AskKind.FORM)
-    try:
-        request = request_transition(
-            model.name, version, target, person.email, sent.reason, ask, s, model.workspace, once=sent.view
-        )
-    except AskedBefore as before:
-        request = before.request
-    except Refused as refusal:
-        return FormReply({Field.VERSION: _text_of(refusal)})
-    except OutsideError as trouble:
-        log.warning("not_asked", model=model.name, version=version, why=str(trouble))
-        down = _("MLflow did not answer, so nothing was asked: {why}", why=str(trouble))
-        again = _("Send the form again in a minute.") if isinstance(trouble, Temporary) else ""
-        return FormReply({Field.VERSION: sentences(down, again)})
-    return FormReply(title=_("Asked"), text=_where(request, rule))
-
-
-def _where(request: TransitionRequest, rule: Rule) -> str:
-    """What was asked, and where its card is."""
-    version, target = version_name(request.version), target_label(request)
-    said = _("You have asked for {version} as {target}.", version=version, target=target)
-    if request.card is not None:
-        return sentences(said, _("Its card: {url}", url=request.card.url))
-    return sentences(said, _("Its card comes to {channel} in a moment.", channel=rule.channel))
 
 
 def _form_named(named: str, tx: Transaction, *, reads: bool) -> AskForm:
@@ -256,11 +174,5 @@ def _versions(model: ModelRef, typed: str, tx: Transaction, *, reads: bool) -> t
     )
 
 
-def _text_of(refusal: Refused) -> str:
-    """As it was marked, so that the door can read it in the person's language."""
-    marked = refusal.args[0] if refusal.args else ""
-    return marked if isinstance(marked, Text) else str(refusal)
-
-
-def _gone() -> str:
+def gone() -> str:
     return _("The registry no longer has this model. Search for another one.")

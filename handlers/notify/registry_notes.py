@@ -22,7 +22,7 @@ from bot.domain.names import in_one_line, shown
 from bot.domain.policy.rules import Policy
 from bot.domain.text import model_name
 from bot.domain.workspaces import DEFAULT, option_for
-from bot.language import N_, _, ngettext, sentences
+from bot.language import N_, _, capitalised, ngettext, sentences
 
 Body = dict[str, Plain]
 MODEL_NAMES = ("model", "before", "after")  # the fields by which an entry names the registered models that it is about
@@ -179,7 +179,7 @@ def _trusted(body: Body, names: Mapping[str, str]) -> Card:
 
 
 def _title(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
+    return capitalised(text)
 
 
 def _restored(body: Body, _names: Mapping[str, str]) -> Card:

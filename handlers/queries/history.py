@@ -6,12 +6,14 @@ What an entry says in words is in `bot.domain.queries.history`. The ledger holds
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from heapq import merge
 
 from bot.domain import events as e
 from bot.domain.events import Event, RequestEvent
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.names import NAME_LIMIT
 from bot.domain.queries.history import HistoryEntry, happening, history_about, seen_in_the_registry
 from bot.domain.registry.watch_events import HolderLeft
 from bot.services import Records
@@ -57,6 +59,14 @@ def history_of(model: str, target: Target | None, s: Records, workspace: str = D
         names = tx.people.all_names()
         told = [_told(event, seq, workspace, until, by_id, names) for seq, event in _events(_entries(until, by_id, tx))]
     return [one for one in told if one is not None and target in (None, one.target)]
+
+
+def nearest_model(model: str, s: Records, workspace: str = DEFAULT_WORKSPACE) -> str:
+    """The known registered model whose name is the closest; empty when the name itself is known, or none is close."""
+    with s.store.transaction() as tx:
+        known = {row.name for row in tx.registry.models(workspace)}
+    near = [] if model in known else get_close_matches(model[:NAME_LIMIT], sorted(known), n=1)
+    return near[0] if near else ""
 
 
 def history_of_version(version: VersionId, s: Records) -> list[HistoryEntry]:

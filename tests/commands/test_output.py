@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 import bot.commands
 from bot.commands.output import tables
+from bot.commands.policy.replay import saved_text
 
 FOLDER = Path(bot.commands.__file__).parent
 # The output package; a message of our own around an error; lines that were made for the terminal; and what only repeats our own words.
@@ -67,3 +71,19 @@ def test_the_keys_of_rows_are_in_snake_case_and_make_the_titles() -> None:
 
     assert [key for key in keys if not SNAKE.fullmatch(key)] == []
     assert tables.title("decided_by") == "decided by"
+
+
+@pytest.mark.parametrize(
+    ("saved", "median", "said"),
+    [
+        (timedelta(milliseconds=300), timedelta(), "approvals would have waited as long as they did"),
+        (
+            timedelta(hours=4),
+            timedelta(),
+            "approvals would have waited 4h less in all, the median one as long as it did",
+        ),
+        (timedelta(hours=4), timedelta(hours=1), "approvals would have waited 4h less in all, the median one 1h less"),
+    ],
+)
+def test_a_replay_says_no_difference_as_such(saved: timedelta, median: timedelta, said: str) -> None:
+    assert saved_text(saved, median) == said

@@ -22,6 +22,9 @@ def test_a_command_without_settings_says_that_the_file_beside_it_is_not_loaded(
     beside = CliRunner().invoke(main, command)
 
     assert beside.exit_code == without.exit_code == 2
+    assert without.output.endswith(
+        "Nothing is set up here. `countersign init` asks for what is needed, and writes the settings and a policy.\n"
+    )
     assert (
         "countersign.env is here and not loaded. Load it with: set -a && . ./countersign.env && set +a" in beside.output
     )
@@ -29,3 +32,16 @@ def test_a_command_without_settings_says_that_the_file_beside_it_is_not_loaded(
     loaded = CliRunner().invoke(main, command)
 
     assert "countersign.env" not in without.output + loaded.output
+
+
+def test_where_the_database_of_the_address_has_ended_it_says_so_without_the_drivers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://postgres@/postgres?host={tmp_path}")
+
+    said = CliRunner().invoke(main, ["history", "bike-demand"])
+
+    assert said.exit_code == 2
+    assert f"no database is running: DATABASE_URL names {tmp_path}" in said.output
+    assert "Start that again" in said.output
+    assert "connection" not in said.output

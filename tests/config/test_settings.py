@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.errors import InvalidSettings
 from config.settings import NEEDS, SETTINGS, Need, Process, Settings, needs_of, read_settings
+from config.settings.misspelt import look_alikes
 
 NOTHING: frozenset[Need] = frozenset()
 CANARY = "canary-that-must-not-sing"
@@ -314,6 +315,29 @@ def test_a_misspelt_name_is_noticed_because_its_default_would_hold_silently() ->
     (mistake,) = mistakes_of({"COUNTERSIGN_HOEM": "/srv"})
 
     assert mistake == "COUNTERSIGN_HOEM is not a setting of Countersign. Did you mean COUNTERSIGN_HOME?"
+
+
+def test_a_needed_setting_under_a_misspelt_name_is_named_with_that_name() -> None:
+    (mistake,) = mistakes_of({"MLFLOW_TRACKING_URL": "https://mlflow.example.com"}, frozenset({Need.REGISTRY}))
+
+    assert mistake.startswith("MLFLOW_TRACKING_URI is not set, but MLFLOW_TRACKING_URL is, which is not a setting.")
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        ({"JIRA_WEBHOOK_SECRT": "x"}, {"JIRA_WEBHOOK_SECRT": "JIRA_WEBHOOK_SECRET"}),
+        ({"SMTP_URI": "x"}, {"SMTP_URI": "SMTP_URL"}),
+        ({"COUNTERSIGN_MAIL_FROM": "x"}, {"COUNTERSIGN_MAIL_FROM": ""}),
+        pytest.param({"SMTP_URI": "x", "SMTP_URL": "y"}, {}, id="beside the right one it is another program's"),
+        pytest.param({"MLFLOW_TRACKING_AUTH": "x", "MLFLOW_TRACKING_USERNAME": "y"}, {}, id="MLflow's own"),
+        pytest.param(
+            {"MLFLOW_TRACKING_TOKEN_EU": "x", "COUNTERSIGN_GUARD_KEYS": "y"}, {}, id="a registry's, a guard's"
+        ),
+    ],
+)
+def test_names_that_look_like_a_setting_are_found(environ: dict[str, str], found: dict[str, str]) -> None:
+    assert look_alikes(environ) == found
 
 
 def test_the_environments_other_variables_are_left_alone() -> None:

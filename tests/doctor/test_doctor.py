@@ -71,6 +71,27 @@ def test_a_witness_that_lacks_the_newest_checkpoint_is_named(installed: Installa
     assert installed.troubles()["witnesses"].why.startswith(f"{key.id} has not signed the newest checkpoint of ")
 
 
+def test_a_name_that_looks_like_an_unset_setting_is_a_warning(installed: Installation) -> None:
+    installed.environ["SMTP_URI"] = "smtp://mail.example.com"
+
+    (found,) = (one for one in installed.examine() if one.what == "settings" and one.status is Status.WARN)
+
+    assert found.why == "SMTP_URI is not a setting of this version of Countersign"
+    assert found.fix == "rename it to SMTP_URL, unless another program reads it"
+
+
+def test_one_wrong_setting_does_not_lead_doctor_to_another_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    told = run({"COUNTERSIGN_HOEM": "x", "MLFLOW_TRACKING_URI": "", "SLACK_BOT_TOKEN": ""}).output
+
+    assert "Did you mean COUNTERSIGN_HOME?" in told
+    assert "policy" not in told.replace("the policy's rules", "").replace("settings and a policy", "")
+    assert told.splitlines()[-1].startswith("Nothing is set up here. `countersign init` asks for what is needed")
+
+
 def test_processes_that_never_ran_are_no_failure(installed: Installation) -> None:
     result = run(installed.environ, "--register-webhook")
 

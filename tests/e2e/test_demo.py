@@ -10,12 +10,15 @@ import pytest
 from mlflow import MlflowClient
 
 from bot.demo.by_hand import refused_by_the_registry
+from bot.demo.digest import LONGEST_WAY
 from bot.demo.guard import PLUGIN, Guard
-from bot.demo.world import World
+from bot.demo.passkeys import with_passkeys
+from bot.demo.world import World, write_policy
 from bot.errors import DemoFailed
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.slack import SlackSandbox
 from bot.supervisor import COUNTERSIGN, Supervisor
+from config.policy import read_policy
 from tests.fixtures import quick_directory
 from tests.fixtures.mlflow_seed import new_model
 
@@ -41,6 +44,12 @@ def test_a_move_that_mlflow_takes_ends_the_demo_with_an_error(
 
     with pytest.raises(DemoFailed, match="MLflow answered 200 to a move by hand, which its guard refuses"):
         refused_by_the_registry(world_with(tmp_path, mlflow_server, supposed), model_name, 1, print)
+
+
+def test_what_waits_in_the_demo_is_not_overdue_when_its_week_ends(tmp_path: Path) -> None:
+    policy = read_policy(write_policy(tmp_path, with_passkeys).read_text())
+
+    assert all(rule.expire_after is None or rule.expire_after > LONGEST_WAY for rule in policy.rules)
 
 
 def test_without_the_plugin_the_demo_leaves_the_move_out_and_says_how_to_install_it(

@@ -14,6 +14,7 @@ import yaml
 
 from bot.commands.init.asking import InScript
 from bot.errors import InvalidSettings
+from bot.init.connecting import for_a_person
 from bot.init.env_file import values_in
 from bot.init.given import PolicyAnswers
 from bot.init.program import Wanted, plan
@@ -347,6 +348,37 @@ def test_the_link_carries_the_documented_manifest(address: str) -> None:
     assert "countersign.example.com" not in text
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
+            ("--slack-bot-token-file", "--slack-app-token-file", "--approvers"),
+        ),
+        ({"JIRA_URL": "http://127.0.0.1:9"}, ("--mlflow-uri", "--slack-bot-token-file", "--jira-api-token-file")),
+        (
+            {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "COUNTERSIGN_URL": "http://bot.example.com"},
+            ("--url: http://bot.example.com is not https",),
+        ),
+    ],
+)
+def test_a_script_reads_all_that_is_missing_before_anything_is_asked_outside(
+    tmp_path: Path, values: dict[str, str], said: tuple[str, ...]
+) -> None:
+    ask = InScript()
+
+    with pytest.raises(InvalidSettings) as refused:
+        plan(Wanted(values, {}, PolicyAnswers(), None, False, tmp_path), ask)
+
+    assert all(option in str(refused.value) for option in said)
+    assert "cannot be reached" not in str(refused.value)
+
+
+def test_what_failed_is_not_said_to_be_tried_again() -> None:
+    assert for_a_person("MLflow is down. It is tried again.") == "MLflow is down."
+    assert for_a_person("MLflow is down. It will be tried again.") == "MLflow is down."
+
+
 def test_the_command_writes_reports_and_ends_with_doctors_exit_code(team: Team) -> None:
     (team.folder.parent / "token").write_text(f"{team.values['SLACK_BOT_TOKEN']}\n")
     environ = {name: text for name, text in team.values.items() if name != "SLACK_BOT_TOKEN"}
@@ -358,7 +390,12 @@ def test_the_command_writes_reports_and_ends_with_doctors_exit_code(team: Team) 
     assert refused.returncode == 2
     assert "--slack-bot-token-file is needed" in refused.stderr
     assert "--slack-app-token-file is needed" in refused.stderr
-    assert "https://api.slack.com/apps?new_app=1&manifest_yaml=" in refused.stdout
+    assert "--approvers is needed" in refused.stderr
+    assert "--channel: needed too" in refused.stderr
+    assert refused.stderr.index("is needed") < refused.stderr.index(
+        "https://api.slack.com/apps?new_app=1&manifest_yaml="
+    )
+    assert refused.stdout == ""
     assert refused.stderr.endswith("Nothing was written.\n")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 failed" in done.stdout

@@ -164,3 +164,17 @@ def test_an_unknown_locale_falls_to_the_policys_language(locale: str, language: 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_its_catalogue(language: str) -> None:
     assert catalogue_of(language).code == language
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        ("models:/bike/3 does not say where", "models:/bike/3 does not say where."),
+        ("bike-demand v1 holds alias:champion already", "bike-demand v1 holds alias:champion already."),
+        ("ana@example.com is no member", "ana@example.com is no member."),
+        ("v3 is gone. Did you mean v4?", "v3 is gone. Did you mean v4?"),
+        ("the policy has no rule for alias:champion", "The policy has no rule for alias:champion."),
+    ],
+)
+def test_a_sentence_that_begins_with_a_name_leaves_it_as_it_is_written(refusal: str, sentence: str) -> None:
+    assert str(as_sentence(refusal)) == sentence

@@ -78,6 +78,7 @@ def init(**said: object) -> None:
     """
     from bot.assembly import quieten_vendors
     from bot.commands.init.asking import InScript, OnTerminal, in_one_line, plain
+    from bot.init.connecting import for_a_person
     from bot.init.program import Wanted, plan
 
     quieten_vendors()
@@ -89,7 +90,7 @@ def init(**said: object) -> None:
         )
         planned = plan(wanted, ask)
     except (InvalidInput, OutsideError) as trouble:
-        raise Mistake(plain(f"{trouble}\nNothing was written.")) from None
+        raise Mistake(plain(f"{for_a_person(str(trouble))}\nNothing was written.")) from None
     for line in (*planned.said, *planned.write()):
         click.echo(in_one_line(line))
     click.echo(f"\nWho does what:\n{plain(planned.who_does_what())}\n")

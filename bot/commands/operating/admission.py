@@ -18,6 +18,7 @@ from bot.errors import Refused
 from bot.gate.checks import check_can_ask, proof_of
 from bot.gate.command import Age
 from bot.gate.keys import read_keys
+from bot.language import capitalised
 from config.admission import read_plan
 
 ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
@@ -70,7 +71,7 @@ def admission(
         check_can_ask(os.environ)
         proof = proof_of(os.environ, read_keys(keys), bot, max_age)
     except Refused as refusal:
-        raise click.UsageError(f"{str(refusal)[:1].upper()}{str(refusal)[1:]}") from None
+        raise click.UsageError(capitalised(str(refusal))) from None
     judge = Judge(plan, proof, os.environ)
     options = options_for(listen, str(tls_cert), str(tls_key), str(client_ca) if client_ca else "")
     say(

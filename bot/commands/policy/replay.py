@@ -16,6 +16,7 @@ from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happ
 from bot.domain.text import AS_OPTION, duration_text
 
 COLUMNS = ("id", "opened_at", "version", "target")
+NO_TIME = duration_text(timedelta(), AS_OPTION)
 BELOW = ("what_happened", "under_this_policy", "why")
 
 
@@ -86,13 +87,20 @@ def _summary_lines(summary: Summary, source: str, since: timedelta) -> Sequence[
     return lines
 
 
+def saved_text(in_all: timedelta, median: timedelta) -> str:
+    saved, of_half = duration_text(in_all, AS_OPTION), duration_text(median, AS_OPTION)
+    if saved == NO_TIME:
+        return "approvals would have waited as long as they did"
+    less = "as long as it did" if of_half == NO_TIME else f"{of_half} less"
+    return f"approvals would have waited {saved} less in all, the median one {less}"
+
+
 def _remark(comparison: Comparison, summary: Summary) -> str:
     if comparison is not Comparison.PASSES:
         return ""
     remarks = []
     if summary.median_saved is not None:
-        saved, median = duration_text(summary.saved, AS_OPTION), duration_text(summary.median_saved, AS_OPTION)
-        remarks.append(f"approvals would have waited {saved} less in all, the median one {median}")
+        remarks.append(saved_text(summary.saved, summary.median_saved))
     if summary.passed_though_rejected:
         remarks.append(f"{summary.passed_though_rejected} of them people had rejected: look at these first")
     return "".join(f"; {remark}" for remark in remarks)

@@ -19,11 +19,12 @@ from bot.domain.text import format_seconds
 @telling_mistakes
 def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -> None:
     """List everything that has happened to the targets of a model, oldest first."""
-    from handlers.queries.history import history_of
+    from handlers.queries.history import history_of, nearest_model
 
     where = target_of(target) if target else None
     with records_for() as services:
         happened = history_of(name, where, services, place_named(workspace))[-limit:]
+        near = "" if happened else nearest_model(name, services, place_named(workspace))
     rows: list[dict[str, object]] = [
         {
             "at": one.at if as_json else format_seconds(one.at),
@@ -37,6 +38,7 @@ def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -
         }
         for one in happened
     ]
-    empty = f"Nothing has happened to {name} yet, as far as Countersign knows."
+    hint = f" Did you mean {near}?" if near else ""
+    empty = f"Nothing has happened to {name} yet, as far as Countersign knows.{hint}"
     columns = ("at", "what", "version", "target")
     print_rows(rows, columns, as_json=as_json, empty=empty, below=("who", "ticket", "why"), is_narrowed=True)

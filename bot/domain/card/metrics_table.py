@@ -21,7 +21,7 @@ MISSING = N_("missing")
 OTHER_FIGURES = N_("other data")  # the holder has the metric, but from a data set with another fingerprint
 
 
-SOURCES = {"run": N_("run"), "logged model": N_("logged model")}
+SOURCES = {"run": N_("MLflow run"), "logged model": N_("MLflow logged model")}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from bot.domain.break_glass.offer import OPENS_FORM
 from bot.domain.card.break_glass.sentences import glass_paragraphs, review_buttons
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import trained_by
-from bot.domain.card.conversation.sentences import conversation_lines
+from bot.domain.card.conversation.sentences import conversation_lines, decide_by
 from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of, named_text
 from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.needs import called_for, is_blocked, may_be_approved, may_stand_in, what_is_missing
@@ -36,7 +36,7 @@ from bot.domain.request.opening import waits_since
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
 from bot.domain.request.shown import vote_value
 from bot.domain.text import target_label, version_name
-from bot.language import N_, Value, _, from_record, listed, moment, ngettext, sentences
+from bot.language import N_, Value, _, from_record, listed, ngettext, sentences
 
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "", *, calls: bool = False) -> Card:
@@ -83,12 +83,11 @@ def reminder_card(
     """Posted in the card's thread while the request waits; notifies `mentions`, or else all who can decide and have not."""
     title = _("Still waiting: {version} → {target}", **_names(request))
     waits = _waiting_since(request)
-    deadline = [Fact(_("Decide by"), moment(request.expires_at))] if request.expires_at else []
     said = [waits, status_sentence(request, context)] if waits else [status_sentence(request, context)]
     return Card(
         title=title,
         summary=sentences(_("{said}.", said=title), *said),
-        facts=(*_link_to_the_card(request), *deadline),
+        facts=(*_link_to_the_card(request), *decide_by(request)),
         paragraphs=tuple(said),
         mentions=mentions_of(request, context) if mentions is None else mentions,
     )
@@ -204,9 +203,7 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
         facts.append(Fact(_("Target"), holder_of(request)))
     if request.named is not None:
         facts.append(Fact(_("Named ticket"), named_text(request.named, request, context)))
-    if request.state.is_open and request.expires_at is not None:
-        facts.append(Fact(_("Decide by"), moment(request.expires_at)))
-    return facts
+    return [*facts, *(decide_by(request) if request.state.is_open else [])]
 
 
 def _links(request: TransitionRequest, context: CardContext, walk_back: str) -> list[Link]:

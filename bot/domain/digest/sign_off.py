@@ -131,4 +131,4 @@ def wanted(plan: DigestPlan, digest: str, closed_at: datetime) -> Wanted | None:
 
 def wanted_text(one: Wanted, period: Period) -> str:
     due = format_local(one.due, ZoneInfo(period.timezone))
-    return _("wanted from a member of {group} by {due}", group=one.group, due=due)
+    return _("needed from a member of {group} by {due}", group=one.group, due=due)

@@ -122,13 +122,14 @@ def same_lines(one: str, other: str) -> bool:
     return one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
 
 
-def overlap(one: str, other: str) -> bool:
-    """Whether the paths are equal, or one contains the other."""
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+def overlaps_any(paths: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a path is one of these, contains one, or is inside one."""
+    found = _overlapping((path, True) for path in paths)
+    return lambda path: any(found(path))
 
 
 def _overlapping(placed: Iterable[tuple[str, T]]) -> Callable[[str], Iterator[T]]:
-    """What is at the paths that overlap one, found without comparing it with each of them: a stranger's lock has thousands."""
+    """What is at the paths that equal one, contain it or are inside it, found without comparing it with each: a lock has thousands."""
     at: dict[str, list[T]] = {}
     for path, one in placed:
         at.setdefault(path, []).append(one)
@@ -151,7 +152,7 @@ def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iter
     relative to the repository's root; `lock_path` is the lock's path in it, and `others` as for `of_pipeline`.
     """
     written = [_from_root(lock_path, out.path) for out in lock.outs]
-    read = [_from_root(lock_path, source.path) for source in lock.sources if source.md5]
+    is_read = overlaps_any(_from_root(lock_path, source.path) for source in lock.sources if source.md5)
     return tuple(
         path
         for path in of_pipeline(changed, lock, lock_path, others)
@@ -159,7 +160,7 @@ def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iter
         and not path.endswith(TELLS_NOTHING)
         and not path.startswith(AROUND)
         and not any(path == out or path.startswith(f"{out}/") for out in written)
-        and not (path.endswith(DVC_FILE) and any(overlap(path.removesuffix(DVC_FILE), source) for source in read))
+        and not (path.endswith(DVC_FILE) and is_read(path.removesuffix(DVC_FILE)))
     )
 
 

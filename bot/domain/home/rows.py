@@ -48,7 +48,7 @@ def part_of(section: Section, rows: tuple[Row, ...], state: HomeState, model: st
 def waiting_row(request: TransitionRequest, context: CardContext, now: datetime) -> Row:
     """With what is needed, and what matters most about it."""
     risk = risk_of(request, context)
-    lines = (_("Risk: {risk}", risk=risk.text) if risk else "", needs_text(request, context))
+    lines = (risk.text if risk else "", needs_text(request, context))
     asked_by = _asked_by(request, context.names)
     return Row(
         headline(request, context),

@@ -212,7 +212,7 @@ class _Gain:
             asked = asked_percent(share)
             said = recorded("fast track", "{why}, at least {asked} was asked", why=deed, asked=asked)
         else:
-            said = recorded("fast track", "{why}, and not to be worse was asked", why=deed)
+            said = recorded("fast track", "{why}, and it must not be worse", why=deed)
         return self._check(relative >= share, said)
 
     def _is_better_by(self, change: float) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ IS_OPEN = sa.and_(sa.or_(IS_LOST, IS_OUT_OF_SIGHT), evidence_parts.c.acknowledge
 
 @dataclass(frozen=True)
 class WatchedPlace:
-    """A target that is held by an approval. `looked_at` is None before its first look."""
+    """A target that is held by an approval. `looked_at`: when a look at it last ended, or the first one began; None before."""
 
     workspace: str
     model: str
@@ -78,6 +78,17 @@ class EvidenceWatchRows:
     def count_places(self, workspace: str) -> int:
         query = sa.select(sa.func.count()).select_from(_held(workspace))
         return int(self._connection.execute(query).scalar_one())
+
+    def put_behind(self, place: WatchedPlace, now: datetime, due_at: datetime) -> WatchedPlace | None:
+        """Before a look: if it never ends, it is due then. None when another worker's look has begun or ended since."""
+        if place.looked_at is None:
+            new = insert(evidence_places).values({**_key(place), "looked_at": now, "due_at": due_at})
+            mine = self._connection.execute(new.on_conflict_do_nothing().returning(evidence_places.c.model)).first()
+            return replace(place, looked_at=now) if mine is not None else None
+        rows = evidence_places.c
+        same = sa.and_(*(rows[name] == value for name, value in _key(place).items()), rows.looked_at == place.looked_at)
+        later = sa.update(evidence_places).where(same, rows.due_at <= now).values(due_at=due_at)
+        return place if self._connection.execute(later).rowcount else None
 
     def claim(self, place: WatchedPlace, now: datetime, due_at: datetime) -> bool:
         """Notes the look; False when another worker has looked since this one's was due: then that one's counts."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from bot.domain.card.card import Card, Fact
+from bot.domain.card.card import Card, Fact, Lead
 from bot.domain.model import Target
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace
@@ -52,11 +52,10 @@ def said(title: str, *texts: str) -> Card:
 
 
 def listing(title: str, text: str, facts: Sequence[Fact], total: int = 0) -> Card:
-    """At most so many lines; the text says how many there are besides. `total` is the number of all, if not all are in `facts`."""
+    """The text, then at most so many lines, then how many there are besides. `total` is the number of all, if not all are in `facts`."""
     left = max(total, len(facts)) - len(facts[:SHOWN])
     more = ngettext("{count} more is not shown.", "{count} more are not shown.", left) if left else ""
-    text = sentences(text, more)
-    return Card(title, text, tuple(facts[:SHOWN]), paragraphs=(text,))
+    return Card(title, sentences(text, more), tuple(facts[:SHOWN]), paragraphs=(more,) if more else (), lead=Lead(text))
 
 
 def nothing_after(asked: Asked) -> None:

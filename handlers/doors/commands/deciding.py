@@ -8,7 +8,7 @@ from bot.domain.model import Ask, AskKind
 from bot.domain.registry.names import request_now
 from bot.domain.text import target_label, version_name
 from bot.errors import Refused
-from bot.language import _, ngettext, sentences
+from bot.language import N_, _, ngettext, sentences
 from bot.ports import Click
 from bot.services import Services
 from handlers.break_glass.offering import Wanted, offer_form
@@ -32,6 +32,9 @@ from handlers.request.rollbacks import foreseen, roll_back
 from handlers.request.voters import any_approver, approver_under
 
 ROLLBACK = "/countersign rollback NAME TARGET REASON"
+HOW_TO_FREEZE = N_(
+    "To begin or end one, change freezes in policy.yaml, name it in the rule that it holds back, and run countersign policy activate."
+)
 BREAK_GLASS = "/countersign break-glass NAME VERSION TARGET REASON"
 
 
@@ -126,7 +129,7 @@ def freeze(asked: Asked, s: Services) -> Card:
         state = _("on until {until}", until=until) if until is not None else _("not on")
         facts.append(Fact(one.name, _("{state}; for {rules}", state=state, rules=rules)))
     if not facts:
-        return said(_("Freezes"), _("The policy has no freezes: what is approved is applied at once."))
+        none = _("The policy has no freezes: what is approved is applied at once.")
+        return said(_("Freezes"), none, _(HOW_TO_FREEZE))
     text = ngettext("{count} freeze is on.", "{count} freezes are on.", on) if on else _("No freeze is on.")
-    advice = _("Freezes are in the policy; who keeps it adds or ends one.")
-    return listing(_("Freezes"), sentences(text, advice), facts)
+    return listing(_("Freezes"), sentences(text, _(HOW_TO_FREEZE)), facts)

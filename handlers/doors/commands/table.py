@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.domain.card.card import Card, Fact
+from bot.domain.card.card import Card, Fact, Lead
 from bot.language import N_, _, sentences
 from bot.services import Services
 from handlers.doors.commands import deciding, people, records, waiting
-from handlers.doors.commands.asked import Asked, nearest
+from handlers.doors.commands.asked import Asked, nearest, said
 from handlers.doors.commands.daily import HELP as DAILY_HELP
 from handlers.doors.commands.daily import daily
 
@@ -27,15 +27,17 @@ def list_commands(_asked: Asked, _s: Services) -> Card:
 
 
 def not_known(word: str) -> Card:
-    """With the nearest word, and the whole list."""
+    """With the nearest word; with the whole list when none is near."""
     guess = nearest(word.lower(), [known for known in WORDS if known])
-    unknown = _('Countersign does not know "{word}". It understands:', word=word[:40])
-    hint = _('Did you mean "/countersign {word}"?', word=guess) if guess else ""
-    return _help(sentences(hint, unknown))
+    unknown = _('Countersign does not know "{word}".', word=word[:40])
+    if not guess:
+        return _help(sentences(unknown, _("What Countersign understands:")))
+    hint = _('Did you mean "/countersign {word}"?', word=guess)
+    return said("Countersign", sentences(unknown, hint), _('"/countersign help" lists all words.'))
 
 
 def _help(text: str) -> Card:
-    return Card("Countersign", text, tuple(Fact(command, _(does)) for command, does in HELP), paragraphs=(text,))
+    return Card("Countersign", text, tuple(Fact(command, _(does)) for command, does in HELP), lead=Lead(text))
 
 
 WORDS: Mapping[str, Word] = {
@@ -58,7 +60,10 @@ WORDS: Mapping[str, Word] = {
     ),
     "history": Word(records.history, ((records.HISTORY, N_("what has happened to the targets of a model")),)),
     "rollback": Word(deciding.rollback, ((deciding.ROLLBACK, N_("a target goes back to the version before")),)),
-    "freeze": Word(deciding.freeze, (("/countersign freeze", N_("which freezes are on, and for which rules")),)),
+    "freeze": Word(
+        deciding.freeze,
+        (("/countersign freeze", N_("which freezes are on, and for which rules; policy.yaml sets them")),),
+    ),
     "break-glass": Word(
         deciding.break_glass, ((deciding.BREAK_GLASS, N_("in an emergency: promotes at once, and everyone is told")),)
     ),

@@ -23,7 +23,9 @@ def test_figures_without_a_champion_say_where_they_were_read() -> None:
 
     (table,) = details_card(request, PRINTED).tables
 
-    assert table == Table("Metrics", ("Metric", "v7 (candidate)", "Read from"), (("mae", "31.5", "logged model"),))
+    assert table == Table(
+        "Metrics", ("Metric", "v7 (candidate)", "Read from"), (("mae", "31.5", "MLflow logged model"),)
+    )
 
 
 def test_only_figures_of_one_name_and_source_are_set_side_by_side() -> None:

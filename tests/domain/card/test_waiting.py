@@ -11,6 +11,8 @@ from bot.domain.card.card import Called, Fact, Lead, Link, Mention, Weight
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import mentions_of, reminder_card, request_card
 from bot.domain.card.sentences import CardContext
+from bot.domain.conversation import questions
+from bot.domain.conversation.speakers import Speaker
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Escalate, Group, UnknownRequester
@@ -24,6 +26,7 @@ from tests.builders import (
     a_rule,
     a_version,
     a_vote,
+    after,
     an_observed,
 )
 
@@ -196,3 +199,11 @@ def test_every_outcome_tells_what_to_do_next(state: State, kind: Kind) -> None:
 )
 def test_what_to_do_next_fits_the_outcome(request_: TransitionRequest, words: str) -> None:
     assert words in next_step(request_)
+
+
+def test_while_a_question_is_open_the_date_says_that_it_is_for_the_case_of_no_answer() -> None:
+    asked = after(a_request(), questions.ask(a_request(), Speaker("cy", ("leads",)), "why?", RULE, NOON))
+
+    dates = [[fact.label for fact in request_card(one, PRINTED).facts][-1] for one in (a_request(), asked)]
+
+    assert dates == ["Decide by", "Decide by, if unanswered"]

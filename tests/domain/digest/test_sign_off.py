@@ -110,7 +110,7 @@ def test_the_card_has_a_button_for_these_figures_until_they_are_signed_off() -> 
 
     (button,) = before.buttons
     assert read_value(button.value) == (WEEK, HASH)
-    assert before.facts[-1].value == "wanted from a member of compliance by 2026-11-30 00:00 UTC+01:00"
+    assert before.facts[-1].value == "needed from a member of compliance by 2026-11-30 00:00 UTC+01:00"
     assert (after.buttons, after.facts[-1].value) == ((), "Signed off by Ana Ruiz")
 
 

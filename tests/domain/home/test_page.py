@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.card.context import CardContext
+from bot.domain.card.request_card import request_card
 from bot.domain.home.page import LAST_PAGE, HomePage, HomeState, Part, Row, Section
+from bot.domain.home.rows import waiting_row
+from tests.builders import NOON, RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence
 
 CHOSEN = HomeState("ab12", {Section.HELD: 2})
 
@@ -43,3 +47,13 @@ def test_a_page_is_the_same_while_only_ages_change() -> None:
     assert page(row).digest == page(replace(row, age="waits for 3 min")).digest
     assert page(row).digest != page(replace(row, lines=("Needs 2 approvals",))).digest
     assert page(row).digest != page().digest
+
+
+def test_what_matters_most_reads_as_on_the_card() -> None:
+    evidence = an_evidence(metrics=(a_metric("mae", 31.5),), champion=a_champion(a_metric("mae", 34.0)))
+    request, context = a_request(evidence=evidence), CardContext({}, a_rule({"leads": 1}), RULE_HASH)
+
+    row, card = waiting_row(request, context, NOON), request_card(request, context)
+
+    assert card.lead is not None
+    assert row.lines[0] == card.lead.text

@@ -207,7 +207,7 @@ def test_two_data_sets_of_the_chosen_name_are_no_choice() -> None:
         (
             replace(BETTER_BY_ONE_PERCENT, min_relative_change=0.0),
             24.51,
-            "mae equals the champion's 24.51, and not to be worse was asked",
+            "mae equals the champion's 24.51, and it must not be worse",
         ),
         (
             replace(BETTER_BY_ONE_PERCENT, greater_is_better=True),
@@ -244,7 +244,7 @@ def test_a_figure_that_is_better_by_what_was_asked_passes(threshold: Threshold, 
         (
             replace(BETTER_BY_ONE_PERCENT, min_relative_change=0.0),
             23.41,
-            "mae is worse than the champion's 23.41 by 1.1 (4.7 %), and not to be worse was asked",
+            "mae is worse than the champion's 23.41 by 1.1 (4.7 %), and it must not be worse",
         ),
         (BETTER_BY_HALF, 24.51, "mae equals the champion's 24.51, at least 0.5 was asked"),
         (

@@ -19,11 +19,15 @@ from bot.domain.digest.figures import Finding, FindingKind
 from bot.domain.digest.periods import period_at
 from bot.domain.events import EvidenceFound, EvidenceLost, EvidenceOutOfSight, LossAcknowledged
 from bot.domain.evidence.losses import FEWEST
-from bot.domain.model import State, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest, VersionId
 from bot.domain.queries.description_text import in_words
+from bot.domain.registry.snapshot import VersionSnapshot
+from bot.ports import ModelRegistry
 from bot.store.evidence_watch import EvidenceWatchRows
 from handlers.digest.gathering import gather
+from handlers.evidence.watching import look_after_evidence
 from handlers.queries.describe import describe
+from handlers.request.asking import request_transition
 from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import CHANNEL, Installation
@@ -300,6 +304,48 @@ def test_a_registry_that_is_away_leaves_the_looks_at_others_alone(installation: 
     installation.mlflow.delete_run(installation.run_of(1))
 
     look(installation, A_DAY)
+
+    assert lost(installation) == [("run", ("deleted",))]
+
+
+class BreaksAt:
+    """The registry, in which a bug of ours shows at one version alone."""
+
+    def __init__(self, registry: ModelRegistry, version: VersionId) -> None:
+        self._registry, self._version = registry, version
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._registry, name)
+
+    def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
+        if (name, number) == (self._version.model, self._version.version):
+            raise RuntimeError("nobody foresaw this")
+        return self._registry.find_version(workspace, name, number)
+
+
+@pytest.mark.parametrize("was_looked_at", [True, False])
+def test_an_error_that_nobody_foresaw_at_one_target_keeps_no_look_at_others_back(
+    installation: Installation, was_looked_at: bool
+) -> None:
+    first = installation.promoted()
+    other = f"{installation.model}-b"
+    number = installation.register(model=other)
+    ask, target = Ask(AskKind.COMMAND), Target.parse("alias:champion")
+    asked = request_transition(other, number, target, "cy@example.com", "", ask, installation.s)
+    installation.settle()
+    installation.approve(installation.reread(asked))
+    if was_looked_at:
+        look(installation, A_DAY)
+    installation.mlflow.delete_run(str(installation.mlflow.get_model_version(other, str(number)).run_id))
+    broken = replace(installation.s, registry=BreaksAt(installation.s.registry, first.version))  # type: ignore[arg-type]
+    installation.clock.ahead += A_DAY
+
+    with pytest.raises(RuntimeError, match="nobody foresaw this"):
+        look_after_evidence("", broken)
+    look_after_evidence("", broken)
+    installation.clock.ahead += timedelta(hours=2)
+    with pytest.raises(RuntimeError, match="nobody foresaw this"):
+        look_after_evidence("", broken)
 
     assert lost(installation) == [("run", ("deleted",))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from bot.sandbox.slack import Submission
 from bot.sandbox.slack.wire import every_text
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import Installation
+from tests.fixtures.workers import eventually
 
 SHORTCUT = "countersign.request"
 
@@ -107,8 +109,49 @@ def test_sent_twice_it_asks_once_also_when_the_first_was_decided_meanwhile(form:
     again = form.installation.slack.send(sent)
 
     assert again.status == 200
-    assert "You have asked for" in str(again.body)
+    assert "Already asked" in str(again.body)
+    assert str(form.installation.request(1).ticket.key) in str(again.body)
     assert form.installation.happened(RequestOpened) == ["RequestOpened"]
+
+
+def test_another_form_for_what_waits_already_says_where_it_waits(form: Form) -> None:
+    form.open().choose_model().send()
+    form.installation.settle()
+
+    form.open().choose_model().send()
+    said = form.text
+
+    request = form.installation.request(1)
+    assert request.ticket is not None
+    assert request.card is not None
+    assert "was asked for as champion before" in said
+    assert request.ticket.key in said
+    assert request.card.url in said
+    assert form.installation.happened(RequestOpened) == ["RequestOpened"]
+
+
+@pytest.mark.parametrize("version", [1, pytest.param(2, id="a version that MLflow no longer has")])
+def test_slack_is_answered_in_time_while_mlflow_takes_long_and_the_person_reads_how_it_ended(
+    open_installation: Callable[..., Installation], mlflow_server: str, version: int
+) -> None:
+    with fault_proxy(mlflow_server) as (proxy_url, faults):
+        installation = open_installation(registry_url=proxy_url)
+        for _each in range(2):
+            installation.register()
+        installation.sweep()
+        form = Form(installation).open().choose_model()
+        installation.mlflow.delete_model_version(installation.model, "2")
+        faults.add("slow", "registered-models/get", seconds=4)
+
+        began = time.monotonic()
+        form.send(version)
+        took, said = time.monotonic() - began, form.text
+        eventually(lambda: installation.requests() or installation.told("cy"))
+
+        assert took < 3
+        assert "MLflow has not answered yet" in said
+        assert [request.version.version for request in installation.requests()] == [version] * (version == 1)
+        assert ("MLflow has no version 2 of" in installation.told("cy")) == (version == 2)
 
 
 def sent_bodies(installation: Installation) -> list[dict[str, object]]:

@@ -168,3 +168,12 @@ def test_the_command_says_when_there_is_nothing_to_tell(installation: Installati
     assert unknown.stderr == "Nothing has happened to no-such-model-anywhere yet, as far as Countersign knows.\n"
     assert senseless.returncode == 2
     assert '"champion" is not a target' in senseless.stderr
+
+
+def test_a_mistyped_name_is_answered_with_the_nearest_one(installation: Installation) -> None:
+    installation.asked()
+
+    typed = command_line(installation, installation.model.replace("demand", "deamnd"))
+
+    assert (typed.returncode, typed.stdout) == (4, "")
+    assert typed.stderr.endswith(f"Did you mean {installation.model}?\n")

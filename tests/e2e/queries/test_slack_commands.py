@@ -56,6 +56,7 @@ def test_status_describe_and_history_answer_about_a_model(installation: Installa
     assert f"alias:champion of {name}: v{number} since" in status.replace("\n", "")
     assert "Approval needed" in status
     assert "0 held, 1 under way" in of_one
+    assert of_one.index("under way") < of_one.index("Approval needed")
     assert "approved by Ana Ruiz" in described
     assert "Trained by: bea" in described.replace("\n", "")
     assert "mae" in described
@@ -71,8 +72,11 @@ def test_a_name_or_a_word_that_it_does_not_know_is_answered_with_the_nearest(ins
     model = say(installation, "ana", f"status {name}x")
     version = say(installation, "ana", f"describe {name} latest")
     nothing = say(installation, "ana", "describe")
+    nowhere_near = say(installation, "ana", "qqqq")
 
-    assert 'Did you mean "/countersign history"?' in word
+    assert 'Countersign does not know "histroy". Did you mean "/countersign history"?' in word
+    assert "/countersign daily" not in word
+    assert nowhere_near.index('does not know "qqqq"') < nowhere_near.index("/countersign daily")
     assert f'Did you mean "{name}"?' in model
     assert '"latest" is no version. Say it like this: "/countersign describe NAME VERSION"' in version
     assert "/countersign describe NAME VERSION" in nothing

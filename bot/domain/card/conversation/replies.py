@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.card.card import Button, Card, Fact, Link, Mention, Tone
 from bot.domain.card.context import CardContext, name_or_someone
-from bot.domain.card.conversation.sentences import clock_text, resumes_at
+from bot.domain.card.conversation.sentences import clock_text, decide_by, resumes_at
 from bot.domain.card.risk import risk_of
 from bot.domain.conversation.questions import answerers
 from bot.domain.conversation_state import Handover, Question
@@ -12,7 +12,7 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.request.shown import SEPARATOR
 from bot.domain.text import target_label, version_name
-from bot.language import Value, _, moment, sentences
+from bot.language import Value, _, sentences
 
 
 def question_card(
@@ -90,11 +90,10 @@ def handed_over_card(request: TransitionRequest, handover: Handover, context: Ca
     said = _("{person} asks you to decide on this request. Others may still vote.", person=by)
     note = _("{person} says: {note}", person=by, note=in_one_line(handover.note)) if handover.note.strip() else ""
     risk = risk_of(request, context)
-    decide_by = [Fact(_("Decide by"), moment(request.expires_at))] if request.expires_at else []
     return Card(
         title=title,
         summary=sentences(_("{said}.", said=title), said),
-        facts=(*_link_to_the_card(request), *decide_by),
+        facts=(*_link_to_the_card(request), *decide_by(request)),
         lead=risk,
         paragraphs=tuple(filter(None, (said, note))),
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.domain.card.card import Fact
 from bot.domain.card.context import CardContext, name_or_someone
 from bot.domain.conversation.reassignment import in_charge
 from bot.domain.conversation_state import Comment, Handover, Question
 from bot.domain.model import State, TransitionRequest
 from bot.domain.names import in_one_line
-from bot.language import _, sentences
+from bot.language import _, moment, sentences
 
 
 def conversation_lines(request: TransitionRequest, context: CardContext) -> list[str]:
@@ -43,6 +44,14 @@ def resumes_at(request: TransitionRequest) -> datetime | None:
     first = min((one.at for one in request.conversation.unanswered), default=None)
     last = next(reversed(request.conversation.stops), None)
     return last.until if last and first and last.until > first else None
+
+
+def decide_by(request: TransitionRequest) -> list[Fact]:
+    """While a question has stopped the clock, the date is that of an answer that comes as late as it may."""
+    if request.expires_at is None:
+        return []
+    label = _("Decide by, if unanswered") if resumes_at(request) else _("Decide by")
+    return [Fact(label, moment(request.expires_at))]
 
 
 def handover_text(handover: Handover, context: CardContext) -> str:
