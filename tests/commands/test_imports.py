@@ -33,6 +33,12 @@ import sys
 import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor
 print(*sys.modules, file=sys.stderr)
 """
+ENDING = """
+import atexit, gc
+from bot.__main__ import main
+atexit.register(lambda: print("objects", len(gc.get_objects())))  # comes after what a command has registered
+main(["--help"])
+"""
 
 
 def loaded_by(program: str, **environment: str) -> set[str]:
@@ -62,3 +68,9 @@ def test_processes_that_only_start_or_defer_load_no_web_server_and_no_effects() 
 
     assert "bot.engine.jobs" in loaded
     assert loaded & (HEAVY | OURS) == set()
+
+
+def test_a_command_that_ends_does_not_go_through_all_that_was_loaded() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=True)
+
+    assert int(done.stdout.rpartition("objects")[2]) < 1_000  # there are some twenty thousand
