@@ -33,6 +33,11 @@ import sys
 import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor
 print(*sys.modules, file=sys.stderr)
 """
+WORKER = """
+import sys
+import bot.commands.processes, bot.assembly, handlers.effects
+print(*sys.modules, file=sys.stderr)
+"""
 ENDING = """
 import atexit, gc
 from bot.__main__ import main
@@ -68,6 +73,13 @@ def test_processes_that_only_start_or_defer_load_no_web_server_and_no_effects() 
 
     assert "bot.engine.jobs" in loaded
     assert loaded & (HEAVY | OURS) == set()
+
+
+def test_a_worker_loads_no_web_server_and_no_doors() -> None:
+    loaded = loaded_by(WORKER)
+
+    assert "handlers.registry.apply" in loaded
+    assert loaded & {"flask", "werkzeug", "waitress", "slack_bolt", "bot.app", "handlers.doors"} == set()
 
 
 def test_a_command_that_ends_does_not_go_through_all_that_was_loaded() -> None:
