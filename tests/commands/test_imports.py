@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = {"flask", "slack_bolt", "mlflow", "alembic", "jinja2", "boto3", "google", "pkcs11", "azure", "hvac"}
+AT_FIRST_USE = {"webauthn", "mlflow", "matplotlib", "alembic", "boto3"}
 OURS = {"bot.app", "handlers.effects"}
 CLIENTS = {"bot.clients", "slack_sdk", "jira", "requests"}
 OF_RECORDS = (["list"], ["requests", "list"], ["history", "bike-demand"], ["fast-track", "report"])
@@ -31,6 +34,11 @@ print(*sys.modules, file=sys.stderr)
 PROCESSES = """
 import sys
 import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor
+print(*sys.modules, file=sys.stderr)
+"""
+WEB = """
+import sys
+import bot.commands.processes, bot.commands.web_server
 print(*sys.modules, file=sys.stderr)
 """
 WORKER = """
@@ -80,6 +88,14 @@ def test_a_worker_loads_no_web_server_and_no_doors() -> None:
 
     assert "handlers.registry.apply" in loaded
     assert loaded & {"flask", "werkzeug", "waitress", "slack_bolt", "bot.app", "handlers.doors"} == set()
+
+
+@pytest.mark.parametrize("program", [WEB, WORKER], ids=["web", "worker"])
+def test_no_process_loads_what_only_some_installations_use(program: str) -> None:
+    loaded = loaded_by(program)
+
+    assert "bot.passkeys" in loaded
+    assert loaded & AT_FIRST_USE == set()
 
 
 def test_a_command_that_ends_does_not_go_through_all_that_was_loaded() -> None:
