@@ -1,6 +1,6 @@
-"""The composition root: makes the Flask app, the worker and the socket of the services that `bot.assembly` builds.
+"""The composition root: makes the Flask app and the socket of the services that `bot.assembly` builds.
 
-The only module that imports all others. Nothing connects before its first use.
+The only module that imports all doors. The worker has none, and is in `handlers.effects`. Nothing connects before its first use.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import structlog
 from flask import Flask
@@ -16,7 +16,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.assembly import build_services, check_link_key, database_url, guard_secrets_of, quieten_vendors
@@ -24,7 +24,6 @@ from bot.language.catalogues import read_catalogues
 from bot.logs import write_logs
 from bot.services import Services
 from config.settings import Settings
-from handlers.attestation import signing
 from handlers.digest.closing import owed
 from handlers.doors.api import api
 from handlers.doors.errors import UNSTORABLE, answer_refusals
@@ -43,15 +42,8 @@ from handlers.doors.slack_shortcuts import listen_to_shortcuts
 from handlers.doors.status import probes, status
 from handlers.doors.web_frame import Frame
 from handlers.doors.webhooks import jira_webhook, mlflow_webhook
-from handlers.effects import EFFECTS
-from handlers.ledger import outside
 
 log = structlog.get_logger()
-
-
-def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
-    """The effect functions as the job engine calls them: by name, with only an id."""
-    return {name: _with_services(effect, s) for name, effect in EFFECTS.items()}
 
 
 def create_apps(settings: Settings) -> tuple[Flask, Flask]:
@@ -125,15 +117,6 @@ def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
     return bolt
 
 
-def run_worker(s: Services) -> int:
-    try:
-        signing.register_key(s)
-        outside.ask_new_witnesses(s)
-    except (OperationalError, InterfaceError, PoolTimeout, ProgrammingError) as trouble:
-        log.warning("key_not_registered", next="the first signature registers it", error=str(trouble).splitlines()[0])
-    return s.store.jobs.run_worker(effects_of(s))
-
-
 def run_socket(s: Services, settings: Settings) -> None:
     """Slack's Socket Mode, for bots without a public address. Blocks. Bolt's own `start` would print a line among our JSON lines."""
     socket_handler(s, settings).connect()  # type: ignore[no-untyped-call]  # Bolt's has no types
@@ -146,10 +129,6 @@ def socket_handler(s: Services, settings: Settings) -> SocketModeHandler:
     token = settings.slack_app_token.get_secret_value()
     client = WebClient(_bot_token(settings), base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
     return SocketModeHandler(bolt_app(s, settings), token, web_client=client)
-
-
-def _with_services(effect: Callable[[str, Services], None], s: Services) -> Callable[[str], None]:
-    return lambda subject: effect(subject, s)
 
 
 def _bot_token(settings: Settings) -> str:

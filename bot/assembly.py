@@ -21,7 +21,6 @@ from bot.clients.note_keys import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note
 from bot.clients.s3.sealed_store import S3SealedStore
 from bot.clients.slack.home.surface import SlackHome
 from bot.clients.slack.notifier import SlackNotifier
-from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
 from bot.clients.witnesses import CosigningWitness
 from bot.domain.workspaces import DEFAULT, Registry
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
@@ -35,6 +34,8 @@ from bot.stores import database_url as database_url
 from bot.stores import store_services
 from config.settings import Settings
 from config.settings.registries import RegistrySecrets
+
+HOW_TO_SIGN_IN = "Set SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and COUNTERSIGN_URL for the web process"
 
 
 def build_services(settings: Settings, url: str, signer: Signer | None = None) -> Services:
@@ -181,7 +182,9 @@ def _notifier(settings: Settings) -> SlackNotifier:
 def sign_in_of(settings: Settings, home: Callable[[], str]) -> SignIn:
     """`home` is the workspace or organisation whose people may sign in."""
     if not (settings.slack_client_id and settings.public_url):
-        return NoSignIn(HOW_TO_SWITCH_ON)
+        return NoSignIn(HOW_TO_SIGN_IN)
+    from bot.clients.slack.openid import SlackSignIn  # here, for it loads jwt, which only those who sign in need
+
     secret = settings.slack_client_secret.get_secret_value()
     return SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, home)
 

@@ -1,6 +1,6 @@
 """Asks a browser to make a passkey, and checks what it made with the library `webauthn`. Signatures over votes are in `bot.passkeys`.
 
-No attestation of the device is asked for: whose passkey it is, other approvers confirm.
+No attestation of the device is asked for: whose passkey it is, other approvers confirm. Importing this loads that library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from webauthn import generate_registration_options, options_to_json, verify_registration_response
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
+from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     PublicKeyCredentialDescriptor,
@@ -86,7 +87,7 @@ def read_made(sent: Mapping[str, object], challenge: str, party: RelyingParty) -
             require_user_verification=False,  # checked below, for its own sentence
             supported_pub_key_algs=ALGORITHMS,
         )
-    except UNREADABLE:
+    except (WebAuthnException, *UNREADABLE):
         raise Rejected(
             "malformed", "the browser's answer cannot be read. Open the newest link and try again", 400
         ) from None

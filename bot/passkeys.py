@@ -1,7 +1,7 @@
 """Asks a browser for a passkey's signature over a vote, and checks the answer with the library `webauthn`.
 
 `bot.assertions` verifies the same signature again, wherever it is read later, without that library. How a passkey is made is in
-`bot.passkey_enrolment`.
+`bot.passkey_enrolment`. The library, with what it needs to read certificates of devices, is loaded when a page first asks for a passkey.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from webauthn import generate_authentication_options, options_to_json, verify_authentication_response
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
-
 from bot.assertions import SignedByPasskey, check_assertion, decoded
 from bot.domain.grounds import Assertion
 from bot.errors import FORBIDDEN, AssertionRefused, Refused, Rejected
@@ -31,16 +27,7 @@ NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # https://url.spec.whatwg.org/#ends-
 PARTS = ("id", "clientDataJSON", "authenticatorData", "signature")
 
 # What the library raises for bytes that no browser sends: https://github.com/duo-labs/py_webauthn checks few types of what CBOR holds.
-UNREADABLE = (
-    WebAuthnException,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    struct.error,
-)
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, struct.error)
 
 
 @dataclass(frozen=True)
@@ -85,6 +72,9 @@ def relying_party(url: str) -> RelyingParty:
 
 def assertion_options(payload: bytes, credentials: Sequence[str], party: RelyingParty) -> dict[str, object]:
     """What the page gives to `navigator.credentials.get`, as JSON with base64url: sign the digest of `payload` with one of these."""
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
+
     options = generate_authentication_options(
         rp_id=party.id,
         challenge=hashlib.sha256(payload).digest(),
@@ -117,6 +107,9 @@ def verify_assertion(assertion: Assertion, payload: bytes, public_key: str, part
 
     Counters of devices are not compared: passkeys that are synchronised between devices have none.
     """
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         check_assertion(signed_by(assertion, public_key, party), payload)
         verify_authentication_response(

@@ -1,11 +1,18 @@
-"""Which function runs each effect. Only what runs effects imports this, for it imports nearly all handlers."""
+"""Which function runs each effect, and the worker that calls them. Only what runs effects imports this, for it imports nearly all handlers.
+
+A worker has no doors, so it loads no web server.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from bot.services import Services
-from handlers.attestation import governed, vsa
+from handlers.attestation import governed, signing, vsa
 from handlers.break_glass import alarm, reviews
 from handlers.conversation import questions, reassigning
 from handlers.digest import closing, delivery
@@ -32,6 +39,8 @@ from handlers.sealing import seal
 from handlers.tickets import binding, grounds, looking, polling
 
 # Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
+log = structlog.get_logger()
+
 EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "read_origin": evidence.read_origin,
@@ -102,3 +111,22 @@ EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "tell_losses": telling.tell_losses,
     "tell_losses_below": telling.tell_losses_below,
 }
+
+
+def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
+    """The effect functions as the job engine calls them: by name, with only an id."""
+    return {name: _with_services(effect, s) for name, effect in EFFECTS.items()}
+
+
+def run_worker(s: Services) -> int:
+    """Until it is told to end. Returns the process's exit code."""
+    try:
+        signing.register_key(s)
+        outside.ask_new_witnesses(s)
+    except (OperationalError, InterfaceError, PoolTimeout, ProgrammingError) as trouble:
+        log.warning("key_not_registered", next="the first signature registers it", error=str(trouble).splitlines()[0])
+    return s.store.jobs.run_worker(effects_of(s))
+
+
+def _with_services(effect: Callable[[str, Services], None], s: Services) -> Callable[[str], None]:
+    return lambda subject: effect(subject, s)

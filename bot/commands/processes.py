@@ -60,8 +60,8 @@ def web(host: str | None) -> None:
 @telling_mistakes
 def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
-    from bot.app import run_worker
     from bot.assembly import build_services, check_checkpoint_key, check_link_key, quieten_vendors, signer_of
+    from handlers.effects import run_worker
 
     write_logs()
     quieten_vendors()

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from bot.assembly import HOW_TO_SIGN_IN
 from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
-from bot.clients.slack.openid import HOW_TO_SWITCH_ON, SlackSignIn
+from bot.clients.slack.openid import SlackSignIn
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.calm.sample import calm_samples
 from bot.domain.card.card import Card
@@ -136,12 +137,10 @@ def people_can_sign_in(world: World) -> Findings:
     """Asks Slack with a code that cannot be one: whether id, secret and address are right shows in how it refuses."""
     settings = world.settings
     if not settings.slack_client_id:
-        yield warning(
-            "sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", HOW_TO_SWITCH_ON
-        )
+        yield warning("sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", HOW_TO_SIGN_IN)
         return
     if not settings.public_url:
-        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", HOW_TO_SWITCH_ON)
+        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", HOW_TO_SIGN_IN)
         return
     secret = settings.slack_client_secret.get_secret_value()
     asked = SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, lambda: "")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -37,6 +38,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "look_after_evidence": SWEEP_EVERY,
 }
 SWEEPS = ("sweep_versions", "sweep_models")
+AT_ONCE = 2  # ticks of some milliseconds; each has a thread and a connection to the database, of which APScheduler would take ten
 RETIMING = timedelta(seconds=10)
 
 
@@ -52,7 +54,7 @@ class Ticking(Protocol):
 
 def run_clock(s: Ticking) -> None:
     """Blocks. The poll's intervals follow the policy in force."""
-    scheduler = BlockingScheduler(timezone="UTC")
+    scheduler = BlockingScheduler(executors={"default": ThreadPoolExecutor(AT_ONCE)}, timezone="UTC")
     for effect, interval in {**_poll_intervals(s), **HOUSEKEEPING}.items():
         _schedule(scheduler, effect, interval, s)
     scheduler.add_job(lambda: _retime(scheduler, s), "interval", seconds=RETIMING.total_seconds())

@@ -15,7 +15,6 @@ from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
 from bot.language import N_, _, sentences
 from bot.links import enrol_path
-from bot.passkey_enrolment import creation_options, read_made
 from bot.passkeys import relying_party
 from bot.services import Services
 from bot.store.passkeys import PendingEnrolment
@@ -67,6 +66,9 @@ def offer_page(account: str, team: str, s: Services) -> str:
 
 def open_page(id_: str, s: Services) -> EnrolmentPage:
     """Raises Rejected when it was used, has ended or is not known."""
+    # Here and below: it loads webauthn, 5 MB that only installations with passkeys need.
+    from bot.passkey_enrolment import creation_options
+
     party = relying_party(s.links.url)
     with s.store.transaction() as tx:
         pending = _still_open(tx.passkeys.enrolment(id_), tx, s.clock.now())
@@ -89,6 +91,8 @@ def enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
 
 
 def _enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
+    from bot.passkey_enrolment import read_made  # before any row is locked
+
     party, now = relying_party(s.links.url), s.clock.now()
     label = _label_in(sent)
     with s.store.transaction() as tx:

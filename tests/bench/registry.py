@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bot.app import effects_of
 from bot.sandbox.mlflow_server import running_mlflow
 from handlers.doors.clock import defer_sweeps
+from handlers.effects import effects_of
 from tests.bench.bars import Figure, figure
 from tests.bench.database import database
 from tests.bench.machine import forget_peak, memory_of

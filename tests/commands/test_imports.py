@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = {"flask", "slack_bolt", "mlflow", "alembic", "jinja2", "boto3", "google", "pkcs11", "azure", "hvac"}
+AT_FIRST_USE = {"webauthn", "mlflow", "matplotlib", "alembic", "boto3"}
 OURS = {"bot.app", "handlers.effects"}
 CLIENTS = {"bot.clients", "slack_sdk", "jira", "requests"}
 OF_RECORDS = (["list"], ["requests", "list"], ["history", "bike-demand"], ["fast-track", "report"])
@@ -32,6 +35,22 @@ PROCESSES = """
 import sys
 import bot.commands.processes, bot.assembly, handlers.doors.clock, bot.supervisor
 print(*sys.modules, file=sys.stderr)
+"""
+WEB = """
+import sys
+import bot.commands.processes, bot.commands.web_server
+print(*sys.modules, file=sys.stderr)
+"""
+WORKER = """
+import sys
+import bot.commands.processes, bot.assembly, handlers.effects
+print(*sys.modules, file=sys.stderr)
+"""
+ENDING = """
+import atexit, gc
+from bot.__main__ import main
+atexit.register(lambda: print("objects", len(gc.get_objects())))  # comes after what a command has registered
+main(["--help"])
 """
 
 
@@ -62,3 +81,24 @@ def test_processes_that_only_start_or_defer_load_no_web_server_and_no_effects() 
 
     assert "bot.engine.jobs" in loaded
     assert loaded & (HEAVY | OURS) == set()
+
+
+def test_a_worker_loads_no_web_server_and_no_doors() -> None:
+    loaded = loaded_by(WORKER)
+
+    assert "handlers.registry.apply" in loaded
+    assert loaded & {"flask", "werkzeug", "waitress", "slack_bolt", "bot.app", "handlers.doors"} == set()
+
+
+@pytest.mark.parametrize("program", [WEB, WORKER], ids=["web", "worker"])
+def test_no_process_loads_what_only_some_installations_use(program: str) -> None:
+    loaded = loaded_by(program)
+
+    assert "bot.passkeys" in loaded
+    assert loaded & AT_FIRST_USE == set()
+
+
+def test_a_command_that_ends_does_not_go_through_all_that_was_loaded() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=True)
+
+    assert int(done.stdout.rpartition("objects")[2]) < 1_000  # there are some twenty thousand

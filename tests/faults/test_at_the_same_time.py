@@ -11,7 +11,6 @@ from typing import TypeVar
 import pytest
 import requests
 
-from bot.app import effects_of
 from bot.domain.events import (
     CardPosted,
     EvidenceFrozen,
@@ -31,6 +30,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import new_request_id
 from handlers.attestation.signing import sign
+from handlers.effects import effects_of
 from handlers.notify.card_and_ticket import sync_card
 from handlers.registry.apply import sync_target
 from handlers.request.approvals import press

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from bot.app import effects_of
 from bot.domain.digest.periods import Period
 from bot.domain.events import DigestClosed, DigestDelivered
 from bot.engine.rows import JobStatus
 from bot.services import Services
 from handlers.doors.clock import HOUSEKEEPING, tick
+from handlers.effects import effects_of
 from tests.fixtures.digest_weeks import DIGEST, closed, go_to_due, rows, weeks_from_now
 from tests.fixtures.installation import PATIENCE, Installation, services_with
 from tests.fixtures.outcomes import assert_promoted_once

@@ -11,11 +11,11 @@ from threading import Barrier
 import pytest
 import sqlalchemy as sa
 
-from bot.app import effects_of
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store import tables
 from handlers.digest.delivery import file_digest, mail_digest, post_digest
+from handlers.effects import effects_of
 from tests.builders.digest import a_quiet_digest
 from tests.fixtures.digest_office import ANA, BEN, FILES, PLAN, WEEK, Office, open_office
 from tests.fixtures.installation import services_with

@@ -14,7 +14,6 @@ import psycopg
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.app import effects_of
 from bot.clients.note_keys import NoteKey
 from bot.clients.signers import signer_with
 from bot.database.connect import DIALECT, connect
@@ -28,6 +27,7 @@ from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
+from handlers.effects import effects_of
 from tests.fixtures.mortal import with_fate
 from tests.sim.clock import SimClock
 from tests.sim.fate import Activity, SeededFate, Unreliable, Weather

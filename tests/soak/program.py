@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import handlers
-from bot.app import run_worker
 from bot.assembly import build_services, quieten_vendors, signer_of
 from bot.engine.jobs import Jobs
 from bot.logs import write_logs
 from bot.store.transaction import Store
 from config.settings import read_settings
+from handlers.effects import run_worker
 from tests.fixtures.mortal import Fate, with_fate
 from tests.fixtures.worker_program import QUICK
 

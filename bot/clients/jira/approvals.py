@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-
-from jira import JIRA
-from jira.exceptions import JIRAError
+from typing import TYPE_CHECKING
 
 from bot.clients.jira.calls import JsonObject, account_of, object_in, objects_in
 from bot.domain.model import Verdict
 from bot.domain.ticket_votes.history import TicketAct
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 PAGE = 50
 PAGES = 20
@@ -55,6 +57,8 @@ def answers_in(approval: JsonObject) -> list[TicketAct]:
 
 
 def _page(client: JIRA, issue_id: str, start: int) -> JsonObject | None:
+    from jira import JIRAError
+
     base = client._options["server"]
     address = f"{base}/rest/servicedeskapi/request/{issue_id}/approval"
     try:

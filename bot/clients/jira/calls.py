@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from jira import JIRA, JIRAError
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
@@ -25,6 +24,10 @@ from bot.clients.plain_text import one_line
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.ports import Attachment
 from bot.tracing.routes import shape_of
+
+if TYPE_CHECKING:
+    from jira import JIRA, JIRAError
+
 
 T = TypeVar("T")
 JsonObject = Mapping[str, object]
@@ -131,6 +134,8 @@ class JiraCalls:
 
     def _open(self, version: str) -> JIRA:
         """The library's retries are off, because a lost answer would make two tickets. Its log is off, because it shows whole bodies."""
+        from jira import JIRA  # here and below: many installations have no Jira, and most processes do not call it
+
         client = JIRA(
             self.url,
             options={"rest_api_version": version},
@@ -145,6 +150,8 @@ class JiraCalls:
         return client
 
     def _attempt(self, what: str, call: Callable[[], T], in_doubt: type[OutsideError]) -> T:
+        from jira import JIRAError
+
         try:
             answer = call()
         except JIRAError as error:
@@ -211,6 +218,8 @@ def is_gateway(url: str) -> bool:
 
 def _refuse_as_anonymous(response: requests.Response, **_: object) -> None:
     """An expired token is no 401 everywhere: some calls are answered with 200, as to someone without an account, who sees nothing."""
+    from jira import JIRAError
+
     reason = response.headers.get("X-Seraph-LoginReason", "")
     if response.ok and ("AUTHENTICATED_FAILED" in reason or "AUTHENTICATION_DENIED" in reason):
         raise JIRAError("Jira answered as if no one had logged in", status_code=401, response=response)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import requests
-from jira import JIRA
 
 from bot.clients.jira.calls import TIMEOUT, JiraCalls, JsonObject, object_in, objects_in
 from bot.clients.jira.fields import ScreenField
 from bot.clients.jira.screens import fields_of_type
 from bot.errors import Permanent
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and why each is needed
 PERMISSIONS: Mapping[str, str] = {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-
-from jira import JIRA
+from typing import TYPE_CHECKING
 
 from bot.clients.jira.approvals import read_answers
 from bot.clients.jira.calls import JiraCalls, JsonObject, account_of, objects_in, put
@@ -19,6 +18,10 @@ from bot.domain.references import TicketRef
 from bot.domain.ticket_votes.history import TicketAct, TicketHistory
 from bot.ports import Account, AccountKind
 from bot.ports.ticket_decisions import CastInTicket
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 LABEL = "countersign"
 LINE_LIMIT = 255

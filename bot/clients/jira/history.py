@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-
-from jira import JIRA
+from typing import TYPE_CHECKING
 
 from bot.clients.jira.calls import JsonObject, account_of, object_in, objects_in
 from bot.domain.ticket_votes.history import TicketAct
 from bot.errors import Permanent
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 PAGE = 100  # Cloud gives no more at once
 LONGEST = 5000  # entries; a ticket that people write on every minute is no place to decide

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from jira import JIRA
-from jira.exceptions import JIRAError
+from typing import TYPE_CHECKING
 
 from bot.clients.jira.calls import JsonObject, object_in
 from bot.domain.references import SeenTicket
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 UNSEEN = frozenset({403, 404})  # Jira answers 404 for most of what an account may not see
 
@@ -26,6 +28,8 @@ def seen_ticket(client: JIRA, name: str) -> SeenTicket:
 
 
 def _read(client: JIRA, path: str, params: Mapping[str, str]) -> JsonObject | None:
+    from jira import JIRAError
+
     try:
         answer = client._get_json(path, params=dict(params))
     except JIRAError as error:

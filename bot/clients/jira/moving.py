@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-
-from jira import JIRA
+from typing import TYPE_CHECKING
 
 from bot.clients.jira.calls import JiraCalls, JsonObject, object_in, objects_in, post, put
 from bot.clients.jira.fields import same, screen_field
 from bot.clients.jira.transitions import Here, Transition, called, next_step
 from bot.domain.references import TicketMove, TicketRef
 from bot.errors import Permanent
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 PROPERTY = "countersign"  # on an issue: the intended transition and its target status; on a comment: its key
 STEPS = 12  # at most, so that a workflow that leads round in a circle ends

@@ -6,12 +6,15 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#ap
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-from jira import JIRA
+from typing import TYPE_CHECKING
 
 from bot.clients.jira.calls import JiraCalls, JsonObject, objects_in
 from bot.clients.jira.fields import ScreenField, same, screen_field
 from bot.errors import Permanent
+
+if TYPE_CHECKING:
+    from jira import JIRA
+
 
 PAGE = 50  # Data Center's default; what it gives at most
 PAGES = 40

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
-
-from jira import JIRA, Issue
-from jira.resources import Comment
+from typing import TYPE_CHECKING
 
 from bot.clients.jira import webhook
 from bot.clients.jira.calls import (
@@ -37,6 +35,11 @@ from bot.domain.references import SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent
 from bot.ports import Attachment, Ticket, TicketHint
 from bot.ports.tickets import NOTHING_MORE
+
+if TYPE_CHECKING:
+    from jira import JIRA, Issue
+    from jira.resources import Comment
+
 
 LABEL = "countersign"
 MARKER = "countersign:"  # begins the lines that name a comment's keys
@@ -74,6 +77,8 @@ class JiraTickets:
 
     def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None:
         """The oldest ticket with exactly this label that our own account created: anyone can write a label."""
+        from jira import Issue
+
         me = self._me()
         jql = f"project = {_quoted(plan.project)} AND labels = {_quoted(key)} ORDER BY created ASC"
         found = self._calls.read(

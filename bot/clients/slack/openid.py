@@ -26,7 +26,6 @@ SETTINGS_WRONG: Mapping[str, str] = {
     "bad_client_secret": "SLACK_CLIENT_SECRET is not the app's. Copy it from Basic Information of the Slack app.",
     "bad_redirect_uri": "Add COUNTERSIGN_URL with /sign-in/slack to the Redirect URLs under OAuth & Permissions of the Slack app.",
 }
-HOW_TO_SWITCH_ON = "Set SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and COUNTERSIGN_URL for the web process"
 NOT_A_CODE = "countersign-doctor-asks"
 
 

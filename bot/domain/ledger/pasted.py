@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html import unescape
 
 BREAK = re.compile(r"<br\s*/?>|</?p\b[^>]*>", re.IGNORECASE)
 TEXTS = (
@@ -18,6 +17,8 @@ TEXTS = (
 
 def plain_text(pasted: str) -> str:
     """Character references are resolved: Data Center stores `+` as `&#43;`. Text that is neither JSON nor HTML stays as it is."""
+    from html import unescape  # here, for it has a table of 2,000 names that no process needs otherwise
+
     text = pasted
     if pasted.lstrip()[:1] in ("{", "["):
         try:

@@ -18,12 +18,12 @@ from mlflow import MlflowClient
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
-from bot.app import effects_of
 from bot.errors import Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SlackSandbox
 from bot.services import Services
 from handlers.doors.clock import defer_sweeps
+from handlers.effects import effects_of
 from tests.bench.alternatives.button import Button
 from tests.bench.alternatives.poller import Poller
 from tests.bench.alternatives.relay import Relay

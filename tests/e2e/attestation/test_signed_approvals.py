@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bot.app import effects_of
 from bot.assembly import build_services
 from bot.clients.keys import make_key, make_key_unless_there
 from bot.clients.signers import read_signer
@@ -22,6 +21,7 @@ from bot.errors import Permanent, Refused
 from bot.signatures import digest_of, verify
 from bot.store.attestations import Attestation
 from handlers.attestation.signing import check_counts, register_key, retire_key, sign
+from handlers.effects import effects_of
 from tests.builders import CHAMPION
 from tests.fixtures.command_line import Finished
 from tests.fixtures.command_line import countersign as run_countersign

@@ -10,12 +10,12 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from bot.app import effects_of
 from bot.domain.model import Evidence, State
 from bot.domain.policy.rules import Policy
 from bot.domain.request import lifecycle
 from bot.errors import ChainBroken, InvalidPolicy
 from bot.store.record_checks import differences
+from handlers.effects import effects_of
 from handlers.ledger.audit import audit
 from handlers.ledger.old_records import list_old_records
 from handlers.request.accounts import unbind_by_hand

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bot.app import effects_of
 from bot.domain.model import State
 from bot.ports import ModelRegistry
+from handlers.effects import effects_of
 from tests.fixtures.installation import Installation
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from bot.app import effects_of
 from bot.domain.model import Evidence, State
 from bot.ports import ModelRegistry
+from handlers.effects import effects_of
 from tests.fixtures.installation import Installation
 
 

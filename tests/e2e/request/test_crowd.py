@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.app import effects_of
 from bot.domain.model import State
+from handlers.effects import effects_of
 from handlers.registry.reconcile import defer_look
 from tests.fixtures.installation import Installation
 

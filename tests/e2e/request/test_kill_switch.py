@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.app import effects_of
 from bot.domain.events import FastTrackSwitched
 from bot.domain.model import DecidedBy, State
 from bot.services import Services
+from handlers.effects import effects_of
 from handlers.policy.activation import activate_policy
 from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import CHANNEL, Installation, policy_text, services_with

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.app import effects_of
 from bot.domain.events import EvidenceUnreadable
 from bot.domain.model import State
 from bot.engine.rows import JobStatus
 from bot.errors import Permanent, Temporary
 from bot.store.outbox import SentRows
+from handlers.effects import effects_of
 from handlers.notify.render_context import unread_key
 from tests.fixtures.installation import CHANNEL, Installation
 
