@@ -30,6 +30,7 @@ from dataclasses import replace
 
 from bot.domain import events as e
 from bot.domain.events import Event
+from bot.domain.model import TransitionRequest
 from bot.domain.registry.watch_events import HolderLeft
 from bot.engine.lanes import FollowUp, Lane, Urgency
 
@@ -65,20 +66,28 @@ take_back = FollowUp("take_back", Lane.EVIDENCE)
 show_sign_off = FollowUp("show_sign_off", Lane.DIGEST)
 
 
-def _with_a_card(*follow_ups: FollowUp) -> list[FollowUp]:
-    """For what is shown below the card: as long as there is none, its posting leads there."""
-    return [replace(one, when=lambda request: request.card is not None) for one in follow_ups]
+def _has_a_card(request: TransitionRequest) -> bool:
+    return request.card is not None
 
 
-def _once_decided(*follow_ups: FollowUp) -> list[FollowUp]:
-    """For what is about a signed decision: as long as there is none, its signature leads there."""
-    return [replace(one, when=lambda request: not request.state.is_open) for one in follow_ups]
+def _has_ended_its_vote(request: TransitionRequest) -> bool:
+    return not request.state.is_open
+
+
+def _below_the_card(*follow_ups: FollowUp) -> list[FollowUp]:
+    """As long as there is no card, its posting leads there."""
+    return [replace(one, when=_has_a_card) for one in follow_ups]
+
+
+def _about_the_decision(*follow_ups: FollowUp) -> list[FollowUp]:
+    """As long as the vote is open, the decision's signature leads there."""
+    return [replace(one, when=_has_ended_its_vote) for one in follow_ups]
 
 
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
     e.AskJoined: [sync_card],
-    e.EvidenceFrozen: [sync_card, sync_ticket, *_with_a_card(show_details, show_plot)],
+    e.EvidenceFrozen: [sync_card, sync_ticket, *_below_the_card(show_details, show_plot)],
     e.EvidenceUnreadable: [sync_card, sync_ticket],
     e.VoteCast: [sign, sync_card],
     e.VoteRefused: [sync_card, sync_ticket, answer_refused_votes],
@@ -106,8 +115,8 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.PlotUploaded: [show_plot],
     e.TargetMoved: [mark_failed, renew_verdict, sync_card, sync_ticket, tell],
     e.TargetPutBack: [renew_verdict, sync_card, sync_ticket],
-    e.CardPosted: [sync_ticket, *_once_decided(witness), show_details, show_plot],
-    e.TicketOpened: [sync_card, *_once_decided(sync_tags, witness)],
+    e.CardPosted: [sync_ticket, *_about_the_decision(witness), show_details, show_plot],
+    e.TicketOpened: [sync_card, *_about_the_decision(sync_tags, witness)],
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
     e.MoveReverted: [announce],

@@ -32,8 +32,17 @@ def _fails(why: str) -> None:
 
 @pytest.mark.parametrize(("one", "other", "raised"), [("a", "b", "a"), ("a", "", "a"), ("", "b", "b")])
 def test_the_first_ones_error_comes_before_the_others(one: str, other: str, raised: str) -> None:
-    with pytest.raises(ValueError, match=f"^{raised}$"):
+    with pytest.raises(ValueError) as failed:
         both(lambda: _fails(one) if one else None, lambda: _fails(other) if other else None)
+
+    assert failed.value.args == (raised,)
+
+
+def test_the_error_that_is_not_raised_is_a_note_of_the_other() -> None:
+    with pytest.raises(ValueError) as raised:
+        both(lambda: _fails("a"), lambda: _fails("b"))
+
+    assert raised.value.__notes__ == ["What was read at the same time failed too: ValueError: b"]
 
 
 def test_a_failure_waits_for_the_other_to_end() -> None:
