@@ -12,6 +12,7 @@ from functools import partial
 from threading import Thread
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.card.card import Card
 from bot.engine.attempts import PASSING, RetryPolicy, next_attempt
@@ -70,13 +71,12 @@ def _seconds_until_next(ending: Ending, attempt: int, not_after: datetime, s: Se
     """Tries to tell it. None when that is done with."""
     try:
         _tell(ending, s)
-    except (OutsideError, *PASSING) as unheard:
+    except (OutsideError, SQLAlchemyError, *PASSING) as unheard:
         now = s.clock.now()
         again = next_attempt(unheard, attempt, not_after, now, PATIENCE)
-        log.warning("form_end_not_told", account=ending.account, why=str(unheard), again=again)
+        bug = None if isinstance(unheard, (OutsideError, *PASSING)) else unheard
+        log.warning("form_end_not_told", account=ending.account, why=str(unheard), again=again, exc_info=bug)
         return (again - now).total_seconds() if again is not None else None
-    except Exception:  # a thread that dies here would leave no word
-        log.exception("form_end_not_told", account=ending.account)
     return None
 
 
