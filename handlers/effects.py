@@ -38,9 +38,9 @@ from handlers.request.buttons import passkeys as passkey_cards
 from handlers.sealing import seal
 from handlers.tickets import binding, grounds, looking, polling
 
-# Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
 log = structlog.get_logger()
 
+# Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: Mapping[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "read_origin": evidence.read_origin,

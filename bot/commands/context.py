@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.commands.output import terminal
 from bot.commands.output.text import readable
-from bot.database.embedded import NoDatabase, ended_in
+from bot.database.embedded import NoDatabase, makes_sockets_in, missing_sockets
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, WrongSchema, without_retries
 from bot.logs import quieten_vendors
@@ -110,15 +110,16 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
 def _no_answer(why: str) -> str:
     url = os.environ.get("DATABASE_URL", "")
     try:
-        directory = ended_in(url)
+        sockets = missing_sockets(url)
     except psycopg.ProgrammingError:  # not an address of PostgreSQL
-        directory = ""
-    if directory:
+        sockets = ()
+    if len(sockets) == 1 and makes_sockets_in(sockets[0].parent):
         return (
-            f"no database is running: DATABASE_URL names {directory}, and the demo or server that made it has ended. "
+            f"no database is running: DATABASE_URL names {sockets[0].parent}, and the demo or server that made it has ended. "
             "Start that again, or correct DATABASE_URL"
         )
-    return f"the database does not answer: {why}. Check DATABASE_URL, or that it is running"
+    tried = f" (there is no socket {' or '.join(map(str, sockets))})" if sockets else ""
+    return f"the database does not answer: {why}{tried}. Check DATABASE_URL, or that it is running"
 
 
 def _next_step(mistake: InvalidSettings | NoDatabase) -> str:

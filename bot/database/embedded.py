@@ -11,6 +11,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -31,8 +32,10 @@ from bot.errors import NoDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NoDatabase", "attach", "discard", "ended_in", "is_made", "start", "stop"]
+__all__ = ["NoDatabase", "attach", "discard", "is_made", "makes_sockets_in", "missing_sockets", "start", "stop"]
 
+FILES, LOCK = "postgres", ".postgres.lock"  # in the home
+OWN_DIRECTORY = re.compile(r"countersign-[0-9a-f]{16}")
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
 START_PATIENCE = 60.0  # seconds; after a crash the server first replays its write-ahead log
@@ -64,33 +67,47 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
 def attach(home: Path) -> str:
     """The libpq URI of the server that already runs in `home`. Raises NoDatabase; starts nothing."""
     home = home.expanduser().resolve()
-    uri = _uri(_socket_directory(home / "postgres"))
+    uri = _uri(_socket_directory(home / FILES))
     trouble = trouble_reaching(uri)
     if trouble is not None:
-        why = "" if ended_in(uri) else f" ({trouble})"
+        why = "" if missing_sockets(uri) else f" ({trouble})"
         raise NoDatabase(
             f"No database is running in {home}. Start `countersign serve`, or set DATABASE_URL to a PostgreSQL of yours.{why}"
         )
     return uri
 
 
-def ended_in(url: str) -> str:
-    """The directory in which the URL's server has its socket, if there is none: the server was never started, or has ended. Else empty."""
+def missing_sockets(url: str) -> tuple[Path, ...]:
+    """The sockets that the URL names, where none of them is there. Empty when it names a server that is reached in another way."""
     chosen = conninfo_to_dict(url)
-    directory, port = str(chosen.get("host") or ""), chosen.get("port") or 5432
-    is_local = directory.startswith("/")
-    return directory if is_local and not Path(directory, f".s.PGSQL.{port}").exists() else ""
+    directories = str(chosen.get("host") or "").split(",")
+    ports = str(chosen.get("port") or 5432).split(",")
+    if len(ports) != len(directories):
+        ports = ports[:1] * len(directories)
+    sockets = tuple(
+        Path(directory, f".s.PGSQL.{port}")
+        for directory, port in zip(directories, ports, strict=True)
+        if directory[:1] == "/"
+    )
+    is_reached = len(sockets) < len(directories) or any(socket.exists() for socket in sockets)
+    return () if is_reached else sockets
+
+
+def makes_sockets_in(directory: Path) -> bool:
+    """Whether it is one that `start` has made, or would make for a long path."""
+    is_short = OWN_DIRECTORY.fullmatch(directory.name) is not None and directory.parent == Path(tempfile.gettempdir())
+    return is_short or (directory.name == FILES and (directory.parent / LOCK).exists())
 
 
 def is_made(home: Path) -> bool:
     """Whether a server was ever started in `home`."""
-    return (home.expanduser() / "postgres").exists()
+    return (home.expanduser() / FILES).exists()
 
 
 def stop(home: Path) -> None:
     """Stops the server in `home`, if there is one; committed rows stay."""
     home = home.expanduser().resolve()
-    if not (home / "postgres").exists():
+    if not (home / FILES).exists():
         return
     with _only_starter(home):
         cluster = _cluster(home)
@@ -103,7 +120,7 @@ def stop(home: Path) -> None:
 def discard(home: Path) -> None:
     """Stops the server in `home` and removes its files: for a database that was never finished."""
     stop(home)
-    shutil.rmtree(home.expanduser().resolve() / "postgres", ignore_errors=True)
+    shutil.rmtree(home.expanduser().resolve() / FILES, ignore_errors=True)
 
 
 def trouble_reaching(uri: str) -> str | None:
@@ -218,7 +235,7 @@ class Cluster:
 
 
 def _cluster(home: Path) -> Cluster:
-    files = home / "postgres"
+    files = home / FILES
     programs = find_programs(files)
     account = account_for(home, programs) if os.geteuid() == 0 else Account()
     return Cluster(files=files, sockets=_socket_directory(files), programs=programs, account=account)
@@ -252,6 +269,6 @@ def _is_postgres(pid: int, files: Path) -> bool:
 @contextmanager
 def _only_starter(home: Path) -> Iterator[None]:
     """Lets one process at a time start or stop the server. A dead process releases the lock."""
-    with (home / ".postgres.lock").open("w") as lock:
+    with (home / LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

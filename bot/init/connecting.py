@@ -38,7 +38,8 @@ WAYS_IN: Mapping[str, str] = {
 }
 LOCAL = ("localhost", "127.0.0.1", "::1")
 CARRIED = (*(setting.name for setting in SETTINGS), *MLFLOWS_OWN)
-FOR_JIRA = ("JIRA_URL", "JIRA_EMAIL", "JIRA_API_TOKEN", "JIRA_TOKEN")
+JIRA_CLOUD = ("JIRA_EMAIL", "JIRA_API_TOKEN")
+FOR_JIRA = ("JIRA_URL", *JIRA_CLOUD, "JIRA_TOKEN")
 Seen = TypeVar("Seen")
 
 
@@ -80,11 +81,19 @@ class Connecting:
     """Keeps the settings while they are found. A setting that is there is not asked for, unless its system refuses it."""
 
     def __init__(
-        self, values: Mapping[str, str], ask: Questions, *, with_jira: bool | None, for_the_policy: Sequence[str] = ()
+        self,
+        values: Mapping[str, str],
+        ask: Questions,
+        *,
+        with_jira: bool | None,
+        lacking: Sequence[str] = (),
+        perhaps_lacking: Sequence[str] = (),
     ) -> None:
-        """`with_jira` is None when a person may say so. `for_the_policy` are sentences about options that a script lacks besides."""
+        """`with_jira` is None when a person may say so. `lacking` are sentences about options that a script lacks besides;
+        `perhaps_lacking` about those that MLflow and Slack may make needless.
+        """
         self.values = dict(values)
-        self._for_the_policy = tuple(for_the_policy)
+        self._lacking, self._perhaps_lacking = tuple(lacking), tuple(perhaps_lacking)
         self._ask = ask
         self._with_jira = with_jira
         self._refused: list[str] = []
@@ -109,14 +118,15 @@ class Connecting:
         """In a script, before anything is asked of MLflow, Slack or Jira. Raises InvalidSettings with all options that are missing."""
         needed = {"MLFLOW_TRACKING_URI": MLFLOW, "SLACK_BOT_TOKEN": BOT_TOKEN, self._way_in: WAYS_IN[self._way_in]}
         missing = [f"{OPTION_OF[name]} is needed: {what}." for name, what in needed.items() if name not in self.values]
-        if not missing:
-            return
-        has_token = self.values.keys() & {"JIRA_API_TOKEN", "JIRA_TOKEN"}
-        if self._with_jira is not False and "JIRA_URL" in self.values and not has_token:
-            missing.append("--jira-api-token-file is needed, or --jira-token-file for Jira Data Center.")
+        for_jira = [OPTION_OF[name] for name in self._jira_lacks]
+        if for_jira:
+            either = ", or --jira-token-file for Jira Data Center" if len(for_jira) == len(JIRA_CLOUD) else ""
+            missing.append(f"{' and '.join(for_jira)} {'is' if len(for_jira) == 1 else 'are'} needed{either}.")
         if needed.keys() - {"MLFLOW_TRACKING_URI"} - self.values.keys():
             missing.append(f"This link creates the Slack app that has these tokens: {self._new_app_link()}")
-        raise InvalidSettings((*missing, *self._for_the_policy))
+        missing.extend(self._lacking)
+        if missing:
+            raise InvalidSettings((*missing, *self._perhaps_lacking))
 
     def _new_app_link(self) -> str:
         mlflow = self.values.get("MLFLOW_PUBLIC_URL") or self.values.get("MLFLOW_TRACKING_URI", "")
@@ -186,17 +196,27 @@ class Connecting:
             self._ask_for("JIRA_URL", "Address of Jira (empty: no tickets)", may_be_empty=True)
         if not self.values.get("JIRA_URL"):
             return False
-        if not self.values.keys() & {"JIRA_API_TOKEN", "JIRA_TOKEN"}:
+        if self._jira_lacks:
             self._ask_jira_account()
         return True
 
+    @property
+    def _jira_lacks(self) -> tuple[str, ...]:
+        """The settings of an account at Jira Cloud that are missing, where Jira is wanted and no token of Data Center is there."""
+        if self._with_jira is False or not self.values.get("JIRA_URL") or "JIRA_TOKEN" in self.values:
+            return ()
+        return tuple(name for name in JIRA_CLOUD if name not in self.values)
+
     def _ask_jira_account(self) -> None:
         if jira_of(settings_from(self.values)).told_deployment() == "Server":
+            for name in JIRA_CLOUD:
+                self.values.pop(name, None)
             self._ask_secret("JIRA_TOKEN", "personal access token of the bot's account")
             return
         if "JIRA_EMAIL" not in self.values:
             self._ask_for("JIRA_EMAIL", "E-mail address of the bot's Jira account")
-        self._ask_secret("JIRA_API_TOKEN", "API token of that account, from id.atlassian.com")
+        if "JIRA_API_TOKEN" not in self.values:
+            self._ask_secret("JIRA_API_TOKEN", "API token of that account, from id.atlassian.com")
 
     def _ask_jira_again(self) -> None:
         self._ask_for("JIRA_URL", "Address of Jira", self.values.get("JIRA_URL", ""))

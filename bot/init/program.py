@@ -108,35 +108,37 @@ def plan(wanted: Wanted, ask: Questions) -> Plan:
     carried = {name: text for name in CARRIED if (text := wanted.environ.get(name, "").strip())}
     values = {**carried, **kept, **wanted.values}
     path = folder / values.get("COUNTERSIGN_POLICY", POLICY_FILE)
-    lacking = _lacking_in(wanted.policy) if wanted.force or not path.exists() else ()
-    world = Connecting(values, ask, with_jira=wanted.with_jira, for_the_policy=lacking).connect()
+    existing = text_in(path)
+    known = _known(existing, path, wanted)
+    is_kept = known is not None and not wanted.policy.has_any and not wanted.force
+    answers = completed(wanted.policy, known) if known is not None else wanted.policy
+    lacking, perhaps = ((), ()) if is_kept else _lacking_in(answers)
+    world = Connecting(values, ask, with_jira=wanted.with_jira, lacking=lacking, perhaps_lacking=perhaps).connect()
     said = list(_another_registry(kept, world))
     check_stays(folder, [path, path.parent / SCHEMA_FILE, *keys_in(world.settings, folder)])
-    policy, chosen_said, draft, lacks = _policy(path, world, wanted, ask)
+    policy, chosen_said, draft, lacks = _policy(path, existing, world, None if is_kept else answers, wanted, ask)
     values = {**world.values, **_made_up(world, path, folder)}
     changed = env_file.changed(env_text, {name: values[name] for name in values if name in CARRIED}, ENV_FILE)
     new = [NewFile(folder / ENV_FILE, changed, is_secret=True), *policy, *([ignored] if ignored else [])]
     return Plan(values, tuple(new), (*said, *chosen_said), draft, lacks, world.registry.version)
 
 
-def _lacking_in(answers: PolicyAnswers) -> tuple[str, ...]:
-    """What a new policy needs to be told, as far as that is known before anything is asked."""
+def _lacking_in(answers: PolicyAnswers) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a new policy needs to be told, and what it perhaps needs, as far as that is known before anything is asked."""
     approvers = () if answers.approvers else ("--approvers is needed: @GROUP or e-mail addresses.",)
     asked = {"--models": answers.models, "--channel": answers.channel}
     unsaid = " and ".join(option for option, said in asked.items() if not said)
     perhaps = (f"{unsaid}: needed too, unless there is one alone to propose.",) if unsaid else ()
-    return (*approvers, *perhaps)
+    return approvers, perhaps
 
 
 def _policy(
-    path: Path, world: World, wanted: Wanted, ask: Questions
+    path: Path, existing: str, world: World, answers: PolicyAnswers | None, wanted: Wanted, ask: Questions
 ) -> tuple[list[NewFile], tuple[str, ...], PolicyDraft | None, Mapping[str, str]]:
+    """`existing` is kept where there are no answers."""
     schema = NewFile(path.parent / SCHEMA_FILE, files("config").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
-    existing = text_in(path)
-    known = _known(existing, path, wanted)
-    if known is not None and not wanted.policy.has_any and not wanted.force:
+    if answers is None:
         return [schema], (f"{path} is kept as it is.",), None, {}
-    answers = completed(wanted.policy, known) if known is not None else wanted.policy
     chosen = Choosing(world, answers, ask).choose()
     if ask.missing:
         raise InvalidSettings(tuple(ask.missing))

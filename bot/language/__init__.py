@@ -21,7 +21,8 @@ from typing import Literal, Protocol, TypeVar, cast, get_args
 
 from bot.language.records import Reader
 
-NAME_FIRST = re.compile(r"\w\S*[-:/@_.=]\w|[a-z]\d")  # no sentence of ours begins with such a word
+NAME_FIRST = re.compile(r"\w\S*[:/@_.=]\w|[a-z]\d|\S+ v\d")  # not a hyphen alone, as in self-reported
+PART_FIRST = re.compile(r"\{(\w+)\}")
 
 ENGLISH, SPANISH = "en", "es"
 LANGUAGES = (ENGLISH, SPANISH)
@@ -114,13 +115,20 @@ class Message:
     values: Mapping[str, Value]
 
     def read(self, catalogue: Catalogue) -> str:
-        forms = catalogue.messages.get((self.context, self.one))
-        if forms:
-            template = forms[catalogue.plural(self.number) if self.several is not None else 0]
-        else:
-            template = self.one if self.several is None or self.number == 1 else self.several
+        template = self._template(catalogue)
         values = {name: catalogue.shown(value) for name, value in self.values.items()}
         return template.format(**values) if values else template
+
+    def first_part(self, catalogue: Catalogue) -> Value | None:
+        """What its text begins with, where that is no word of its own."""
+        found = PART_FIRST.match(self._template(catalogue))
+        return self.values.get(found[1]) if found else None
+
+    def _template(self, catalogue: Catalogue) -> str:
+        forms = catalogue.messages.get((self.context, self.one))
+        if forms:
+            return forms[catalogue.plural(self.number) if self.several is not None else 0]
+        return self.one if self.several is None or self.number == 1 else self.several
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,10 @@ class Sequel:
     def read(self, catalogue: Catalogue) -> str:
         return self.between.join(catalogue.shown(sentence) for sentence in self.sentences)
 
+    @property
+    def first(self) -> str:
+        return self.sentences[0] if self.sentences else ""
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -151,18 +163,34 @@ class Recorded:
         return constant[0] if constant else catalogue.records.read(self.text)
 
 
-def capitalised(text: str) -> str:
+def capitalised(text: str, catalogue: Catalogue | None = None) -> str:
     """As a sentence begins, but for a name such as models:/bike/3 or bike-demand, which stays as it is written."""
-    return text if NAME_FIRST.match(text) else f"{text[:1].upper()}{text[1:]}"
+    return text if _begins_with_name(text, catalogue or _reading.get()) else f"{text[:1].upper()}{text[1:]}"
+
+
+def _begins_with_name(text: str, catalogue: Catalogue) -> bool:
+    """A word in the place of a parameter is a name. Of a plain string only its spelling tells."""
+    source = text.source if isinstance(text, Text) else None
+    if isinstance(source, Sequel | Alone):
+        return _begins_with_name(source.first, catalogue)
+    first = source.first_part(catalogue) if isinstance(source, Message) else None
+    if isinstance(first, str):
+        is_word = not isinstance(first, Text) and " " not in first
+        return is_word or _begins_with_name(first, catalogue)
+    return NAME_FIRST.match(text) is not None
 
 
 @dataclass(frozen=True)
 class Alone:
     text: str
 
+    @property
+    def first(self) -> str:
+        return self.text
+
     def read(self, catalogue: Catalogue) -> str:
         text = catalogue.shown(self.text)
-        return f"{capitalised(text)}{'' if text.endswith(('.', '?')) else '.'}"
+        return f"{capitalised(text, catalogue)}{'' if text.endswith(('.', '?')) else '.'}"
 
 
 def _(text: str, /, **values: Value) -> Text:

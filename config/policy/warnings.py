@@ -18,7 +18,6 @@ from config.policy.places import common_place, rules_for_no_place
 from config.policy.shapes import PolicyShape, RuleShape
 
 NEARLY = 0.8  # ana and anna; a name of three letters of which one is another may be somebody else's
-OTHERS_LISTED = 3
 LETTERS = re.compile(r"\[[^\]!-][^\]-]*\]")  # not [a-z] and [!a], which no one writes by chance
 
 
@@ -34,25 +33,21 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _names_that_count_for_nothing(policy)
     yield from _approvals_that_no_ticket_can_take(policy.rules)
     yield from _seals_among_the_models(policy)
-    yield from _addresses_of_nobody(policy)
+    yield from _addresses_nearly_listed(policy)
 
 
-def _addresses_of_nobody(policy: PolicyShape) -> Iterator[Finding]:
-    """An address in a group that people do not list: nearly like one of theirs, or the only one. Nobody with it could vote."""
+def _addresses_nearly_listed(policy: PolicyShape) -> Iterator[Finding]:
+    """An address in a group that is in people but for a letter or two. If somebody has it they can vote, and both can be listed."""
     listed = [person.email for person in policy.people]
-    used = {address for group in policy.groups.values() for address in group.people or ()}
-    unlisted = used - set(listed)
-    is_odd_one_out = len(unlisted) == 1 and len(used) > OTHERS_LISTED
     for name, group in policy.groups.items():
         for index, address in enumerate(group.people or ()):
             meant = next((one for one in listed if _is_nearly(address, one)), "")
-            if address not in unlisted or not (meant or is_odd_one_out):
-                continue
-            said = f'group "{name}" names {address}, which is not in people'
-            hint = (
-                f"Did you mean {meant}?" if meant else "Everyone else in the groups is. Correct it, or add the person."
-            )
-            yield ("groups", name, "people", index), f"{said}. {hint}"
+            if meant and address not in listed:
+                yield (
+                    ("groups", name, "people", index),
+                    f'group "{name}" names {address}, which is not in people. Did you mean {meant}? If these are two persons, add '
+                    "this one to people.",
+                )
 
 
 def _is_nearly(address: str, other: str) -> bool:

@@ -99,7 +99,7 @@ def isolated(name: object) -> Markup:
 
 
 def sentence_case(said: str) -> str:
-    return capitalised(str(reread(said)))
+    return str(capitalised(reread(said)))
 
 
 def number(count: int) -> str:

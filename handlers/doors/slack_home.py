@@ -19,6 +19,7 @@ from bot.ports.home import Deed, HomePress
 from bot.services import Services
 from handlers.doors.errors import as_sentence, text_of
 from handlers.home import asking, opening, previews, sending
+from handlers.home.late import tell_late
 from handlers.notify.readers import for_account
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def listen_to_home(bolt: App, s: Services) -> None:
                 ack(response_action="update", view=dict(s.home.as_form(translated(reply.form))))
             else:
                 ack(response_action="update", view=dict(s.notifier.as_notice(reread(reply.title), reread(reply.text))))
-        sending.tell_late(reply, account, form, s)
+        tell_late(reply, account, form.view, s)
 
     def ran(ack: Ack, body: dict[str, object]) -> None:
         account, trigger = s.home.read_trigger(body)

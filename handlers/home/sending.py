@@ -1,22 +1,21 @@
 """What follows when a person has sent the form in which they ask: all is checked again, and asked.
 
-Slack waits three seconds. What needs nobody's answer is checked first; when MLflow takes longer, the person reads that it is being asked,
-and the same try goes on without them.
+Slack waits three seconds. What needs nobody's answer is checked first; when asking takes longer, the person reads so, the same try goes on
+without them, and `late` tells how it ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
-from bot.domain.card.card import Card
 from bot.domain.home.form import AskForm, Field, ModelRef, SentForm, demands_reason, form_for, governed_targets
-from bot.domain.model import Ask, AskKind, Kind, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.text import target_label, version_name
 from bot.errors import OutsideError, Refused, Temporary
@@ -25,25 +24,25 @@ from bot.services import Services
 from bot.store.people import Person
 from bot.store.web.homes import HomeRows
 from handlers.home.asking import check_may_ask, gone
-from handlers.notify.outbox import post_once
-from handlers.notify.readers import for_account
-from handlers.request.asking import AskedBefore, request_transition
+from handlers.request.asking import Asked, AskedBefore, How, ask_for
 
 log = structlog.get_logger()
 ANSWERED_WITHIN = timedelta(seconds=2)  # Slack gives up after 3 s, with the way there and back
+LEFT_AT_LEAST = timedelta(seconds=0.3)  # for asking, also when Slack was slow to say who the person is
 
 
 @dataclass(frozen=True)
 class FormReply:
     """The answer to a form that was sent: sentences beside its fields, another form in its place, or a notice of what was asked.
 
-    `late` is what is still being asked; `tell_late` says how it ended.
+    `is_new` when a request was opened, whose card tells the rest. `late` is what is still being asked.
     """
 
     mistakes: Mapping[Field, str] | None = None
     form: AskForm | None = None
     title: str = ""
     text: str = ""
+    is_new: bool = False
     late: Future[FormReply] | None = None
 
 
@@ -64,11 +63,11 @@ def send(account: str, sent: SentForm, begun: datetime, s: Services) -> FormRepl
         return FormReply(mistakes)
     target, rule = governed_targets(model, policy)[sent.target]
     asking = _aside(partial(_ask, person, model, target, rule, sent, s))
-    left = ANSWERED_WITHIN - (s.clock.now() - begun)
-    try:
-        return asking.result(max(0.0, left.total_seconds()))
-    except TimeoutError:
-        return FormReply(title=_("Not asked yet"), text=_under_way(rule), late=asking)
+    left = max(LEFT_AT_LEAST, ANSWERED_WITHIN - (s.clock.now() - begun))
+    wait((asking,), left.total_seconds())
+    if asking.done():
+        return asking.result()
+    return FormReply(title=_("Not asked yet"), text=_under_way(rule), late=asking)
 
 
 def _aside(ask: Callable[[], FormReply]) -> Future[FormReply]:
@@ -79,32 +78,11 @@ def _aside(ask: Callable[[], FormReply]) -> Future[FormReply]:
     return asking
 
 
-def tell_late(reply: FormReply, account: str, sent: SentForm, s: Services) -> None:
-    """When nothing was asked after all, the person gets it as a direct message; what was asked has a card."""
-    if reply.late is not None:
-        reply.late.add_done_callback(partial(_tell_ended, account, sent, s))
-
-
-def _tell_ended(account: str, sent: SentForm, s: Services, asking: Future[FormReply]) -> None:
-    trouble = asking.exception()
-    if trouble is not None:
-        log.error("form_not_asked", account=account, why=str(trouble))
-        return
-    said = sentences(*(asking.result().mistakes or {}).values())
-    if not said:
-        return
-    with for_account(account, s):
-        card = Card(_("Nothing was asked"), said, paragraphs=(said,))
-        try:
-            post_once(f"form:{sent.view}", account, card, s)
-        except OutsideError as unheard:
-            log.warning("form_not_asked", account=account, why=str(said), not_told=str(unheard))
-
-
 def _under_way(rule: Rule) -> str:
     return _(
-        "MLflow has not answered yet, so nothing is recorded so far. When it answers, the card comes to {channel}, or you get a message "
-        "that says why not. If neither has come in a minute, send the form again: the same is asked only once.",
+        "Asking takes longer than usual, so nothing is recorded so far. When it is done, the card comes to {channel}, or you get a "
+        "message that says why not. If neither has come in five minutes, open the form again: while a request waits, the same is not "
+        "asked twice.",
         channel=rule.channel,
     )
 
@@ -125,34 +103,48 @@ def _mistakes_in(sent: SentForm, model: ModelRef, policy: Policy) -> dict[Field,
 
 
 def _ask(person: Person, model: ModelRef, target: Target, rule: Rule, sent: SentForm, s: Services) -> FormReply:
-    version, ask, begun = int(sent.version), Ask(AskKind.FORM), s.clock.now()
+    version, ask = int(sent.version), Ask(AskKind.FORM)
     try:
-        request = request_transition(
-            model.name, version, target, person.email, sent.reason, ask, s, model.workspace, once=sent.view
-        )
+        asked = ask_for(model.name, version, target, person.email, sent.reason, ask, s, model.workspace, once=sent.view)
     except AskedBefore as before:
-        return _asked_already(before.request, rule)
+        asked = Asked(before.request, How.ASKED_BEFORE)
     except Refused as refusal:
         return FormReply({Field.VERSION: _text_of(refusal)})
     except OutsideError as trouble:
         log.warning("not_asked", model=model.name, version=version, why=str(trouble))
         down = _("MLflow did not answer, so nothing was asked: {why}", why=str(trouble))
-        again = _("Send the form again in a minute.") if isinstance(trouble, Temporary) else ""
+        again = _("Ask again in a minute.") if isinstance(trouble, Temporary) else ""
         return FormReply({Field.VERSION: sentences(down, again)})
-    if request.opened_at < begun and request.kind is not Kind.OBSERVED:
-        return _asked_already(request, rule)
+    request, where = asked.request, _where(asked.request, rule)
+    if asked.how is not How.OPENED:
+        return FormReply(title=_("Already asked"), text=_asked_already(asked, person, where))
     version_asked, target_asked = version_name(request.version), target_label(request)
     said = _("You have asked for {version} as {target}.", version=version_asked, target=target_asked)
-    return FormReply(title=_("Asked"), text=sentences(said, _where(request, rule)))
+    return FormReply(title=_("Asked"), text=sentences(said, where), is_new=True)
 
 
-def _asked_already(request: TransitionRequest, rule: Rule) -> FormReply:
-    """The same form once more, or another one for what waits already."""
+def _asked_already(asked: Asked, person: Person, where: str) -> str:
+    """The same person asked before, or somebody else: then it is now the request of both, and neither may vote on it."""
+    request, ticket = asked.request, asked.request.ticket
     version, target = version_name(request.version), target_label(request)
-    said = _("{version} was asked for as {target} before, so nothing new was opened.", version=version, target=target)
-    ticket = request.ticket
+    if request.kind is Kind.OBSERVED:
+        said = _(
+            "{version} as {target} waits for a decision already, so nothing new was opened.",
+            version=version,
+            target=target,
+        )
+    else:
+        said = _(
+            "{version} was asked for as {target} before, so nothing new was opened.", version=version, target=target
+        )
+    shared = ""
+    if asked.how is How.JOINED or request.requester != person.id:
+        if request.state.is_open:
+            shared = _("It is now your request too, so you may not vote on it.")
+        elif request.state is State.APPROVED:
+            shared = _("It is approved already, and now your request too.")
     filed = _("Its ticket {key}: {url}", key=ticket.key, url=ticket.url) if ticket is not None else ""
-    return FormReply(title=_("Already asked"), text=sentences(said, filed, _where(request, rule), between="\n"))
+    return sentences(said, shared, filed, where, between="\n")
 
 
 def _where(request: TransitionRequest, rule: Rule) -> str:

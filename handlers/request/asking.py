@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
@@ -24,7 +25,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.taken_away import is_taken_away
 from bot.domain.registry.writes import asks, since_the_last
 from bot.domain.request import lifecycle
-from bot.domain.request.askers import asked_in_words, asks_by_the_registry_alone
+from bot.domain.request.askers import asked_in_words, asks_by_the_registry_alone, everyone_who_asked
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
@@ -44,6 +45,20 @@ from handlers.request.memory import with_memory
 COMMENT_LIMIT = 2_000  # characters
 EMAIL_LIMIT = 320
 EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
+
+
+class How(StrEnum):
+    """What asking has done."""
+
+    OPENED = "opened"
+    JOINED = "joined"  # what somebody else asked for, or moved by hand
+    ASKED_BEFORE = "asked before"
+
+
+@dataclass(frozen=True)
+class Asked:
+    request: TransitionRequest
+    how: How
 
 
 class AskedBefore(Refused):
@@ -66,6 +81,22 @@ def request_transition(
     *,
     once: str = "",
 ) -> TransitionRequest:
+    """As `ask_for`, for those who do not tell what asking has done."""
+    return ask_for(model, version, target, requester_email, comment, ask, s, workspace, once=once).request
+
+
+def ask_for(
+    model: str,
+    version: int,
+    target: Target,
+    requester_email: str,
+    comment: str,
+    ask: Ask,
+    s: Services,
+    workspace: str = DEFAULT_WORKSPACE,
+    *,
+    once: str = "",
+) -> Asked:
     """Somebody asks on the command line, through the API or with a form. Raises Refused.
 
     `once` names the form: sent twice, it asks once, also when the first request has ended meanwhile. Raises AskedBefore then.
@@ -102,9 +133,14 @@ def request_transition(
             )
         requester = person_with(email, tx)
         new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment)
-        if wanted.id in seen.holders(target):
-            return _own_up(new, tx, s.clock.now())
-        return open_new(new, tx, s.clock.now())
+        tx.requests.lock_model(wanted.id.workspace, wanted.id.model)
+        before = {one.id: one for one in tx.requests.find(version=wanted.id, target=target, states=LIVE)}
+        take = _own_up if wanted.id in seen.holders(target) else open_new
+        request = take(new, tx, s.clock.now())
+        if request.id not in before:
+            return Asked(request, How.OPENED)
+        is_theirs = tx.people.ids_of(requester.id) & set(everyone_who_asked(before[request.id]))
+        return Asked(request, How.ASKED_BEFORE if is_theirs else How.JOINED)
 
 
 def _check_is_first(once: str, version: VersionId, target: Target, tx: Transaction, now: datetime) -> None:

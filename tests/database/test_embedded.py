@@ -56,6 +56,20 @@ def test_committed_rows_survive_kill_9_of_the_server(home: Path) -> None:
     assert ask(url, "select count(*) from votes") == 500
 
 
+@pytest.mark.parametrize("deeper", [".", "x" * 90])
+def test_where_a_stopped_server_had_its_socket_is_known_as_ours(home: Path, deeper: str) -> None:
+    place = home / deeper
+    url = embedded.start(place)
+    running = embedded.missing_sockets(url)
+
+    embedded.stop(place)
+
+    (socket,) = embedded.missing_sockets(url)
+    assert running == ()
+    assert embedded.makes_sockets_in(socket.parent)
+    assert not embedded.makes_sockets_in(Path("/var/run/postgresql"))
+
+
 def test_the_server_outlives_kill_9_of_whoever_started_it(home: Path) -> None:
     starter = subprocess.run([sys.executable, "-c", START_AND_DIE, str(home)], check=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Barrier
@@ -14,7 +15,19 @@ import pytest
 from bot.domain.card.card import Card, Fact, Link
 from bot.domain.card.passkey_card import passkey_card
 from bot.domain.request.passkeys import Passkey
-from bot.language import LANGUAGES, _, as_sentence, listed, moment, ngettext, reread, sentences, translated
+from bot.language import (
+    LANGUAGES,
+    Message,
+    Text,
+    _,
+    as_sentence,
+    listed,
+    moment,
+    ngettext,
+    reread,
+    sentences,
+    translated,
+)
 from bot.language.catalogues import catalogue_of, in_language, language_of
 from handlers.notify.outbox import card_digest
 
@@ -174,7 +187,29 @@ def test_every_language_has_its_catalogue(language: str) -> None:
         ("ana@example.com is no member", "ana@example.com is no member."),
         ("v3 is gone. Did you mean v4?", "v3 is gone. Did you mean v4?"),
         ("the policy has no rule for alias:champion", "The policy has no rule for alias:champion."),
+        ("self-reported by the trainer", "Self-reported by the trainer."),
+        ("re-created since", "Re-created since."),
+        (_("{model} is gone", model="bike-demand"), "bike-demand is gone."),
+        (_("{model} is gone", model="bike"), "bike is gone."),
+        (_("{why}, so a person decides", why="no-one knows"), "No-one knows, so a person decides."),
+        (sentences(_("{model} is gone", model="bike-demand"), "x"), "bike-demand is gone x."),
     ],
 )
 def test_a_sentence_that_begins_with_a_name_leaves_it_as_it_is_written(refusal: str, sentence: str) -> None:
     assert str(as_sentence(refusal)) == sentence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["bike-demand", "bike", "e-mail"])
+def test_every_text_begins_with_a_capital_or_with_the_name_that_it_is_given(language: str, name: str) -> None:
+    with in_language(language):
+        for (context, one), forms in catalogue_of("es").messages.items():
+            parts = re.findall(r"\{(\w+)\}", " ".join((one, *forms)))
+            message = Message(context, one, None, 1, dict.fromkeys(parts, name))
+            text = str(as_sentence(Text(message)))
+            begins_with_name = message.first_part(catalogue_of(language)) == name
+            starts = (
+                text.startswith(name) if begins_with_name else not text[:1].islower() or "." in text.split()[0][:-1]
+            )
+
+            assert starts, text

@@ -16,6 +16,11 @@ def asked_by(request: TransitionRequest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (request.requester, *request.joined))))
 
 
+def everyone_who_asked(request: TransitionRequest) -> tuple[str, ...]:
+    """Also those who asked when it was approved already."""
+    return (*asked_by(request), *request.latecomers)
+
+
 def is_stranger(email: str, account: str | None, policy: Policy) -> bool:
     """Neither the policy names the address nor does an account belong to it: anyone could have written it."""
     named = policy.person_by_email(email) is not None or any(email in group.people for group in policy.groups)

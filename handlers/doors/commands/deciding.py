@@ -33,7 +33,8 @@ from handlers.request.voters import any_approver, approver_under
 
 ROLLBACK = "/countersign rollback NAME TARGET REASON"
 HOW_TO_FREEZE = N_(
-    "To begin or end one, change freezes in policy.yaml, name it in the rule that it holds back, and run countersign policy activate."
+    "To begin one, add it to freezes in policy.yaml and name it in the rule that it holds back. To end one, change its end there. "
+    "Then run countersign policy activate."
 )
 BREAK_GLASS = "/countersign break-glass NAME VERSION TARGET REASON"
 

@@ -1,4 +1,4 @@
-"""An address in a group that is nearly somebody's: nobody has it, so nobody could vote with it."""
+"""An address in a group that is nearly somebody's in people: probably mistyped, and then no one could vote with it."""
 
 from __future__ import annotations
 
@@ -30,17 +30,20 @@ def policy_with(group: str, *more: str) -> str:
 def test_an_address_that_nearly_is_somebodys_is_named_with_theirs(typed: str, meant: str) -> None:
     found = [one.sentence for one in notices(policy_with(typed, "ben@example.com"))]
 
-    expected = f'group "leads" names {typed}, which is not in people. Did you mean {meant}?'
+    expected = f'group "leads" names {typed}, which is not in people. Did you mean {meant}? '
+    expected += "If these are two persons, add this one to people."
     assert found == ([expected] if meant else [])
 
 
-def test_the_only_address_that_people_do_not_list_is_named() -> None:
-    (found,) = notices(policy_with("zoe@example.com", *PEOPLE[:3]))
+def test_two_colleagues_with_nearly_the_same_address_are_told_apart_by_listing_both() -> None:
+    both = policy_with("ana@example.com", "anna@example.com").replace(
+        "people:\n", "people:\n  - {name: Anna, email: anna@example.com}\n", 1
+    )
 
-    assert "names zoe@example.com, which is not in people. Everyone else in the groups is." in found.sentence
-    assert found.line == 8
+    assert notices(both) == ()
 
 
 def test_people_need_not_list_everybody() -> None:
+    assert notices(policy_with("zoe@example.com", *PEOPLE)) == ()
     assert notices(policy_with("zoe@example.com", "yan@example.com", *PEOPLE)) == ()
     assert notices(policy_with(*PEOPLE)) == ()

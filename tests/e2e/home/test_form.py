@@ -2,73 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
 from bot.app import socket_handler
-from bot.domain.events import RequestOpened
+from bot.domain.events import AskJoined, RequestOpened
 from bot.domain.home.form import ModelRef
-from bot.domain.model import AskKind, State
-from bot.sandbox.slack import Submission
-from bot.sandbox.slack.wire import every_text
+from bot.domain.model import AskKind, State, Target, TargetKind
+from tests.e2e.home.forms import Form
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import Installation
-from tests.fixtures.workers import eventually
 
-SHORTCUT = "countersign.request"
-
-
-@dataclass
-class Form:
-    """The form that a person has open."""
-
-    installation: Installation
-    person: str = "cy"
-
-    @property
-    def key(self) -> str:
-        return ModelRef("default", self.installation.model).key
-
-    def open(self) -> Form:
-        assert self.installation.slack.shortcut(self.person, SHORTCUT).status == 200
-        return self
-
-    def choose_model(self) -> Form:
-        self.installation.slack.suggest(self.person, "ask.choose", self.installation.model)
-        self.installation.slack.press_view(self.person, "ask.choose", self.key)
-        return self
-
-    def versions(self, typed: str = "") -> list[str]:
-        found = self.installation.slack.suggest(self.person, "ask.version", typed)
-        assert found.trouble == ""
-        return [str(option["text"]["text"]) for option in found.options]  # type: ignore[index]
-
-    @property
-    def blocks(self) -> dict[str, dict[str, object]]:
-        view = self.installation.slack.open_view_of(self.person)
-        assert view is not None
-        return {str(block["block_id"]).partition(".")[0]: block for block in view.content["blocks"]}  # type: ignore[attr-defined]
-
-    @property
-    def text(self) -> str:
-        view = self.installation.slack.open_view_of(self.person)
-        return "\n".join(every_text(view.content["blocks"])) if view else ""
-
-    @property
-    def targets(self) -> dict[str, str]:
-        options = self.blocks["target"]["element"]["options"]  # type: ignore[index]
-        return {option["text"]["text"]: option["value"] for option in options}
-
-    def send(self, version: int = 1, target: str = "alias:champion", reason: str = "") -> Submission:
-        self.versions()
-        values = {"model": self.key, f"version.{self.key}": str(version)}
-        values |= {f"target.{self.key}": self.targets[target], "reason": reason}
-        sent = self.installation.slack.submit_view(self.person, values)
-        return replace(sent, errors={name.partition(".")[0]: said for name, said in sent.errors.items()})
+CHAMPION = Target(TargetKind.ALIAS, "champion")
 
 
 @pytest.fixture
@@ -130,28 +78,48 @@ def test_another_form_for_what_waits_already_says_where_it_waits(form: Form) -> 
     assert form.installation.happened(RequestOpened) == ["RequestOpened"]
 
 
-@pytest.mark.parametrize("version", [1, pytest.param(2, id="a version that MLflow no longer has")])
-def test_slack_is_answered_in_time_while_mlflow_takes_long_and_the_person_reads_how_it_ended(
-    open_installation: Callable[..., Installation], mlflow_server: str, version: int
+def test_an_approver_who_sends_the_form_for_what_waits_reads_that_it_is_hers_too_and_that_she_may_not_vote(
+    form: Form,
 ) -> None:
-    with fault_proxy(mlflow_server) as (proxy_url, faults):
-        installation = open_installation(registry_url=proxy_url)
-        for _each in range(2):
-            installation.register()
-        installation.sweep()
-        form = Form(installation).open().choose_model()
-        installation.mlflow.delete_model_version(installation.model, "2")
-        faults.add("slow", "registered-models/get", seconds=4)
+    form.open().choose_model().send()
+    form.installation.settle()
+    form.person = "ana"
 
-        began = time.monotonic()
-        form.send(version)
-        took, said = time.monotonic() - began, form.text
-        eventually(lambda: installation.requests() or installation.told("cy"))
+    form.open().choose_model().send()
+    said = form.text
+    form.open().choose_model().send()
+    again = form.text
 
-        assert took < 3
-        assert "MLflow has not answered yet" in said
-        assert [request.version.version for request in installation.requests()] == [version] * (version == 1)
-        assert ("MLflow has no version 2 of" in installation.told("cy")) == (version == 2)
+    request = form.installation.request(1)
+    for text in (said, again):
+        assert "was asked for as champion before" in text
+        assert "It is now your request too, so you may not vote on it." in text
+    assert request.ticket is not None
+    assert request.ticket.key in said
+    assert form.installation.happened(AskJoined) == ["AskJoined"]
+
+
+def test_who_asked_first_and_sends_the_form_again_reads_of_no_one_else(form: Form) -> None:
+    form.open().choose_model().send()
+    form.installation.settle()
+    form.person = "ana"
+    form.open().choose_model().send()
+    form.person = "cy"
+
+    form.open().choose_model().send()
+
+    assert "was asked for as champion before" in form.text
+    assert "your request too" not in form.text
+
+
+def test_a_form_for_what_was_moved_by_hand_claims_it_and_says_that_the_person_may_not_vote(form: Form) -> None:
+    form.installation.move(1)
+    form.person = "ana"
+
+    form.open().choose_model().send()
+
+    assert "as champion waits for a decision already" in form.text
+    assert "It is now your request too, so you may not vote on it." in form.text
 
 
 def sent_bodies(installation: Installation) -> list[dict[str, object]]:
