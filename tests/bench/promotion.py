@@ -1,7 +1,7 @@
 """Rows b, c and counts: one promotion after the other, from the webhook to the card and from the click to the moved alias.
 
 The web process and a worker are the real ones, MLflow is real behind a proxy, Slack and Jira are the sandbox. Each vendor notes when a
-call came and how long its answer took; the bot's own share is the time that no vendor's call explains.
+call came and how long its answer took; the bot's own share is the time in which no vendor is at work. Calls at the same time count once.
 """
 
 from __future__ import annotations
@@ -51,6 +51,23 @@ class Call:
         return self.ended - self.began
 
 
+@dataclass(frozen=True)
+class Vendors:
+    """Of some calls, in seconds: the `sum` of them all, and how long at least one of them was `at_work`."""
+
+    sum: float
+    at_work: float
+
+    @classmethod
+    def of(cls, some: Iterable[Call]) -> Vendors:
+        calls = sorted(some, key=lambda call: call.began)
+        at_work, until = 0.0, 0.0
+        for call in calls:
+            at_work += max(0.0, call.ended - max(call.began, until))
+            until = max(until, call.ended)
+        return cls(sum(call.took for call in calls), at_work)
+
+
 @dataclass
 class Watched:
     """A vendor whose answers may take longer; it notes each call."""
@@ -77,8 +94,8 @@ class Street:
     calls: list[Call]
     takes: dict[str, float]
 
-    def ask(self) -> tuple[TransitionRequest, float, float]:
-        """The request, the seconds from its webhook to its card, and the seconds that its vendors' calls took until then."""
+    def ask(self) -> tuple[TransitionRequest, float, Vendors]:
+        """The request, the seconds from its webhook to its card, and what its vendors took of them."""
         version = self.installation.register()
         self.installation.ask(version)
         self.quiet()
@@ -88,25 +105,25 @@ class Street:
         headers = signed_by_mlflow(body, uuid.uuid4().hex)
         requests.post(f"{self.web.url}/webhooks/mlflow", body, headers=headers, timeout=PATIENCE).raise_for_status()
         card = self._wait_for(lambda call: call.path.endswith("chat.postMessage"))
-        before = sum(call.took for call in self.calls if call.ended <= card.ended)
+        vendors = Vendors.of(call for call in self.calls if call.ended <= card.ended)
         request = self.installation.request(version)
         self._until(
             lambda: self.installation.reread(request).state is State.PENDING and self.installation.reread(request).card
         )
         self.quiet()
-        return request, card.ended - began, before
+        return request, card.ended - began, vendors
 
-    def click(self, request: TransitionRequest) -> tuple[float, float, float]:
-        """The seconds until the answer without its vendors' calls, until the alias is set, and of the vendors' calls until then."""
+    def click(self, request: TransitionRequest) -> tuple[float, float, Vendors]:
+        """The seconds until the answer in which no vendor is at work, those until the alias is set, and what the vendors took of these."""
         self.calls.clear()
         began = time.time()
         self.installation.click("ana", request, "approve")
         answered = time.time()
         alias = self._wait_for(lambda call: call.path == ALIAS and call.method == "POST")
-        before = sum(call.took for call in self.calls if call.ended <= alias.ended)
-        asked = sum(call.took for call in self.calls if call.ended <= answered)
+        vendors = Vendors.of(call for call in self.calls if call.ended <= alias.ended)
+        asked = Vendors.of(call for call in self.calls if call.ended <= answered)
         self.quiet()
-        return answered - began - asked, alias.ended - began, before
+        return answered - began - asked.at_work, alias.ended - began, vendors
 
     def quiet(self) -> None:
         self._until(lambda: not self.installation.unfinished())
@@ -135,16 +152,16 @@ def asks_and_clicks() -> Iterator[Figure]:
             request, took, vendors = here.ask()
             ack, _, _ = here.click(request)
             if number >= 0:
-                own.append((took - vendors) * 1000)
+                own.append((took - vendors.at_work) * 1000)
                 whole.append(took * 1000)
                 acks.append(ack * 1000)
         here.takes["seconds"] = VENDOR_TAKES
         for _ in range(SLOW):
             request, took, vendors = here.ask()
-            asked.append(took / vendors)
+            asked.append(took / vendors.sum)
             ack, took, vendors = here.click(request)
             acks.append(ack * 1000)
-            clicked.append(took / vendors)
+            clicked.append(took / vendors.sum)
     scale = f"{INSTANT} promotions"
     yield figure("card own p50", own)
     yield figure("card own p99", max(own), f"the longest of {scale}")

@@ -19,6 +19,7 @@ from tests.bench.alternatives.script import (
 )
 from tests.bench.bars import BARS, HOLDS, NOT_YET, Bar, Figure, figure
 from tests.bench.pages import Ran, write
+from tests.bench.promotion import Call, Vendors
 
 PAGE = "# Figures\n\n<!-- figures: begin -->\n<!-- figures: end -->\n\nThe end.\n"
 
@@ -86,6 +87,12 @@ def test_the_page_says_why_of_each_row_with_a_bar_that_is_not_met_and_of_no_othe
     explained = re.findall(r"^- \*\*(\S+)\*\*: ", rest.partition("## ")[0], re.MULTILINE)
 
     assert explained == list(dict.fromkeys(bar.row for bar in BARS.values() if not bar.holds))
+
+
+def test_vendors_that_are_at_work_at_the_same_time_count_once_in_the_time_that_they_explain() -> None:
+    times = ((4.0, 5.0), (0.0, 2.0), (1.0, 3.0), (1.5, 1.75))
+
+    assert Vendors.of(Call("/", "GET", began, ended) for began, ended in times) == Vendors(sum=5.25, at_work=4.0)
 
 
 @pytest.mark.proof
