@@ -38,11 +38,12 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
 
 def _addresses_nearly_listed(policy: PolicyShape) -> Iterator[Finding]:
     """An address in a group that is in people but for a letter or two. If somebody has it they can vote, and both can be listed."""
-    listed = [person.email for person in policy.people]
+    listed = {person.email for person in policy.people}
+    in_order = sorted(listed)
     for name, group in policy.groups.items():
         for index, address in enumerate(group.people or ()):
-            meant = next((one for one in listed if _is_nearly(address, one)), "")
-            if meant and address not in listed:
+            meant = "" if address in listed else next((one for one in in_order if _is_nearly(address, one)), "")
+            if meant:
                 yield (
                     ("groups", name, "people", index),
                     f'group "{name}" names {address}, which is not in people. Did you mean {meant}? If these are two persons, add '

@@ -17,6 +17,7 @@ import structlog
 from bot.domain.home.form import AskForm, Field, ModelRef, SentForm, demands_reason, form_for, governed_targets
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest
 from bot.domain.policy.rules import Policy, Rule
+from bot.domain.request.askers import everyone_who_asked
 from bot.domain.text import target_label, version_name
 from bot.errors import OutsideError, Refused, Temporary
 from bot.language import Text, _, sentences
@@ -138,7 +139,8 @@ def _asked_already(asked: Asked, person: Person, where: str) -> str:
             "{version} was asked for as {target} before, so nothing new was opened.", version=version, target=target
         )
     shared = ""
-    if asked.how is How.JOINED or request.requester != person.id:
+    joined_before = request.requester != person.id and person.id in everyone_who_asked(request)
+    if asked.how is How.JOINED or joined_before:
         if request.state.is_open:
             shared = _("It is now your request too, so you may not vote on it.")
         elif request.state is State.APPROVED:

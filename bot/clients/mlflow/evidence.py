@@ -18,7 +18,7 @@ from bot.clients.mlflow.provenance import Sources, commit_of, lock_path_of, prov
 from bot.clients.mlflow.run_files import read_lineage_files
 from bot.clients.side_by_side import both
 from bot.domain.evidence.dvc_lock import sha256_of
-from bot.domain.evidence.lineage import GIT_MIRROR, KeptLock, LoggedFiles, Provenance, who_vouches
+from bot.domain.evidence.lineage import GIT_MIRROR, KeptLock, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import AuthorSource, Champion, Evidence, Metric, VersionId
 from bot.domain.workspaces import DEFAULT, Workspace
@@ -44,9 +44,13 @@ def read_evidence(
     sources: Sources | None = None,
     follower: ProgressListener | None = None,
 ) -> Evidence:
-    """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked."""
+    """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked.
+
+    The files may take minutes. With `sources` all that may change meanwhile is asked for after them: whether version and champion are
+    still the same ones, and what else was made of the run or pushed to git.
+    """
     own, compared = both(
-        lambda: _of_version(client, version, stores, sources, follower),
+        lambda: _of_version(client, version, stores, follower),
         lambda: _champion(client, champion, stores) if champion else None,
     )
     found, lineage, files, logged = own.found, own.lineage, own.files, own.logged
@@ -76,9 +80,13 @@ def read_evidence(
         commit_author_from=AuthorSource.COMMIT_TAG,
         original_source=_original_source(found, lineage),
     )
-    if sources is None or own.provenance is None:
+    if sources is None:
         return evidence
-    provenance = own.provenance
+    names = (metric.name for metric in own.metrics)
+    provenance, _ = both(
+        lambda: provenance_of(client, found, lineage, names, logged, sources),
+        lambda: _check_still_there(client, version, champion),
+    )
     checks = check_lineage(provenance, sources.demand)
     vouched_by = who_vouches(checks)
     known = provenance.mirrored.author if provenance.mirrored and vouched_by == GIT_MIRROR else ""
@@ -88,39 +96,44 @@ def read_evidence(
 
 @dataclass(frozen=True)
 class _OfVersion:
-    """What MLflow has about the version itself. `provenance` is None where no lineage is checked."""
+    """What MLflow has about the version itself."""
 
     found: ModelVersion
     lineage: Lineage
     files: FilesRead
     logged: LoggedFiles
     metrics: tuple[Metric, ...]
-    provenance: Provenance | None
 
 
 def _of_version(
-    client: MlflowClient,
-    version: VersionId,
-    stores: Sequence[str],
-    sources: Sources | None,
-    follower: ProgressListener | None,
+    client: MlflowClient, version: VersionId, stores: Sequence[str], follower: ProgressListener | None
 ) -> _OfVersion:
     found = get_version(client, version)
     lineage = lineage_of(client, found)
 
-    def origin() -> tuple[LoggedFiles, tuple[Metric, ...], Provenance | None]:
+    def of_run() -> tuple[LoggedFiles, tuple[Metric, ...]]:
         logged = read_lineage_files(client, lineage.run, stores) if lineage.run else LoggedFiles()
-        metrics = metrics_of(client, lineage)
-        if sources is None:
-            return logged, metrics, None
-        names = (metric.name for metric in metrics)
-        return logged, metrics, provenance_of(client, found, lineage, names, logged, sources)
+        return logged, metrics_of(client, lineage)
 
-    files, (logged, metrics, provenance) = both(lambda: read_files(client, found, stores, follower), origin)
+    files, (logged, metrics) = both(lambda: read_files(client, found, stores, follower), of_run)
     kept = logged.kept(lock_path_of(lineage))
     if follower is not None and kept is not None:
         follower.on_lock(kept)
-    return _OfVersion(found, lineage, files, logged, metrics, provenance)
+    return _OfVersion(found, lineage, files, logged, metrics)
+
+
+def _check_still_there(client: MlflowClient, version: VersionId, champion: VersionId | None) -> None:
+    """MLflow finds files by name and number, and they may be another version's by now. Raises Temporary: it is read again."""
+    _get_still(client, version, "version")
+    if champion is not None:
+        _get_still(client, champion, "champion")
+
+
+def _get_still(client: MlflowClient, version: VersionId, what: str) -> ModelVersion:
+    try:
+        return get_version(client, version)
+    except Permanent as error:
+        raise Temporary(f"The {what} changed while the evidence was read: {error} It will be read again.") from error
 
 
 def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
@@ -144,10 +157,7 @@ def _there(version: VersionId) -> str:
 
 
 def _champion(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> Champion:
-    try:
-        found = get_version(client, version)
-    except Permanent as error:
-        raise Temporary(f"The champion changed while the evidence was read: {error} It will be read again.") from error
+    found = _get_still(client, version, "champion")
     lineage = lineage_of(client, found)
     return Champion(version, metrics_of(client, lineage), _params(lineage), read_signature(client, found, stores))
 

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 
 from bot.app import socket_handler
 from bot.domain.events import AskJoined, RequestOpened
-from bot.domain.home.form import ModelRef
+from bot.domain.home.form import ModelRef, SentForm, target_key
 from bot.domain.model import AskKind, State, Target, TargetKind
+from handlers.home.sending import send
 from tests.e2e.home.forms import Form
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import Installation
@@ -110,6 +111,21 @@ def test_who_asked_first_and_sends_the_form_again_reads_of_no_one_else(form: For
 
     assert "was asked for as champion before" in form.text
     assert "your request too" not in form.text
+
+
+def test_a_form_that_somebody_else_has_sent_joins_nobody_and_says_so_to_nobody(installation: Installation) -> None:
+    installation.register()
+    installation.sweep()
+    key = ModelRef("default", installation.model).key
+    sent = SentForm("V1", key, key, "1", target_key(CHAMPION), "")
+    mine, theirs = (
+        send(account, sent, installation.s.clock.now(), installation.s) for account in ("U0CY0000003", "U0ANA000001")
+    )
+
+    assert mine.is_new
+    assert "was asked for as champion before" in str(theirs.text)
+    assert "your request too" not in str(theirs.text)
+    assert installation.happened(AskJoined) == []
 
 
 def test_a_form_for_what_was_moved_by_hand_claims_it_and_says_that_the_person_may_not_vote(form: Form) -> None:
