@@ -40,7 +40,7 @@ class Turn:
         except OperationalError as trouble:
             _end_session(connection)
             raise Temporary(f"another job has its turn with {self.model}. This one will be tried again.") from trouble
-        except BaseException:
+        except BaseException:  # Ctrl-C too: else the session would go back to the pool, perhaps with the lock
             _end_session(connection)
             raise
         self.connection = connection
