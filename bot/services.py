@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.workspaces import DEFAULT
@@ -72,8 +71,3 @@ class Services:
     def registry_at(self, workspace: str) -> ModelRegistry:
         """The registry of a place. Raises Permanent for one that is not watched."""
         return self.registry if workspace == DEFAULT else self.registries.at(workspace)
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import handlers
 from bot.database import embedded
+from bot.database.clock import DatabaseClock
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
 from bot.engine.sweeper import Timing
-from bot.ports import Clock
-from bot.services import SystemClock
 from bot.store.transaction import Store
 from config.policy import read_policy
 from config.settings import Settings
@@ -24,7 +23,7 @@ class StoreServices:
     """What a process has that only defers jobs."""
 
     store: Store
-    clock: Clock
+    clock: DatabaseClock
 
 
 def database_url(settings: Settings) -> str:
@@ -33,6 +32,7 @@ def database_url(settings: Settings) -> str:
 
 
 def store_services(settings: Settings, url: str) -> StoreServices:
-    clock = SystemClock()
-    jobs = Jobs(url, timing=Timing(keep_done=settings.keep_jobs), urgency=handlers.URGENCY)
-    return StoreServices(Store(create_engine(url), jobs, clock, handlers.ON, read_policy), clock)
+    engine = create_engine(url)
+    clock = DatabaseClock(engine)
+    jobs = Jobs(url, timing=Timing(keep_done=settings.keep_jobs), now=clock.now, urgency=handlers.URGENCY)
+    return StoreServices(Store(engine, jobs, clock, handlers.ON, read_policy), clock)

@@ -22,6 +22,7 @@ from config.settings.misspelt import look_alikes
 from handlers.ledger.outside import MAY_LACK
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, runs every minute
+CLOCKS_MAY_DIFFER = 5.0  # seconds
 ADDRESS_TIMEOUT = 10.0  # seconds
 CHALLENGE = "countersign-doctor"
 
@@ -40,12 +41,21 @@ def names_are_known(world: World) -> Findings:
 def database_answers(world: World) -> Findings:
     with world.services.store.engine.connect() as connection:
         version = connection.execute(sa.text("show server_version")).scalar_one()
+        ahead = (
+            datetime.now(UTC) - connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        ).total_seconds()
     kind = "DATABASE_URL" if world.settings.database_url.get_secret_value() else "embedded"
     yield fine("database", f"PostgreSQL {version} answers ({kind})")
     if needs_migrate(world.database_url):
         yield failure("schema", "is not the one that this version of Countersign needs", "run `countersign migrate`")
     else:
         yield fine("schema", "up to date")
+    if abs(ahead) > CLOCKS_MAY_DIFFER:
+        yield warning(
+            "time",
+            f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's, by which Countersign goes",
+            "let NTP set the clocks of both machines: beyond five minutes requests that Slack and MLflow signed are refused",
+        )
 
 
 def policy_is_in_force(world: World) -> Findings:
@@ -79,7 +89,7 @@ def clock_is_alive(world: World) -> Findings:
     newest = _newest_tick(world)
     if newest is None:
         yield warning("clock", "has not run yet", "start `countersign serve`, or `countersign clock`")
-    elif (age := datetime.now(UTC) - newest) > CLOCK_MAY_PAUSE:
+    elif (age := world.services.clock.now() - newest) > CLOCK_MAY_PAUSE:
         yield failure(
             "clock",
             f"last ticked {_ago(age)} ago, so nothing is looked for and nothing expires",
@@ -101,7 +111,7 @@ def sweeps_are_recent(world: World) -> Findings:
             where = f" in {', '.join(never)}" if ended else ""
             fix = "wait a minute; if it stays so, look at `countersign jobs list`"
             yield warning(what, f"has not ended well yet{where}", fix)
-        elif (age := datetime.now(UTC) - min(ended)) > 3 * interval + timedelta(minutes=1):
+        elif (age := world.services.clock.now() - min(ended)) > 3 * interval + timedelta(minutes=1):
             yield failure(
                 what,
                 f"last ended {_ago(age)} ago, and should every {interval.total_seconds():g} s",
@@ -263,7 +273,7 @@ def witnesses_keep_up(world: World) -> Findings:
             yield fine("witnesses", f"{name} gets the first checkpoint, after the first decision")
         elif missing is None:
             yield fine("witnesses", f"{name} has signed the newest checkpoint of {sizes.get(name, 0)} entries")
-        elif datetime.now(UTC) - missing > MAY_LACK:
+        elif world.services.clock.now() - missing > MAY_LACK:
             yield failure("witnesses", f"{name} has signed no checkpoint since {missing:%Y-%m-%d %H:%M} UTC", fix)
         else:
             yield warning("witnesses", f"{name} has not signed the newest checkpoint of {newest.size} entries yet", fix)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import procrastinate
@@ -74,8 +74,11 @@ def next_attempt(
     return now + timedelta(seconds=wait)
 
 
+@dataclass(frozen=True)
 class RetryStrategy(BaseRetryStrategy):
     """Passes our verdict to procrastinate."""
+
+    now: Callable[[], datetime]
 
     def get_retry_decision(self, *, exception: BaseException, job: EngineJob) -> RetryDecision | None:  # noqa: ARG002
         if isinstance(exception, Parked):
@@ -83,7 +86,7 @@ class RetryStrategy(BaseRetryStrategy):
         if isinstance(exception, Retry):
             return RetryDecision(retry_at=exception.at)
         # A shutdown (JobAborted), or the verdict could not be stored: without a decision procrastinate would end the job.
-        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=1))
+        return RetryDecision(retry_at=self.now() + timedelta(seconds=1))
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ class Attempts:
 def engine_app(connector: procrastinate.BaseConnector, attempts: Attempts) -> procrastinate.App:
     """A procrastinate app with its only task."""
     app = procrastinate.App(connector=connector)
-    app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(), pass_context=True)(attempts.task)
+    app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(attempts.now), pass_context=True)(attempts.task)
     return app
 
 

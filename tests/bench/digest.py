@@ -22,7 +22,7 @@ from bot.domain.digest.periods import Period, period_of
 from bot.domain.model import VersionId
 from bot.domain.policy.rules import DigestPlan
 from bot.engine.jobs import Jobs
-from bot.services import Services, SystemClock
+from bot.services import Services
 from bot.store.ledger import unhurried
 from bot.store.transaction import Store
 from config.policy import read_policy
@@ -34,6 +34,7 @@ from tests.bench.bars import Figure, figure
 from tests.bench.database import database
 from tests.bench.machine import forget_peak, memory_of
 from tests.bench.made_up_week import WEEK, fill, put_policy
+from tests.fixtures.clock import SystemClock
 
 PLAN = DigestPlan("0 9 * * mon", "Europe/Madrid")
 EMPTY_WEEK = period_of("2026-W30", "Europe/Madrid")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
-from bot.services import SystemClock
 from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.bench.bars import Figure, figure
 from tests.bench.machine import cost_of
 from tests.bench.made_up_week import ENTRIES_OF_ONE, fill, put_policy
 from tests.bench.processes import stage
+from tests.fixtures.clock import SystemClock
 
 ROUNDS = 3
 COMMANDS = {

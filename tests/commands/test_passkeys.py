@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled
 from bot.engine.jobs import Jobs
-from bot.services import SystemClock
 from bot.store import tables
 from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.commands.test_people import countersign
+from tests.fixtures.clock import SystemClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
@@ -58,6 +59,17 @@ def test_json_says_the_same_for_programs(installed: Installation) -> None:
 
     rows = json.loads(result.stdout)
     assert {"status": "ok", "what": "schema", "why": "up to date", "fix": ""} in rows
+
+
+@pytest.mark.parametrize(("off", "how"), [(600, "ahead of"), (-7200, "behind")])
+def test_a_machine_whose_clock_differs_from_the_databases_is_a_warning(
+    off: int, how: str, installed: Installation
+) -> None:
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=off)):
+        (why,) = [one.why for one in installed.examine() if one.what == "time" and one.status is Status.WARN]
+
+    assert f" s {how} the database's" in why
+    assert abs(int(why.split()[4]) - abs(off)) < 20  # a busy machine
 
 
 def test_a_witness_that_lacks_the_newest_checkpoint_is_named(installed: Installation) -> None:

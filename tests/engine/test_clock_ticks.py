@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.jobs import Jobs
-from bot.services import SystemClock
 from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
+from tests.fixtures.clock import SystemClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

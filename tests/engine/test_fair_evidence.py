@@ -13,10 +13,10 @@ from bot.domain.events import EvidenceFrozen
 from bot.domain.model import Kind
 from bot.engine.jobs import Jobs
 from bot.engine.lanes import FollowUp, Lane
-from bot.services import SystemClock
 from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.builders import RULE_HASH, a_version, an_evidence, opened
+from tests.fixtures.clock import SystemClock
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

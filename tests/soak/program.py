@@ -1,8 +1,8 @@
 """A worker that can be killed at a named point: `python -m tests.soak.program [SECONDS_AHEAD [quick]]`.
 
 It is the product's own worker, with its settings from the environment. Before and after each call of a vendor, and each commit, it looks
-for a file in COUNTERSIGN_HOME that names this point, takes it away and kills itself as `kill -9` does. Its clock may be ahead of all
-others. A `quick` one takes another for dead after two seconds.
+for a file in COUNTERSIGN_HOME that names this point, takes it away and kills itself as `kill -9` does. Its machine's clock may be ahead of
+all others. A `quick` one takes another for dead after two seconds.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import time_machine
 
 import handlers
 from bot.assembly import build_services, quieten_vendors, signer_of
@@ -40,27 +42,22 @@ class AtArmedPoint(Fate):
             return
 
 
-@dataclass(frozen=True)
-class ClockAhead:
-    by: timedelta
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.by
-
-
 def main(seconds_ahead: str = "0", pace: str = "") -> int:
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=float(seconds_ahead))):
+        return run(quick=pace == "quick")
+
+
+def run(*, quick: bool) -> int:
     write_logs()
     quieten_vendors()
     settings = read_settings(os.environ, frozenset())
     url = settings.database_url.get_secret_value()
-    built, clock = (
-        build_services(settings, url, signer_of(settings)),
-        ClockAhead(timedelta(seconds=float(seconds_ahead))),
-    )
-    jobs = Jobs(url, urgency=handlers.URGENCY, timing=QUICK) if pace == "quick" else built.store.jobs
-    store = Store(built.store.engine, jobs, clock, built.store.follow_ups, built.store.parse_policy)
-    mortal = with_fate(replace(built, store=store, clock=clock), AtArmedPoint(settings.home / ARMED))
-    return run_worker(mortal)
+    services = build_services(settings, url, signer_of(settings))
+    store = services.store
+    if quick:
+        jobs = Jobs(url, urgency=handlers.URGENCY, timing=QUICK, now=services.clock.now)
+        store = Store(store.engine, jobs, services.clock, store.follow_ups, store.parse_policy)
+    return run_worker(with_fate(replace(services, store=store), AtArmedPoint(settings.home / ARMED)))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.ledger.merkle import Frontier, root_of
 from bot.domain.model import DECISION, VOTE
 from bot.errors import ChainBroken, Permanent
-from bot.services import Services, SystemClock
+from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of, ledger_key
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.audit import check_requests
@@ -55,6 +55,7 @@ from handlers import ON
 from handlers.ledger.audit import Witness, audit, prove_continuation, prove_entry
 from handlers.ledger.checkpoints import checkpoint_over, take_checkpoint
 from tests.builders import LATER, REQUEST_ID, TICKET, a_version, a_vote, every_event, opened
+from tests.fixtures.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.engine.jobs import Jobs

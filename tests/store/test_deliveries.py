@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from bot.domain.workspaces import Registry
 from bot.engine.deferring import NewJob
 from bot.engine.rows import JobStatus
-from bot.services import SystemClock
 from bot.store.transaction import Store
 from bot.store.web.deliveries import Deliveries
 from config.policy import read_policy
 from handlers import ON
 from handlers.registry.reconcile import look_at
 from tests.builders import NOON
+from tests.fixtures.clock import SystemClock
 from tests.fixtures.installation import policy_text
 
 if TYPE_CHECKING:

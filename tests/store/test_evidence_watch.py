@@ -10,11 +10,11 @@ import pytest
 
 from bot.domain.evidence.losses import KEPT_AFTER_LEAVING, Kept, Part
 from bot.domain.model import Target
-from bot.services import SystemClock
 from bot.store.evidence_watch import EvidenceWatchRows, WatchedPlace
 from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.builders import NOON, REQUEST_ID
+from tests.fixtures.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

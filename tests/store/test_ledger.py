@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from bot.domain.events import Event, EvidenceFrozen, RequestEvent, RequestOpened
 from bot.domain.grounds import No, Objection
 from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
-from bot.services import SystemClock
 from bot.store.ledger import EVENTS
 from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import NOON, REQUEST_ID, a_metric, an_evidence, every_event, opened
+from tests.fixtures.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.engine.jobs import Jobs

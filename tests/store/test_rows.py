@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 
 from bot.domain.policy.rules import PersonEntry
 from bot.errors import Refused
-from bot.services import SystemClock
 from bot.store.absences import Absence, Switch
 from bot.store.transaction import Store, Transaction
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import LATER, NOON
+from tests.fixtures.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,6 @@ from bot.domain.events import (
 from bot.domain.model import DECISION, State, Target, TargetKind
 from bot.domain.request import lifecycle
 from bot.errors import Refused
-from bot.services import SystemClock
 from bot.signatures import trusted_key
 from bot.store.attestations import ABOUT_KEYS, KnownKey
 from bot.store.evidence import EvidenceRows, decisions_on
@@ -52,6 +51,7 @@ from tests.builders import (
     every_event,
     opened,
 )
+from tests.fixtures.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.domain.events import Event, RequestOpened

@@ -1,0 +1,69 @@
+"""One clock for all processes: the database's. Machines whose own clocks differ agree on what is due, over, or an hour old.
+
+Otherwise what one process writes "in two minutes" comes late for another, or at once, and a ticket that may exist already is opened again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.exc import InvalidatePoolError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+ASK_EVERY = 60.0  # seconds; in between it counts on
+MOST_TAKEN = 1.0  # seconds; an answer that took longer says too little
+MOST_DRIFT = 0.5  # seconds between this machine's two clocks: one of them was set, or it slept
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """All in seconds: the database's time, and this machine's two clocks at that moment. `monotonic` is the one that nobody sets."""
+
+    database: float
+    wall: float
+    monotonic: float
+
+    def now(self) -> float:
+        return self.database + time.monotonic() - self.monotonic
+
+    def is_old(self) -> bool:
+        since = time.monotonic() - self.monotonic
+        return since >= ASK_EVERY or abs(time.time() - self.wall - since) > MOST_DRIFT
+
+
+class DatabaseClock:
+    """Asks when a session is taken from the engine, once a minute. Before the first session it is this machine's clock.
+
+    Safe for threads: a reading is replaced as a whole.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._read: _Reading | None = None
+        sa.event.listen(engine, "checkout", self._ask)
+
+    def now(self) -> datetime:
+        read = self._read
+        return datetime.fromtimestamp(read.now(), UTC) if read else datetime.now(UTC)
+
+    def _ask(self, connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object) -> None:
+        if self._read and not self._read.is_old():
+            return
+        asked = time.monotonic()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("select extract(epoch from clock_timestamp())::float8")
+            row = cursor.fetchone()
+            connection.rollback()
+        except psycopg.Error as lost:
+            raise InvalidatePoolError from lost
+        answered = time.monotonic()
+        if row and answered - asked <= MOST_TAKEN:
+            self._read = _Reading(row[0] + (answered - asked) / 2, time.time(), answered)
