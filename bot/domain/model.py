@@ -211,10 +211,9 @@ class Evidence:
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
     `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
-    `author_from` and `commit_author_from` say where the authors' names come from (an AuthorSource; empty in older evidence).
-    `not_believed` are the sources that the policy does not believe. `cut`: what was too large.
-    `original_source`: of the version that a copy was made from, empty for other versions; a copy's own `source` only names that version.
-    `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
+    `author_from`, `commit_author_from` are AuthorSources; `not_believed` those that the policy does not believe. `cut`: what was too large.
+    `original_source`: of what a copy was made from. `lock_sha256`: of the `dvc.lock`; `data_md5`: the source data as the run names it,
+    in `md5sum` form. `object_versions`: sha256 of the files' version ids in a bucket that keeps all of them. Empty where there is none.
     """
 
     source: str
@@ -244,6 +243,7 @@ class Evidence:
     not_believed: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     cut: tuple[Cut, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     original_source: str = field(default="", metadata={OMIT_EMPTY: True})
+    object_versions: str = field(default="", metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)

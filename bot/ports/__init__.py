@@ -109,10 +109,12 @@ class ModelRegistry(Protocol):
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
         follower: ProgressListener | None = None,
+        known: Evidence | None = None,
     ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature and the artifacts' digest.
 
-        Artifacts are read only from locations below `stores`, lineage only for a demand. Raises Permanent when the version is gone.
+        Artifacts are read only from locations below `stores`, lineage only for a demand. What `known` says of the files is taken over
+        when their store proves that nothing was written since. Raises Permanent when the version is gone.
         """
 
     def open_files(self, version: VersionId, stores: Sequence[str]) -> AbstractContextManager[VersionFiles]:

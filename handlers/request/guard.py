@@ -32,7 +32,8 @@ def what_changed(request: TransitionRequest, s: Services) -> tuple[str, StaleCau
         s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK),
         telling_if_unreadable(request, s),
     ):
-        seen = s.registry_at(request.version.workspace).read_evidence(request.version, None, stores)
+        registry = s.registry_at(request.version.workspace)
+        seen = registry.read_evidence(request.version, None, stores, known=request.evidence)
     cause = StaleCause.FILES if are_other_files(request.evidence, seen) else StaleCause.EVIDENCE
     return "; ".join(changes(request.evidence, seen)), cause
 

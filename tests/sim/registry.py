@@ -128,6 +128,7 @@ class Registry:
         stores: Sequence[str],
         lineage: object = None,
         follower: object = None,
+        known: object = None,
     ) -> Evidence:
         if version in self.unreadable:
             raise Temporary(f"MLflow answers 503 for the files of {version}")

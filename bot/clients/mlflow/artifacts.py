@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import rfc8785
 
 from bot import untrusted_yaml
 from bot.clients.mlflow.stores import Folder, opened_folder
-from bot.domain.model import Artifacts
+from bot.domain.model import Artifacts, Evidence
 from bot.errors import FilesUnread, UnsafePath
 from bot.gate import manifests
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path, digest_of, sha256_of
@@ -48,12 +48,16 @@ JSON = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=s
 
 @dataclass(frozen=True)
 class FilesRead:
-    """`artifacts` is None when the files were not read, and then `unread` says why. `signature` is canonical JSON."""
+    """`artifacts` is None when the files were not read, and then `unread` says why. `signature` is canonical JSON.
+
+    `object_versions` stands for the very bytes that were read, where the store keeps all versions; else it is empty.
+    """
 
     artifacts: Artifacts | None
     signature: str | None = None
     unread: str = ""
     references: References = NOTHING
+    object_versions: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,32 @@ class Manifest:
 
 
 def read_files(
-    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: ProgressListener | None = None
+    client: MlflowClient,
+    version: ModelVersion,
+    stores: Sequence[str],
+    follower: ProgressListener | None = None,
+    known: Evidence | None = None,
 ) -> FilesRead:
-    """Reads every file once. Raises Temporary or Permanent; the answer says what can never be read."""
+    """Reads every file once, or none when they are known. Raises Temporary or Permanent; the answer says what can never be read."""
     try:
-        manifest = _manifest(client, version, stores, follower)
+        with opened_folder(client, version, stores) as folder:
+            sizes = _files_in(folder)
+            before = folder.object_versions(sizes)
+            if before and known and known.artifacts and known.object_versions == before:
+                return _as_known(known, known.artifacts)
+            manifest = _manifest(folder, sizes, follower)
+            proof = before if before and folder.object_versions(sizes) == before else ""
     except FilesUnread as reason:
         return FilesRead(None, unread=str(reason))
     if follower is not None:
         follower.on_manifest(manifest.text)
     artifacts = Artifacts(manifest.digest, manifest.files, manifest.size)
-    return FilesRead(artifacts, manifest.signature, references=manifest.references)
+    return FilesRead(artifacts, manifest.signature, references=manifest.references, object_versions=proof)
+
+
+def _as_known(known: Evidence, artifacts: Artifacts) -> FilesRead:
+    references = References(known.outside, known.uncovered)
+    return FilesRead(artifacts, known.signature, references=references, object_versions=known.object_versions)
 
 
 def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str | None:
@@ -116,21 +135,17 @@ def opened_files(client: MlflowClient, version: ModelVersion, stores: Sequence[s
         yield OpenedFiles(folder)
 
 
-def _manifest(
-    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: ProgressListener | None
-) -> Manifest:
+def _manifest(folder: Folder, sizes: Mapping[str, int], follower: ProgressListener | None) -> Manifest:
     digests, signature, references, done = {}, None, NOTHING, 0
-    with opened_folder(client, version, stores) as folder:
-        sizes = _files_in(folder)
-        whole, referring = sum(sizes.values()), read_when_loaded(sizes)
-        for path in sizes:
-            if follower is not None:
-                follower.on_progress(done, whole)
-            with folder.fetched(path, sizes[path]) as file:
-                digests[path] = sha256_of(file)
-                references = references.plus(references_of(path, file)) if path in referring else references
-                signature = signature_in(file) if path == MLMODEL else signature
-            done += sizes[path]
+    whole, referring = sum(sizes.values()), read_when_loaded(sizes)
+    for path in sizes:
+        if follower is not None:
+            follower.on_progress(done, whole)
+        with folder.fetched(path, sizes[path]) as file:
+            digests[path] = sha256_of(file)
+            references = references.plus(references_of(path, file)) if path in referring else references
+            signature = signature_in(file) if path == MLMODEL else signature
+        done += sizes[path]
     return Manifest(manifests.manifest_of(digests), len(digests), whole, signature, references)
 
 

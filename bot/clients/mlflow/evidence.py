@@ -43,14 +43,16 @@ def read_evidence(
     stores: Sequence[str],
     sources: Sources | None = None,
     follower: ProgressListener | None = None,
+    known: Evidence | None = None,
 ) -> Evidence:
     """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked.
 
-    The files may take minutes. With `sources` all that may change meanwhile is asked for after them: whether version and champion are
-    still the same ones, and what else was made of the run or pushed to git.
+    What `known` says of the files is taken over when their store proves that nothing was written since. Else reading them may take minutes:
+    with `sources` all that may change meanwhile is asked for after them, as whether version and champion are still the same ones, and what
+    else was made of the run or pushed to git.
     """
     own, compared = both(
-        lambda: _of_version(client, version, stores, follower),
+        lambda: _of_version(client, version, stores, follower, known),
         lambda: _champion(client, champion, stores) if champion else None,
     )
     found, lineage, files, logged = own.found, own.lineage, own.files, own.logged
@@ -79,6 +81,7 @@ def read_evidence(
         author_from=AuthorSource.RUN,
         commit_author_from=AuthorSource.COMMIT_TAG,
         original_source=_original_source(found, lineage),
+        object_versions=files.object_versions,
     )
     if sources is None:
         return evidence
@@ -89,9 +92,9 @@ def read_evidence(
     )
     checks = check_lineage(provenance, sources.demand)
     vouched_by = who_vouches(checks)
-    known = provenance.mirrored.author if provenance.mirrored and vouched_by == GIT_MIRROR else ""
+    by_git = provenance.mirrored.author if provenance.mirrored and vouched_by == GIT_MIRROR else ""
     checked = replace(evidence, lineage=checks, vouched_by=vouched_by)
-    return replace(checked, commit_author=known, commit_author_from=AuthorSource.GIT) if known else checked
+    return replace(checked, commit_author=by_git, commit_author_from=AuthorSource.GIT) if by_git else checked
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,11 @@ class _OfVersion:
 
 
 def _of_version(
-    client: MlflowClient, version: VersionId, stores: Sequence[str], follower: ProgressListener | None
+    client: MlflowClient,
+    version: VersionId,
+    stores: Sequence[str],
+    follower: ProgressListener | None,
+    known: Evidence | None,
 ) -> _OfVersion:
     found = get_version(client, version)
     lineage = lineage_of(client, found)
@@ -115,7 +122,7 @@ def _of_version(
         logged = read_lineage_files(client, lineage.run, stores) if lineage.run else LoggedFiles()
         return logged, metrics_of(client, lineage)
 
-    files, (logged, metrics) = both(lambda: read_files(client, found, stores, follower), of_run)
+    files, (logged, metrics) = both(lambda: read_files(client, found, stores, follower, known), of_run)
     kept = logged.kept(lock_path_of(lineage))
     if follower is not None and kept is not None:
         follower.on_lock(kept)

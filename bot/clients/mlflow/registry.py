@@ -156,9 +156,8 @@ class MlflowRegistry:
         return chain.from_iterable(_pages(lambda token: search(condition, MODELS_A_PAGE, page_token=token), what))
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
-        return self._search_versions(
-            None, "last_updated_timestamp DESC", NEWEST_A_PAGE, f"listing the newest versions{self._where}"
-        )
+        what = f"listing the newest versions{self._where}"
+        return self._search_versions(None, "last_updated_timestamp DESC", NEWEST_A_PAGE, what)
 
     def version_pages(self, mark: str = "") -> Iterator[VersionPage]:
         """By name, which MLflow has an index for. Its tokens count versions: what is deleted meanwhile shifts the pages."""
@@ -252,10 +251,11 @@ class MlflowRegistry:
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
         follower: ProgressListener | None = None,
+        known: Evidence | None = None,
     ) -> Evidence:
         self.at(version.workspace)
         sources = Sources(stores, lineage, self._mirror) if lineage else None
-        found = evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
+        found = evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower, known)
         return capped(all_storable(found))
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> KeptLock | None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlunsplit
 
 import requests
@@ -20,6 +21,7 @@ from bot.bucket_refusals import BucketRefusal, bucket_refusal, failures_of_s3
 from bot.clients.mlflow.http import TRY_AGAIN, fix_for, plainly, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
+from bot.gate.manifests import digest_of
 from bot.locations import is_within, parts_of
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ SDKS = {
     "HadoopFileSystem": "pyarrow",
 }
 """What to install for the name that was missing, where the two differ."""
+
+
+UNVERSIONED = "null"  # S3's id of an object that the next write replaces
+MOST_PAGES = 20  # of 1,000 versions each
 
 
 @contextmanager
@@ -89,6 +95,24 @@ class Folder:
                 raise Temporary(f"MLflow answered something that cannot be read while {self._what}.") from error
         return [entry for entry in found if entry.path not in (".", path)]  # some stores list a folder in itself
 
+    def object_versions(self, paths: Collection[str]) -> str:
+        """A digest of these files' version ids in a bucket that keeps all versions: while it is the same, so are their bytes.
+
+        S3 never gives an id to other bytes. Empty where no store says so: other stores, a bucket that lets go of old versions, a file from
+        before it kept them, a permission that is missing, or so many versions that reading the files is no more work. An ETag is no
+        proof: of a large file it is made of MD5 sums, and the time of its last write is that of its upload's begin.
+        """
+        bucket = _bucket_of(self._repository)
+        if bucket is None:
+            return ""
+        try:
+            ids = bucket.newest_ids()
+        except failures_of_s3():
+            return ""  # the files are read, and that says what is wrong
+        if any(ids.get(path, UNVERSIONED) == UNVERSIONED for path in paths):
+            return ""
+        return digest_of("".join((f"{bucket.address}\n", *(f"{ids[path]}  {path}\n" for path in sorted(paths)))))
+
     @contextmanager
     def fetched(self, path: str, size: int) -> Iterator[Path]:
         """The file's bytes on disk, deleted afterwards; `size` is what the listing said. `_download_file` is what every repository
@@ -102,6 +126,41 @@ class Folder:
             yield self._landing
         finally:
             self._landing.unlink()
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """A folder in S3. `options` are MLflow's for each call."""
+
+    client: Any
+    name: str
+    prefix: str
+    options: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        return f"{self.name}/{self.prefix}"
+
+    def newest_ids(self) -> dict[str, str]:
+        """By path. Empty when there are too many versions to list."""
+        ids: dict[str, str] = {}
+        listing = self.client.get_paginator("list_object_versions")
+        pages = listing.paginate(Bucket=self.name, Prefix=self.prefix, **self.options)
+        for number, page in enumerate(pages, 1):
+            newest = [one for one in page.get("Versions", ()) if one["IsLatest"]]
+            ids |= {one["Key"].removeprefix(self.prefix): one["VersionId"] for one in newest}
+            if number >= MOST_PAGES and page.get("IsTruncated"):
+                return {}
+        return ids
+
+
+def _bucket_of(repository: ArtifactRepository) -> _Bucket | None:
+    """None when it is no S3, or a plugin's own."""
+    if type(repository).__name__ != "S3ArtifactRepository":
+        return None
+    name, path = repository.parse_s3_compliant_uri(repository.artifact_uri)  # type: ignore[attr-defined]
+    options = getattr(repository, "_bucket_owner_params", {})
+    return _Bucket(repository._get_s3_client(), name, f"{path.rstrip('/')}/" if path else "", options)  # type: ignore[attr-defined]
 
 
 def _location_of(client: MlflowClient, version: ModelVersion, what: str) -> str:

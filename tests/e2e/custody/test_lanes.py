@@ -27,10 +27,10 @@ class OneIsBroken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
-    def read_evidence(self, version: Any, *rest: Any) -> Any:
+    def read_evidence(self, version: Any, *rest: Any, **more: Any) -> Any:
         if version.version == self._number:
             raise Temporary("MLflow answered 503 while reading the files of v3. It will be tried again.", 60.0)
-        return self._registry.read_evidence(version, *rest)
+        return self._registry.read_evidence(version, *rest, **more)
 
 
 def back(installation: Installation, version: int | None = None) -> TransitionRequest:

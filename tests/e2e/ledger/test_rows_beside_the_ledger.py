@@ -130,8 +130,8 @@ def test_evidence_that_is_not_frozen_any_more_leaves_no_list_of_files(installati
         def __getattr__(self, name: str) -> object:
             return getattr(installation.s.registry, name)
 
-        def read_evidence(self, *words: object) -> Evidence:
-            evidence = installation.s.registry.read_evidence(*words)  # type: ignore[arg-type]
+        def read_evidence(self, *words: object, **more: object) -> Evidence:
+            evidence = installation.s.registry.read_evidence(*words, **more)  # type: ignore[arg-type]
             with installation.s.store.transaction() as tx:
                 request = tx.requests.find(states=(State.COLLECTING,))[0]
                 tx.record(lifecycle.withdraw(request, "no longer asked for", installation.clock.now()))

@@ -117,6 +117,27 @@ def test_a_model_and_its_data_in_a_bucket_are_approved_checked_and_brought_back(
     assert "no permission. Grant it s3:ListBucket" in denied.stdout + denied.stderr
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["unchanged", "replaced after the vote opened"])
+def test_files_whose_bucket_keeps_all_versions_are_read_once(
+    replaced: bool, installation: Installation, buckets: Buckets, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installation.use_policy(top=f'artifact_stores: ["s3://{buckets.bucket}/"]')
+    buckets.keep_versions()
+    with credentials("environment", ROOT, aws, tmp_path), behind_front(aws) as front:
+        where = logged(installation, f"s3://{buckets.bucket}/runs")
+        request = installation.asked(1)
+        if replaced:
+            key = f"{where.removeprefix(f's3://{buckets.bucket}/')}/model/weights.bin"
+            buckets.put(key, b"\0\2")
+        installation.approve(request)
+        installation.settle_until(lambda: installation.reread(request).state in (State.APPLIED, State.STALE))
+
+    after = installation.reread(request)
+    assert (front.reads.count("weights.bin") == 1) is not replaced
+    assert after.state is (State.STALE if replaced else State.APPLIED)
+    assert ("the artifacts are other bytes now" in after.outcome) is replaced
+
+
 @contextmanager
 def proxied(
     buckets: Buckets, aws: pytest.MonkeyPatch, database_url: str, model: str, home: Path

@@ -74,9 +74,10 @@ def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegis
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
         follower: ProgressListener | None = None,
+        known: Evidence | None = None,
     ) -> Evidence:
         meanwhile()
-        return registry.read_evidence(version, champion, stores, lineage, follower)
+        return registry.read_evidence(version, champion, stores, lineage, follower, known)
 
     return cast(
         "ModelRegistry",

@@ -31,9 +31,9 @@ class HoldingLargeModels:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
-    def read_evidence(self, *what: Any) -> Evidence:
+    def read_evidence(self, *what: Any, **more: Any) -> Evidence:
         self._read(what[-1])
-        return self._registry.read_evidence(*what)
+        return self._registry.read_evidence(*what, **more)
 
 
 def test_how_far_the_reading_of_a_large_model_is_stands_on_its_card(installation: Installation) -> None:

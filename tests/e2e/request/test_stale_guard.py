@@ -80,8 +80,9 @@ def move_slowly(
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
         follower: ProgressListener | None = None,
+        known: Evidence | None = None,
     ) -> Evidence:
-        seen = registry.read_evidence(version, champion, stores, lineage, follower)
+        seen = registry.read_evidence(version, champion, stores, lineage, follower, known)
         meanwhile()
         return seen
 

@@ -34,10 +34,10 @@ class OneIsBroken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._registry, name)
 
-    def read_evidence(self, version: Any, *rest: Any) -> Any:
+    def read_evidence(self, version: Any, *rest: Any, **more: Any) -> Any:
         if version.version == self._number:
             raise self._trouble
-        return self._registry.read_evidence(version, *rest)
+        return self._registry.read_evidence(version, *rest, **more)
 
 
 def break_evidence_of(installation: Installation, number: int, trouble: Exception) -> Any:
