@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import audit, digest, gate, guard, ingest, pace, promotion, records, registry, starts
+from tests.bench import audit, digest, files, gate, guard, ingest, pace, promotion, records, registry, starts
 from tests.bench.alternatives import script
 from tests.bench.bars import Figure
 from tests.bench.machine import description, load, slowdown
@@ -33,6 +33,7 @@ ROWS: dict[str, Row] = {
     "counts": promotion.counts,
     "d": registry.polls,
     "sweep": registry.sweeps_beside_open_requests,
+    "files": files.promotion_from_a_bucket,
     "e": digest.digest,
     "f": audit.verification,
     "g": gate.gate,
@@ -47,6 +48,7 @@ ROWS: dict[str, Row] = {
 FULL: dict[str, Row] = {
     "d": partial(registry.polls, 10_000),
     "sweep": partial(registry.sweeps_beside_open_requests, 500),
+    "files": partial(files.promotion_from_a_bucket, 100),
     "f": partial(audit.verification, 1_000_000),
     "j": partial(pace.backlogs, 1_000, 1_000),
     "records": partial(records.records, 125_000),

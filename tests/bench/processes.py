@@ -81,9 +81,9 @@ class Running:
 
 
 @contextmanager
-def web(on: Stage) -> Iterator[Running]:
+def web(on: Stage, python: str = sys.executable) -> Iterator[Running]:
     port = free_port()
-    command = [sys.executable, "-m", "bot", "web", "--host", "127.0.0.1"]
+    command = [python, "-m", "bot", "web", "--host", "127.0.0.1"]
     with listening(command, {**on.environ, "PORT": str(port)}, port, on.home / f"web-{port}.log") as running:
         yield running
 

@@ -1,17 +1,17 @@
 """Rows g, starts and h: what a process costs until it is ready, and what it holds then.
 
-Floors: an empty Python, and a Python that imports the same libraries and nothing of ours.
+Floors: an empty Python, and a Python that imports the same libraries and nothing of ours. All of them have what an installation has.
 """
 
 from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 
 from tests.bench.bars import Figure, figure
+from tests.bench.installed import runtime_python
 from tests.bench.load import exactly
 from tests.bench.machine import cost_of, memory_of, processor_time_of
 from tests.bench.processes import Stage, child, stage, wait_until, web
@@ -37,33 +37,33 @@ for name in {names!r}:
 
 def command_starts() -> Iterator[Figure]:
     with stage() as on:
+        python = runtime_python(on.home / "installed")
         helps, ratios, reading = [], [], []
         for _ in range(ROUNDS):
-            _, least, _ = cost_of([sys.executable, "-c", "pass"])
-            _, spent, _ = cost_of([sys.executable, "-m", "bot", "--help"])
+            _, least, _ = cost_of([python, "-c", "pass"])
+            _, spent, _ = cost_of([python, "-m", "bot", "--help"])
             helps.append(spent)
             ratios.append(spent / max(least, 0.001))
-            reading += [_spent_by(words, on) for words in READING]
+            reading += [_spent_by([python, "-m", "bot", *words], on) for words in READING]
     yield figure("start help", helps)
     yield figure("start help ratio", ratios)
     yield figure("start reading", reading)
 
 
 def processes(events: int = EVENTS) -> Iterator[Figure]:
-    libraries = _libraries("bot.app")
-    floor = [sys.executable, "-c", HOLD.format(names=libraries)]
-    app = [sys.executable, "-c", "import bot.app"]
-    pairs = [(cost_of(app)[1], cost_of(floor)) for _ in range(ROUNDS)]
-    least = statistics.median(cost[1] for _, cost in pairs)
-    held = statistics.median(cost[2] for _, cost in pairs)
     with stage() as on:
+        python = runtime_python(on.home / "installed")
+        floor = [python, "-c", HOLD.format(names=_libraries(python, "bot.app"))]
+        pairs = [(cost_of([python, "-c", "import bot.app"])[1], cost_of(floor)) for _ in range(ROUNDS)]
+        least = statistics.median(cost[1] for _, cost in pairs)
+        held = statistics.median(cost[2] for _, cost in pairs)
         starts, memories = [], []
         for _ in range(ROUNDS):
-            with web(on) as door:
+            with web(on, python) as door:
                 starts.append(door.start_cost / least)
                 memories.append(memory_of(door.pid))
-        worker, clock = (_memory_of_ready(name, on) for name in ("worker", "clock"))
-        with web(on) as door:
+        worker, clock = (_memory_of_ready(python, name, on) for name in ("worker", "clock"))
+        with web(on, python) as door:
             exactly([door.port], events)
             before = memory_of(door.pid)
             exactly([door.port], events)
@@ -77,21 +77,21 @@ def processes(events: int = EVENTS) -> Iterator[Figure]:
     yield figure("web growth", grown, f"{events:,} webhooks")
 
 
-def _libraries(module: str) -> list[str]:
+def _libraries(python: str, module: str) -> list[str]:
     """What importing it brings in that is not ours."""
     code = MODULES.format(module=module, ours=OURS)
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
 
 
-def _spent_by(words: Sequence[str], on: Stage) -> float:
+def _spent_by(command: Sequence[str], on: Stage) -> float:
     nothing_there = 4
-    return cost_of([sys.executable, "-m", "bot", *words], on.environ, (0, nothing_there))[1]
+    return cost_of(command, on.environ, (0, nothing_there))[1]
 
 
-def _memory_of_ready(name: str, on: Stage) -> float:
+def _memory_of_ready(python: str, name: str, on: Stage) -> float:
     """Once the database shows that it works, and its processor time no longer grows."""
     log = on.home / f"{name}.log"
-    with child([sys.executable, "-m", "bot", name], on.environ, log) as process:
+    with child([python, "-m", "bot", name], on.environ, log) as process:
         wait_until(lambda: on.count(f"select count(*) from {SIGNS[name]}") > 0, process, log)
         spent = -1.0
         while (now := processor_time_of(process.pid)) > spent + IDLE:

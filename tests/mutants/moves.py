@@ -52,6 +52,24 @@ MUTANTS = (
         ("tests/e2e/request/test_stale_guard.py::test_bytes_that_were_exchanged_in_the_store_are_not_promoted",),
     ),
     Mutant(
+        "unproven files",
+        "files are not read again although the next write can replace them under the same id",
+        "bot/clients/mlflow/stores.py",
+        "if any(ids.get(path, UNVERSIONED) == UNVERSIONED for path in paths):",
+        "if any(path not in ids for path in paths):",
+        ("tests/clients/mlflow/test_object_versions.py::test_a_file_without_an_id_of_its_own_proves_nothing",),
+    ),
+    Mutant(
+        "files replaced while read",
+        "the ids that are frozen are those from before the files were read, which may be others'",
+        "bot/clients/mlflow/artifacts.py",
+        'proof = before if before and folder.object_versions(sizes) == before else ""',
+        "proof = before",
+        (
+            "tests/clients/mlflow/test_object_versions.py::test_a_file_that_was_replaced_while_they_were_read_proves_nothing",
+        ),
+    ),
+    Mutant(
         "rule not compared",
         "an approval is applied although the rule has changed since",
         "handlers/request/guard.py",
