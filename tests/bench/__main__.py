@@ -18,7 +18,7 @@ from pathlib import Path
 
 import click
 
-from tests.bench import audit, digest, files, gate, guard, ingest, pace, promotion, records, registry, starts
+from tests.bench import audit, digest, files, gate, guard, ingest, pace, promotion, records, registry, starts, workers
 from tests.bench.alternatives import script
 from tests.bench.bars import Figure
 from tests.bench.machine import description, load, slowdown
@@ -41,6 +41,7 @@ ROWS: dict[str, Row] = {
     "starts": starts.command_starts,
     "h": starts.processes,
     "i": ingest.replicas,
+    "workers": workers.one_and_two,
     "j": pace.backlogs,
     "records": records.records,
     "others": script.compared,

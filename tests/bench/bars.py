@@ -147,6 +147,8 @@ BARS = {
     "web growth": Bar("h", "web process: memory grown by 10,000 webhooks after the first 10,000", 5, "MB"),
     "replicas": Bar("i", "webhooks, one to two processes: scaling against the floor's scaling", 0.85, at_least=True),
     "replicas doubled": Bar("i", "1,000 deliveries sent to both at once: stored twice, lost, or answered other than 202", 0, "deliveries"),
+    "workers": Bar("workers", "jobs, one to two workers: scaling against the floor's scaling", 0.85, at_least=True),
+    "workers doubled": Bar("workers", "jobs run twice, or lost, by two workers", 0, "jobs"),
     "pace share": Bar("j", "backlog in one channel: share of Slack's one a second", 0.95, "of the rate", at_least=True),
     "pace refused": Bar("j", "backlog in one channel: answers of 429", 0, "refusals"),
     "pace beside": Bar("j", "somebody else's approval in the middle of it: from the click to the moved alias", 10, "s"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from mlflow import MlflowClient
 
@@ -20,6 +21,9 @@ from tests.bench.alternatives.script import (
 from tests.bench.bars import BARS, HOLDS, NOT_YET, Bar, Figure, figure
 from tests.bench.pages import Ran, write
 from tests.bench.promotion import Call, Vendors
+from tests.bench.workers import Side, one_and_two
+from tests.chaos.contestants import Contestant, worker_of
+from tests.chaos.program import MARKS
 
 PAGE = "# Figures\n\n<!-- figures: begin -->\n<!-- figures: end -->\n\nThe end.\n"
 
@@ -93,6 +97,30 @@ def test_vendors_that_are_at_work_at_the_same_time_count_once_in_the_time_that_t
     times = ((4.0, 5.0), (0.0, 2.0), (1.0, 3.0), (1.5, 1.75))
 
     assert Vendors.of(Call("/", "GET", began, ended) for began, ended in times) == Vendors(sum=5.25, at_work=4.0)
+
+
+def test_two_workers_run_each_job_once_and_each_round_has_a_ratio_of_its_own() -> None:
+    scaling, doubled = one_and_two(rounds=2, jobs=20)
+
+    assert (scaling.bar, doubled.bar) == (BARS["workers"], BARS["workers doubled"])
+    assert len(scaling.samples) == 2
+    assert min(scaling.samples) > 0
+    assert doubled.samples == (0.0,)
+
+
+def test_a_job_that_ran_twice_counts_and_so_do_those_that_did_not_come_to_their_end(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    worker = worker_of(tmp_path, "ours", empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute(MARKS.encode())
+        connection.execute(
+            "insert into marks (subject, worker, is_done) values ('1', 7, true), ('2', 7, true), ('2', 8, true), ('3', 8, false)"
+        )
+
+    side = Side(Contestant("ours", empty_database_url, worker), (worker,), deferred=5)
+
+    assert side.wrong() == 1 + 3
 
 
 @pytest.mark.proof

@@ -31,13 +31,14 @@ from procrastinate_events where job_id > %s"""
 
 @dataclass
 class Contestant:
-    """`rates` are jobs a second, one for each batch. `twin` is the same engine where no fault comes."""
+    """`rates` are jobs a second, one for each batch. `twin` is the same engine where no fault comes. `task` is what its jobs do."""
 
     engine: str
     url: str
     worker: Kept
     twin: Contestant | None = None
     rates: list[float] = field(default_factory=list)
+    task: str = NOTHING
 
     def batch(self, size: int) -> float:
         """Defers jobs in one transaction and waits until all have run.
@@ -53,19 +54,20 @@ class Contestant:
         return size / float(row[0])
 
     def defer(self, size: int) -> int:
-        """Returns the id of the last job before them."""
+        """Returns the id of the last job before them. Each job has a subject of its own."""
         with psycopg.connect(self.url) as connection:
             row = connection.execute(LAST).fetchone()
         before = int(row[0]) if row else 0
+        subjects = [str(before + number) for number in range(size)]
         if self.engine == "ours":
             with create_engine(self.url, pooled=False).begin() as bound:
                 jobs = Jobs(self.url)
-                for number in range(size):
-                    jobs.defer(bound, NOTHING, str(number), lane=f"lane:{before + number}")
+                for subject in subjects:
+                    jobs.defer(bound, self.task, subject, lane=f"lane:{subject}")
         else:
             app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=self.url))
             with app.open():
-                app.configure_task(NOTHING, allow_unknown=True).batch_defer(*({"subject": str(n)} for n in range(size)))
+                app.configure_task(self.task, allow_unknown=True).batch_defer(*({"subject": one} for one in subjects))
         return before
 
     def vacuum(self) -> None:
@@ -115,7 +117,8 @@ def arena(home: Path) -> Iterator[Arena]:
             stack.callback(embedded.stop, home / name)
         harmed, unharmed = servers
         ours, bare = (
-            _contestant(engine, harmed, home, _contestant(engine, unharmed, home)) for engine in ("ours", "bare")
+            contestant(engine, harmed, home, twin=contestant(engine, unharmed, home, "-twin"))
+            for engine in ("ours", "bare")
         )
         world = Arena(home / "harmed", ours, bare)
         keeper = Keeper([one.worker for one in world.all])
@@ -124,20 +127,23 @@ def arena(home: Path) -> Iterator[Arena]:
         yield world
 
 
-def _contestant(engine: str, server: str, home: Path, twin: Contestant | None = None) -> Contestant:
-    url = _database(server, engine)
+def contestant(
+    engine: str, server: str, home: Path, suffix: str = "", *, task: str = NOTHING, twin: Contestant | None = None
+) -> Contestant:
+    """On a new database of that server. Its worker does not run yet."""
+    url = _database(server, f"{engine}{suffix}")
     if engine == "ours":
         migrate(url)
     else:
         with psycopg.connect(url) as connection:
             app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=url))
             connection.execute(app.schema_manager.get_schema().encode())
-    return Contestant(engine, url, worker_of(home, engine, url, "" if twin else "-twin"), twin)
+    return Contestant(engine, url, worker_of(home, engine, url, suffix), twin, task=task)
 
 
 def _database(server: str, name: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
+        connection.execute(f'create database "{name}"'.encode())
     return server.replace("/postgres?", f"/{name}?", 1)
 
 
