@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import rfc8785
 
 from bot import untrusted_yaml
-from bot.clients.mlflow.stores import Folder, opened_folder
+from bot.clients.mlflow.stores import NOT_PINNED, Folder, Pinned, VersionsRefused, opened_folder
 from bot.domain.model import Artifacts, Evidence
 from bot.errors import FilesUnread, UnsafePath
 from bot.gate import manifests
@@ -50,7 +50,7 @@ JSON = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=s
 class FilesRead:
     """`artifacts` is None when the files were not read, and then `unread` says why. `signature` is canonical JSON.
 
-    `object_versions` stands for the very bytes that were read, where the store keeps all versions; else it is empty.
+    `object_versions` stands for exactly the bytes that were read, where the store keeps all versions; else it is empty.
     """
 
     artifacts: Artifacts | None
@@ -86,17 +86,20 @@ def read_files(
     try:
         with opened_folder(client, version, stores) as folder:
             sizes = _files_in(folder)
-            before = folder.object_versions(sizes)
-            if before and known and known.artifacts and known.object_versions == before:
+            pinned = folder.pinned(sizes)
+            if pinned.digest and known and known.artifacts and known.object_versions == pinned.digest:
                 return _as_known(known, known.artifacts)
-            manifest = _manifest(folder, sizes, follower)
-            proof = before if before and folder.object_versions(sizes) == before else ""
+            try:
+                manifest = _manifest(folder, sizes, pinned, follower)
+            except VersionsRefused:
+                pinned = NOT_PINNED
+                manifest = _manifest(folder, sizes, pinned, follower)
     except FilesUnread as reason:
         return FilesRead(None, unread=str(reason))
     if follower is not None:
         follower.on_manifest(manifest.text)
     artifacts = Artifacts(manifest.digest, manifest.files, manifest.size)
-    return FilesRead(artifacts, manifest.signature, references=manifest.references, object_versions=proof)
+    return FilesRead(artifacts, manifest.signature, references=manifest.references, object_versions=pinned.digest)
 
 
 def _as_known(known: Evidence, artifacts: Artifacts) -> FilesRead:
@@ -135,13 +138,13 @@ def opened_files(client: MlflowClient, version: ModelVersion, stores: Sequence[s
         yield OpenedFiles(folder)
 
 
-def _manifest(folder: Folder, sizes: Mapping[str, int], follower: ProgressListener | None) -> Manifest:
+def _manifest(folder: Folder, sizes: Mapping[str, int], pinned: Pinned, follower: ProgressListener | None) -> Manifest:
     digests, signature, references, done = {}, None, NOTHING, 0
     whole, referring = sum(sizes.values()), read_when_loaded(sizes)
     for path in sizes:
         if follower is not None:
             follower.on_progress(done, whole)
-        with folder.fetched(path, sizes[path]) as file:
+        with folder.fetched(path, sizes[path], pinned) as file:
             digests[path] = sha256_of(file)
             references = references.plus(references_of(path, file)) if path in referring else references
             signature = signature_in(file) if path == MLMODEL else signature

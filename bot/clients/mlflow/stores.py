@@ -58,6 +58,21 @@ UNVERSIONED = "null"  # S3's id of an object that the next write replaces
 MOST_PAGES = 20  # of 1,000 versions each
 
 
+@dataclass(frozen=True)
+class Pinned:
+    """The ids of files' versions by path, in a bucket that keeps all of them: S3 gives none to other bytes. `digest` stands for all."""
+
+    ids: Mapping[str, str]
+    digest: str
+
+
+NOT_PINNED = Pinned({}, "")
+
+
+class VersionsRefused(Exception):
+    """Reading an object by its version takes a permission of its own."""
+
+
 @contextmanager
 def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Iterator[Folder]:
     """The version's files, if they are in one of the stores. Raises FilesUnread, Temporary or Permanent."""
@@ -95,31 +110,38 @@ class Folder:
                 raise Temporary(f"MLflow answered something that cannot be read while {self._what}.") from error
         return [entry for entry in found if entry.path not in (".", path)]  # some stores list a folder in itself
 
-    def object_versions(self, paths: Collection[str]) -> str:
-        """A digest of these files' version ids in a bucket that keeps all versions: while it is the same, so are their bytes.
+    def pinned(self, paths: Collection[str]) -> Pinned:
+        """The versions that these files have now. NOT_PINNED where that proves nothing, or costs as much as reading the files.
 
-        S3 never gives an id to other bytes. Empty where no store says so: other stores, a bucket that lets go of old versions, a file from
-        before it kept them, a permission that is missing, or so many versions that reading the files is no more work. An ETag is no
-        proof: of a large file it is made of MD5 sums, and the time of its last write is that of its upload's begin.
+        So in any other store, in a bucket that lets go of old versions, for a file from before it kept them, and without the permission to
+        list versions. An ETag is no proof: of a large file it is made of MD5 sums, and the time of its last write is that of its upload's
+        begin.
         """
         bucket = _bucket_of(self._repository)
-        if bucket is None:
-            return ""
+        if bucket is None or not paths:
+            return NOT_PINNED
         try:
-            ids = bucket.newest_ids()
+            newest = bucket.newest_ids()
         except failures_of_s3():
-            return ""  # the files are read, and that says what is wrong
-        if any(ids.get(path, UNVERSIONED) == UNVERSIONED for path in paths):
-            return ""
-        return digest_of("".join((f"{bucket.address}\n", *(f"{ids[path]}  {path}\n" for path in sorted(paths)))))
+            return NOT_PINNED  # the files are read, and that says what is wrong
+        ids = {path: newest.get(path, UNVERSIONED) for path in sorted(paths)}
+        if UNVERSIONED in ids.values():
+            return NOT_PINNED
+        lines = (f"{one}  {path}\n" for path, one in ids.items())
+        return Pinned(ids, digest_of("".join((f"{bucket.address}\n", *lines))))
 
     @contextmanager
-    def fetched(self, path: str, size: int) -> Iterator[Path]:
+    def fetched(self, path: str, size: int, pinned: Pinned | None = None) -> Iterator[Path]:
         """The file's bytes on disk, deleted afterwards; `size` is what the listing said. `_download_file` is what every repository
-        implements; `download_artifacts` around it lists again, takes threads, and forgets why something failed."""
+        implements; `download_artifacts` around it lists again, takes threads, and forgets why something failed. Raises VersionsRefused
+        when the versions that are pinned may not be read."""
         what = f"{self._what} ({path})"
+        bucket = _bucket_of(self._repository) if pinned and pinned.ids else None
         with _asking_store(what):
-            self._repository._download_file(path, str(self._landing))  # type: ignore[no-untyped-call]
+            if pinned and bucket:
+                bucket.download(path, pinned.ids[path], self._landing)
+            else:
+                self._repository._download_file(path, str(self._landing))  # type: ignore[no-untyped-call]
         try:
             if self._landing.stat().st_size != size:
                 raise Temporary(f"MLflow handed out another size than it lists while {what}. It will be tried again.")
@@ -147,11 +169,20 @@ class _Bucket:
         listing = self.client.get_paginator("list_object_versions")
         pages = listing.paginate(Bucket=self.name, Prefix=self.prefix, **self.options)
         for number, page in enumerate(pages, 1):
-            newest = [one for one in page.get("Versions", ()) if one["IsLatest"]]
-            ids |= {one["Key"].removeprefix(self.prefix): one["VersionId"] for one in newest}
+            newest = [one for one in page.get("Versions", ()) if one.get("IsLatest")]
+            ids |= {one["Key"].removeprefix(self.prefix): one.get("VersionId") or UNVERSIONED for one in newest}
             if number >= MOST_PAGES and page.get("IsTruncated"):
                 return {}
         return ids
+
+    def download(self, path: str, version_id: str, into: Path) -> None:
+        exactly = {"VersionId": version_id, **self.options}
+        try:
+            self.client.download_file(self.name, self.prefix + path, str(into), ExtraArgs=exactly)
+        except failures_of_s3() as error:
+            if _status_of(error) == 403:
+                raise VersionsRefused from error
+            raise
 
 
 def _bucket_of(repository: ArtifactRepository) -> _Bucket | None:

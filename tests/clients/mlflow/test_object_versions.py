@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -124,6 +125,32 @@ def test_a_deletion_that_was_taken_back_has_changed_nothing(
     assert files_read(front) == []
 
 
+OTHER = b"\0\2"
+
+
+@pytest.mark.parametrize("is_taken_back", [False, True], ids=["replaced", "replaced, and taken back"])
+def test_what_is_frozen_are_the_versions_that_were_listed(
+    is_taken_back: bool, version: VersionId, buckets: Buckets, front: BucketFront, mlflow_server: str
+) -> None:
+    """Whatever is written between the listing and the reading: people decide on the bytes that the ids stand for."""
+    plain = read(version, mlflow_server)
+
+    def replace_it() -> None:
+        made = buckets.s3.put_object(Bucket=buckets.bucket, Key="bike/sub/weights", Body=OTHER)["VersionId"]
+        if is_taken_back:
+            front.after_read["weights"] = lambda: buckets.s3.delete_object(
+                Bucket=buckets.bucket, Key="bike/sub/weights", VersionId=made
+            )
+
+    front.before_read["weights"] = replace_it
+
+    raced = read(version, mlflow_server)
+
+    assert raced == plain
+    later = read(version, mlflow_server, known=raced)
+    assert (later == raced) is is_taken_back
+
+
 # Where nothing is proved
 
 
@@ -160,17 +187,6 @@ def test_a_file_without_an_id_of_its_own_proves_nothing(
     assert read(version, mlflow_server).object_versions == ""
 
 
-def test_a_file_that_was_replaced_while_they_were_read_proves_nothing(
-    version: VersionId, buckets: Buckets, front: BucketFront, mlflow_server: str
-) -> None:
-    front.before_read["weights"] = lambda: buckets.put("bike/sub/weights", b"\0\2")
-
-    first = read(version, mlflow_server)
-
-    assert first.object_versions == ""
-    assert first.artifacts is not None
-
-
 def test_files_at_another_place_are_read_though_their_content_is_the_same(
     version: VersionId, buckets: Buckets, front: BucketFront, mlflow_server: str
 ) -> None:
@@ -183,16 +199,42 @@ def test_files_at_another_place_are_read_though_their_content_is_the_same(
     assert files_read(front) == READS
 
 
-def test_without_the_permission_to_list_versions_they_are_read(
-    version: VersionId, buckets: Buckets, mlflow_server: str, aws: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("lacks", ["s3:ListBucketVersions", "s3:GetObjectVersion"])
+def test_without_the_permissions_for_versions_they_are_read(
+    lacks: str, version: VersionId, buckets: Buckets, mlflow_server: str, aws: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    allowed = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}
-    keys = buckets.user("reader-alone", document=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+    rights = {"s3:ListBucket", "s3:GetObject", "s3:ListBucketVersions", "s3:GetObjectVersion"} - {lacks}
+    allowed = {"Effect": "Allow", "Action": sorted(rights), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    keys = buckets.user(f"without-{lacks.removeprefix('s3:')}", document=document)
     forget_clients(aws)
     with credentials("environment", keys, aws, tmp_path), buckets.strict():
         first = read(version, mlflow_server)
 
     assert first.artifacts is not None, first.artifacts_unread
+    assert first.object_versions == ""
+
+
+@pytest.mark.parametrize("left_out", ["VersionId", "IsLatest"])
+def test_a_store_that_leaves_ids_out_of_its_listing_proves_nothing(
+    left_out: str, version: VersionId, front: BucketFront, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = stores._Bucket.newest_ids
+
+    def newest_ids(bucket: stores._Bucket) -> dict[str, str]:
+        pages = bucket.client.get_paginator("list_object_versions").paginate(Bucket=bucket.name, Prefix=bucket.prefix)
+        less = [
+            {"Versions": [{k: v for k, v in one.items() if k != left_out} for one in page["Versions"]]}
+            for page in pages
+        ]
+        fake = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: less))
+        return plain(replace(bucket, client=fake))
+
+    monkeypatch.setattr(stores._Bucket, "newest_ids", newest_ids)
+
+    first = read(version, mlflow_server)
+
+    assert first.artifacts is not None
     assert first.object_versions == ""
 
 
