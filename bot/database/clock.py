@@ -6,13 +6,13 @@ Otherwise what one process writes "in two minutes" comes late for another, or at
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.exc import InvalidatePoolError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -62,8 +62,10 @@ class DatabaseClock:
             cursor.execute("select extract(epoch from clock_timestamp())::float8")
             row = cursor.fetchone()
             connection.rollback()
-        except psycopg.Error as lost:
-            raise InvalidatePoolError from lost
+        except psycopg.Error:
+            with suppress(psycopg.Error):
+                connection.rollback()
+            return  # whoever takes the session meets the same trouble, and says so
         answered = time.monotonic()
         if row and answered - asked <= MOST_TAKEN:
             self._read = _Reading(row[0] + (answered - asked) / 2, time.time(), answered)

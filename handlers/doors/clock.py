@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -39,7 +41,8 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
 }
 SWEEPS = ("sweep_versions", "sweep_models")
 AT_ONCE = 2  # ticks of some milliseconds; each has a thread and a connection to the database, of which APScheduler would take ten
-RETIMING = timedelta(seconds=10)
+RETIMING = 10.0  # seconds
+MOST_DRIFT = 5.0  # seconds between this machine's two clocks since the last look: somebody has set the one that says what time it is
 
 
 class Ticking(Protocol):
@@ -53,12 +56,24 @@ class Ticking(Protocol):
 
 
 def run_clock(s: Ticking) -> None:
-    """Blocks. The poll's intervals follow the policy in force."""
-    scheduler = BlockingScheduler(executors={"default": ThreadPoolExecutor(AT_ONCE)}, timezone="UTC")
-    for effect, interval in {**_poll_intervals(s), **HOUSEKEEPING}.items():
-        _schedule(scheduler, effect, interval, s)
-    scheduler.add_job(lambda: _retime(scheduler, s), "interval", seconds=RETIMING.total_seconds())
+    """Blocks. The poll's intervals follow the policy in force.
+
+    The scheduler wakes up by this machine's clock: when that is set, all begins anew. Whether a period is over goes by `s.clock`.
+    """
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(AT_ONCE)}, timezone="UTC")
+    intervals = {**_poll_intervals(s), **HOUSEKEEPING}
+    _schedule(scheduler, intervals, s)
     scheduler.start()
+    apart = _clocks_apart()
+    while True:
+        time.sleep(RETIMING)
+        wanted = {**intervals, **_poll_intervals_now(s)}
+        before, apart = apart, _clocks_apart()
+        was_set = abs(apart - before) > MOST_DRIFT
+        if was_set:
+            log.warning("clock_was_set", seconds=round(apart - before), next="all ticks begin anew")
+        _schedule(scheduler, {name: one for name, one in wanted.items() if was_set or one != intervals[name]}, s)
+        intervals = wanted
 
 
 def tick(effect: str, interval: timedelta, s: Ticking) -> bool:
@@ -82,19 +97,26 @@ def defer_sweeps(effect: str, tx: Transaction) -> None:
             tx.defer(effect, place, f"{Lane.CLOCK}:{effect}:{place}", once=True)
 
 
-def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s: Ticking) -> None:
-    scheduler.add_job(
-        lambda: _tick_or_say_why(effect, interval, s),
-        "interval",
-        seconds=interval.total_seconds(),
-        id=effect,
-        name=f"{effect} every {interval}",
-        next_run_time=s.clock.now(),
-        coalesce=True,
-        max_instances=1,
-        misfire_grace_time=None,
-        replace_existing=True,
-    )
+def _schedule(scheduler: BackgroundScheduler, intervals: Mapping[str, timedelta], s: Ticking) -> None:
+    """Replaces those of the same name; the first tick comes at once."""
+    for effect, interval in intervals.items():
+        scheduler.add_job(
+            partial(_tick_or_say_why, effect, interval, s),
+            "interval",
+            seconds=interval.total_seconds(),
+            id=effect,
+            name=f"{effect} every {interval}",
+            next_run_time=datetime.now(UTC),
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+            replace_existing=True,
+        )
+
+
+def _clocks_apart() -> float:
+    """Seconds between the clock that says what time it is and the one that nobody sets."""
+    return time.time() - time.monotonic()
 
 
 def _tick_or_say_why(effect: str, interval: timedelta, s: Ticking) -> None:
@@ -104,15 +126,13 @@ def _tick_or_say_why(effect: str, interval: timedelta, s: Ticking) -> None:
         log.error("tick_skipped", effect=effect, kind=type(trouble).__name__, next_try=str(interval))
 
 
-def _retime(scheduler: BlockingScheduler, s: Ticking) -> None:
+def _poll_intervals_now(s: Ticking) -> Mapping[str, timedelta]:
+    """None while the database is away: those before go on."""
     try:
-        wanted = _poll_intervals(s)
+        return _poll_intervals(s)
     except (DBAPIError, PoolTimeout) as trouble:
         log.error("policy_not_read", kind=type(trouble).__name__)
-        return
-    for effect, interval in wanted.items():
-        if scheduler.get_job(effect).trigger.interval != interval:
-            _schedule(scheduler, effect, interval, s)
+        return {}
 
 
 def _poll_intervals(s: Ticking) -> Mapping[str, timedelta]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Any, NoReturn
 
 import psycopg
 import pytest
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 import time_machine
 
 import handlers
-from bot.database import clock
+from bot.database import clock, connect
 from bot.database.clock import DatabaseClock
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
@@ -101,6 +102,35 @@ def test_an_answer_that_took_long_is_not_believed(engine: sa.Engine, monkeypatch
     monkeypatch.setattr(clock, "MOST_TAKEN", -1.0)
     use(engine)
     assert ours._read is before
+
+
+class Flapping:
+    """A session whose server goes away at its next statement."""
+
+    def __init__(self, plain: psycopg.Connection) -> None:
+        self._plain = plain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+    def cursor(self, *_: object, **__: object) -> NoReturn:
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+def test_a_server_that_goes_away_at_the_question_is_an_outage_to_whoever_took_the_session(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No error of ours: an effect that meets an outage is tried again for days, and the door answers 503."""
+    ours = DatabaseClock(engine)
+    use(engine)
+    engine.dispose()
+    monkeypatch.setattr(clock, "ASK_EVERY", 0.0)
+    plain = connect._limited
+    monkeypatch.setattr(connect, "_limited", lambda session: Flapping(plain(session)))
+
+    with pytest.raises(sa.exc.OperationalError), engine.connect() as connection:
+        connection.execute(sa.text("select 1"))
+    assert abs(ours.now() - datetime.now(UTC)) < NEAR
 
 
 def test_asking_leaves_no_transaction_open(engine: sa.Engine) -> None:

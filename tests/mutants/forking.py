@@ -37,7 +37,7 @@ PACKAGES = (
         "matplotlib.figure",
         "requests",
         "structlog",
-        "apscheduler.schedulers.blocking",
+        "apscheduler.schedulers.background",
         "securesystemslib.signer",
         "babel.messages",
     ),

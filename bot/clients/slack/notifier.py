@@ -36,7 +36,7 @@ from bot.ports import Account, Attachment, Click, Marked, OwnPost, WrittenReply
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
 PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
-CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
+CLOCKS_DIFFER_BY = 600.0  # seconds: the database's clock wrote `since`, Slack's wrote the message
 REPLY_TIMEOUT = 1  # seconds; Slack wants a click answered within three
 FORM_TIMEOUT = 2.0  # seconds; a trigger expires after three
 NOT_TO_BE_SEEN = ("channel_not_found", "not_in_channel", "thread_not_found")  # so none of our messages is there
