@@ -151,11 +151,15 @@ class LedgerRows:
         mine = sa.and_(tables.entry_request == sa.any_(ids), rows.c.kind.in_(ABOUT_REQUESTS))
         return [_entry_of(row) for row in self.connection.execute(sa.select(rows).where(mine).order_by(rows.c.seq))]
 
-    def about_models(self, models: Iterable[str], kinds: Sequence[str]) -> list[ledger.Entry]:
-        """The entries of these kinds that name one of the models, in order."""
+    def seen_at(self, models: Iterable[str]) -> list[ledger.Entry]:
+        """What was seen at these models' targets without us (`tables.was_seen`), in order."""
         rows = tables.ledger
-        named = (sa.func.strpos(rows.c.body, f'"model":{rfc8785.dumps(model).decode()}') > 0 for model in models)
-        query = sa.select(rows).where(rows.c.kind.in_(kinds), sa.or_(sa.false(), *named)).order_by(rows.c.seq)
+        written = [rfc8785.dumps(model).decode() for model in models]
+        named = (
+            sa.func.strpos(rows.c.body, f'"model":{one}') > 0 for one in written
+        )  # a name may go on after a quotation mark
+        by_index = tables.entry_model.in_([one[1:].partition('"')[0] for one in written])
+        query = sa.select(rows).where(tables.was_seen, by_index, sa.or_(sa.false(), *named)).order_by(rows.c.seq)
         return [_entry_of(row) for row in self.connection.execute(query)]
 
     def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:

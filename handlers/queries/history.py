@@ -83,8 +83,11 @@ def history_of_version(version: VersionId, s: Records) -> list[HistoryEntry]:
 def _entries(models: Collection[str], requests: Collection[str], tx: Transaction) -> Iterable[Entry]:
     """In order, those of KINDS about these requests, and what the registry was seen to do with these models."""
     kinds = [kind.__name__ for kind in KINDS]
-    seen = tx.ledger.about_models(models, [kind.__name__ for kind in KINDS if not issubclass(kind, RequestEvent)])
-    return merge(seen, (one for one in tx.ledger.about(*requests) if one.kind in kinds), key=lambda one: one.seq)
+    return merge(
+        tx.ledger.seen_at(models),
+        (one for one in tx.ledger.about(*requests) if one.kind in kinds),
+        key=lambda one: one.seq,
+    )
 
 
 def _names_of(workspace: str, model: str, tx: Transaction) -> Until:

@@ -11,12 +11,13 @@ from bot.domain.events import MoveReverted
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry import steps
 from bot.domain.registry.arrivals import step_for_restore
-from bot.domain.registry.custody import custody_of
+from bot.domain.registry.custody import brought_by, custody_of
 from bot.domain.registry.decided import next_step
 from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
+from handlers.attestation.on_record import check_on_record
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
@@ -47,7 +48,8 @@ def sync_target(request_id: str, s: Services) -> None:
 
 def _bring_about(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)  # read again, because others have had their turn meanwhile
+        request = tx.requests.get(request_id, for_update=True)  # again, because others have had their turn meanwhile
+        check_on_record(request, tx)
         registry = tx.trust.find(request.version.workspace)
     if request.settled_at is not None or not _has_consequences(request):
         return
@@ -87,6 +89,7 @@ def _restore(intent_id: str, s: Services) -> None:
     check_believed(intent.workspace, s)
     facts, step = _restoring(intent, s)
     if isinstance(step, steps.Restore):
+        _check_held_by_right(step.to, facts, s)
         _set(facts, step.to, s)
         facts, step = _restoring(intent, s)
         if isinstance(step, steps.Restore):
@@ -179,6 +182,8 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
         )
         record_put_back(request, facts, s, moved=False, denied=True)
         return False
+    if step.to is not None:
+        _check_held_by_right(step.to, facts, s)
     announce(request, away, s, to=step.to, is_put_back=True)
     if step.how is steps.How.DELETE:
         s.registry_at(away.workspace).delete_version(away.model, away.version)
@@ -190,6 +195,14 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
     if facts.target.kind is TargetKind.STAGE:
         s.registry_at(away.workspace).set_stage(away.model, away.version, ARCHIVED)
     return True
+
+
+def _check_held_by_right(version: VersionId, facts: Facts, s: Services) -> None:
+    """Before the target is given back to it. Raises Permanent when the request that brought it there is not what the ledger says."""
+    brought = brought_by(version, facts)
+    if brought is not None:
+        with s.store.transaction() as tx:
+            check_on_record(tx.requests.get(brought.id, for_update=True), tx)
 
 
 def _set(facts: Facts, version: VersionId, s: Services) -> None:

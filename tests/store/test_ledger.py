@@ -12,13 +12,19 @@ import pytest
 import rfc8785
 import sqlalchemy as sa
 
+from bot.domain import events as e
 from bot.domain.events import Event, EvidenceFrozen, RequestEvent, RequestOpened
 from bot.domain.grounds import No, Objection
 from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
+from bot.domain.model import Target, TargetKind, VersionId
+from bot.domain.registry.watch_events import HolderLeft
+from bot.domain.workspaces import DEFAULT
 from bot.store.ledger import EVENTS
+from bot.store.tables import was_seen
 from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
+from handlers.queries.history import KINDS
 from tests.builders import NOON, REQUEST_ID, a_metric, an_evidence, every_event, opened
 from tests.fixtures.clock import SystemClock
 
@@ -247,3 +253,33 @@ def names_within(hint: object) -> set[str]:
         return inner
     hints = get_type_hints(hint)
     return inner | set(hints).union(*(names_within(one) for one in hints.values()))
+
+
+# What was seen at a model's targets
+
+NAMES = ["bike", "bike-2", 'a"b', 'a"c', "a\\", "\u00fcber", "a,b", "model", '"model":"bike']
+
+
+def seen(name: str) -> list[Event]:
+    target, version = Target(TargetKind.ALIAS, "champion"), VersionId(DEFAULT, name, 2, NOON)
+    return [
+        e.MoveObserved(NOON, DEFAULT, target, name, version, None, "report"),
+        e.MoveReverted(NOON, DEFAULT, target, name, version),
+        HolderLeft(NOON, DEFAULT, target, name, version, version),
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_has_what_was_seen_at_its_own_targets_whatever_its_name(name: str, store: Store) -> None:
+    record(store, *(one for other in NAMES for one in seen(other)))
+
+    with store.transaction() as tx:
+        found = [json.loads(entry.body)["model"] for entry in tx.ledger.seen_at([name])]
+
+    assert found == [name] * 3
+
+
+def test_a_history_reads_all_kinds_of_what_was_seen_and_no_other() -> None:
+    kinds = {kind.__name__ for kind in KINDS if not issubclass(kind, RequestEvent)}
+
+    assert str(was_seen) == f"kind in ({', '.join(repr(kind) for kind in sorted(kinds))})"

@@ -94,6 +94,11 @@ def way_back_from(version: VersionId, facts: Facts) -> VersionId | None:
     return next(reversed(stay or others), None)
 
 
+def brought_by(version: VersionId, facts: Facts) -> TransitionRequest | None:
+    """The request that brought it to the place last; None for what was there before."""
+    return max((one for one in facts.about(version) if one.state is State.APPLIED), key=when, default=None)
+
+
 def is_waiting(version: VersionId, facts: Facts) -> TransitionRequest | None:
     """The approval of the version that is not applied yet: it is being signed, or a freeze holds it."""
     waiting = (one for one in facts.about(version) if one.state is State.APPROVED)
@@ -210,7 +215,9 @@ def _last_alone(facts: Facts) -> TransitionRequest | None:
 
 
 def _came_at(version: VersionId, facts: Facts) -> datetime:
-    return max(when(one) for one in facts.about(version) if one.state is State.APPLIED)
+    brought = brought_by(version, facts)
+    assert brought is not None, f"no request brought {version} there"
+    return when(brought)
 
 
 def _is_rejected(version: VersionId, facts: Facts) -> bool:

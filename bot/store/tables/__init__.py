@@ -40,6 +40,11 @@ of_fast_track = sa.text("kind in ('FastTrackJudged', 'FastTrackCompared', 'Reque
 OF_REQUEST = """split_part(reverse(split_part(reverse(body), reverse('"request_id":"'), 1)), '"', 1)"""
 entry_request: sa.ColumnElement[str] = sa.literal_column(f"({OF_REQUEST})", sa.Text)
 
+# What was seen at a target is about one model, and names it before the versions.
+OF_MODEL = """split_part(split_part(body, '"model":"', 2), '"', 1)"""
+entry_model: sa.ColumnElement[str] = sa.literal_column(f"({OF_MODEL})", sa.Text)
+was_seen = sa.text("kind in ('HolderLeft', 'MoveObserved', 'MoveReverted')")
+
 requests = sa.Table(
     "requests",
     metadata,
@@ -125,6 +130,8 @@ ledger = sa.Table(
     # Every scrape of the metrics counts these.
     sa.Index("refused_vote_entries", "seq", postgresql_where=sa.text("kind = 'VoteRefused'")),
     sa.Index("entries_by_request", entry_request),
+    # A model's history has these, and each promotion may bring one.
+    sa.Index("seen_by_model", entry_model, postgresql_where=was_seen),
     # Histories, baselines, renames and left out digests are read by kind, among a million entries about requests.
     sa.Index("entries_by_kind", "kind", "seq"),
 )
