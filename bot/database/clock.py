@@ -19,23 +19,29 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import ConnectionPoolEntry
 
 ASK_EVERY = 60.0  # seconds; in between it counts on
-MOST_TAKEN = 1.0  # seconds; an answer that took longer says too little
+MOST_TAKEN = 1.0  # seconds; an answer that took longer says too little, unless there is no other
+TRY_EVERY = 5.0  # seconds, while answers take longer
 MOST_DRIFT = 0.5  # seconds between this machine's two clocks: one of them was set, or it slept
+
+
+def steady() -> float:
+    """Seconds by a clock that nobody sets; where the system has one, it also counts while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """All in seconds: the database's time, and this machine's two clocks at that moment. `monotonic` is the one that nobody sets."""
+    """All in seconds: the database's time, and this machine's two clocks at that moment. `steady` is the one that nobody sets."""
 
     database: float
     wall: float
-    monotonic: float
+    steady: float
 
     def now(self) -> float:
-        return self.database + time.monotonic() - self.monotonic
+        return self.database + steady() - self.steady
 
     def is_old(self) -> bool:
-        since = time.monotonic() - self.monotonic
+        since = steady() - self.steady
         return since >= ASK_EVERY or abs(time.time() - self.wall - since) > MOST_DRIFT
 
 
@@ -47,6 +53,7 @@ class DatabaseClock:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._read: _Reading | None = None
+        self._asked = -TRY_EVERY
         sa.event.listen(engine, "checkout", self._ask)
 
     def now(self) -> datetime:
@@ -54,9 +61,10 @@ class DatabaseClock:
         return datetime.fromtimestamp(read.now(), UTC) if read else datetime.now(UTC)
 
     def _ask(self, connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object) -> None:
-        if self._read and not self._read.is_old():
+        asked = steady()
+        if self._read and (not self._read.is_old() or asked - self._asked < TRY_EVERY):
             return
-        asked = time.monotonic()
+        self._asked = asked
         try:
             cursor = connection.cursor()
             cursor.execute("select extract(epoch from clock_timestamp())::float8")
@@ -66,6 +74,6 @@ class DatabaseClock:
             with suppress(psycopg.Error):
                 connection.rollback()
             return  # whoever takes the session meets the same trouble, and says so
-        answered = time.monotonic()
-        if row and answered - asked <= MOST_TAKEN:
+        answered = steady()
+        if row and (answered - asked <= MOST_TAKEN or not self._read):
             self._read = _Reading(row[0] + (answered - asked) / 2, time.time(), answered)

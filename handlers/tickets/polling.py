@@ -51,7 +51,8 @@ def _look_in(project: str, s: Services) -> None:
     with s.store.transaction() as tx:
         last = SentRows(tx.connection).digests([key]).get(key, "")
     since = now - datetime.fromisoformat(last) + OVERLAP if last else LONGEST
-    changed = s.decisions.changed_since(project, int(since.total_seconds() // 60) + 1) if since < LONGEST else None
+    is_known = OVERLAP <= since < LONGEST  # below, the clock went back since
+    changed = s.decisions.changed_since(project, int(since.total_seconds() // 60) + 1) if is_known else None
     with s.store.transaction() as tx:
         for request_id in _open_in(project, tx) if changed is None else _with_tickets(changed, tx):
             tx.defer("look_at_ticket", request_id, f"{Lane.JIRA}:{request_id}", once=True)

@@ -92,16 +92,46 @@ def test_the_database_is_asked_once_a_minute_not_with_each_session(
     use(engine)
     assert ours._read is first
     monkeypatch.setattr(clock, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(clock, "TRY_EVERY", 0.0)
     use(engine)
     assert ours._read is not first
 
 
-def test_an_answer_that_took_long_is_not_believed(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = DatabaseClock(engine)
-    before = ours._read
+def test_an_answer_that_took_long_is_taken_only_when_there_is_no_other(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(clock, "MOST_TAKEN", -1.0)
+    ours = DatabaseClock(engine)
     use(engine)
-    assert ours._read is before
+    first = ours._read
+    monkeypatch.setattr(clock, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(clock, "TRY_EVERY", 0.0)
+    use(engine)
+    assert first is not None
+    assert ours._read is first
+
+
+def test_while_answers_take_long_it_does_not_ask_with_each_session(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = DatabaseClock(engine)
+    use(engine)
+    first = ours._read
+    monkeypatch.setattr(clock, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(clock, "TRY_EVERY", 3600.0)
+    use(engine)
+    assert ours._read is first
+
+
+def test_a_machine_that_slept_is_not_late(
+    engine: sa.Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = DatabaseClock(engine)
+    use(engine)
+    awake = clock.steady
+    monkeypatch.setattr(clock, "steady", lambda: awake() + 3 * 3600)
+
+    assert timedelta(hours=2.9) < ours.now() - right_time(database_url) < timedelta(hours=3.1)
 
 
 class Flapping:

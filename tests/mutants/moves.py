@@ -68,6 +68,24 @@ MUTANTS = (
         ("tests/clients/mlflow/test_object_versions.py::test_what_is_frozen_are_the_versions_that_were_listed",),
     ),
     Mutant(
+        "changed row moves",
+        "a row that was changed after it was compared with the ledger says which version is moved",
+        "handlers/registry/apply.py",
+        "        check_on_record(request, tx)\n        registry = tx.trust.find(request.version.workspace)\n",
+        "        registry = tx.trust.find(request.version.workspace)\n",
+        (
+            "tests/e2e/registry/test_changed_rows.py::test_a_row_that_is_changed_while_the_worker_waits_for_its_turn_moves_nothing",
+        ),
+    ),
+    Mutant(
+        "changed row gives back",
+        "a target is given back by a row that is not what the ledger says",
+        "handlers/registry/apply.py",
+        "    if brought is not None:\n        with s.store.transaction() as tx:\n",
+        "    if brought is None:\n        with s.store.transaction() as tx:\n",
+        ("tests/e2e/registry/test_changed_rows.py::test_a_target_is_not_given_back_by_a_row_that_was_changed",),
+    ),
+    Mutant(
         "rule not compared",
         "an approval is applied although the rule has changed since",
         "handlers/request/guard.py",
@@ -92,7 +110,9 @@ MUTANTS = (
         "older approval moves",
         "of two approvals the older one is applied too",
         "bot/domain/registry/decided.py",
-        ("return newest if newest is not None and newest.id != request.id and when(newest) > when(request) else None"),
+        (
+            "return newest if newest is not None and newest.id != request.id and decided(newest) > decided(request) else None"
+        ),
         "return None",
         ("tests/domain/registry/test_steps.py::test_of_two_approvals_that_wait_the_newest_is_applied",),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.domain.model import Kind, StaleCause, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.comparisons import changed_hands, compared_with, newest, other_holders
 from bot.domain.registry.custody import ever_approved, way_back_from
-from bot.domain.registry.facts import Facts, copies_of, intent_of, when
+from bot.domain.registry.facts import Facts, copies_of, decided, intent_of
 from bot.domain.registry.steps import (
     CallOff,
     CallPeople,
@@ -150,8 +150,8 @@ def _approved_later(request: TransitionRequest, facts: Facts) -> TransitionReque
         and one.kind is not Kind.OBSERVED
         and one.version.model == request.version.model
     ]
-    newest = max(approved, key=lambda one: (when(one), one.opened_at), default=None)
-    return newest if newest is not None and newest.id != request.id and when(newest) > when(request) else None
+    newest = max(approved, key=lambda one: (decided(one), one.opened_at), default=None)
+    return newest if newest is not None and newest.id != request.id and decided(newest) > decided(request) else None
 
 
 def _to_archive(others: tuple[VersionId, ...], up_to: int | None, facts: Facts) -> tuple[VersionId, ...]:

@@ -104,10 +104,11 @@ def came_by(request: TransitionRequest) -> tuple[VersionId, ...]:
 
 def when(request: TransitionRequest) -> datetime:
     """The moment that counts when the newest decision wins."""
-    return request.settled_at if request.state is State.APPLIED and request.settled_at else _decided(request)
+    return request.settled_at if request.state is State.APPLIED and request.settled_at else decided(request)
 
 
-def _decided(request: TransitionRequest) -> datetime:
+def decided(request: TransitionRequest) -> datetime:
+    """When people, or the rule, decided it: of two approvals the later one counts, however long each takes to be applied."""
     return request.decided_at or request.opened_at
 
 

@@ -221,6 +221,15 @@ def test_of_two_approvals_that_wait_the_newest_is_applied() -> None:
     assert next_step(second, facts, SILENT) == Move(None)
 
 
+def test_an_approval_from_while_the_one_before_was_carried_out_is_the_later_one_and_people_are_asked_again() -> None:
+    first, second = applied(V1, 1, settled_at=hours(3)), approved(V2, 2)
+
+    step = next_step(second, the_facts(first, second, holders=(V1,)), SILENT)
+
+    assert isinstance(step, GoStale)
+    assert (step.reopen, step.cause) == (True, StaleCause.TARGET)
+
+
 def test_a_stage_is_settled_only_when_the_one_before_has_left() -> None:
     request = approved(V2, 2, (V1,), target=PRODUCTION)
     facts = the_facts(request, holders=(V2, V1), target=PRODUCTION, intents=(announced(request, 1, 2),))

@@ -67,6 +67,21 @@ def test_after_a_long_stop_every_open_request_is_looked_at_again(desk: TicketDes
     assert (looks(desk), searches(desk)) == (1, before)
 
 
+@pytest.mark.parametrize("hours", [1, 9])
+def test_after_the_clock_went_back_every_open_request_is_looked_at_again(hours: int, desk: TicketDesk) -> None:
+    s = desk.installation.s
+    desk.installation.asked()
+    desk.installation.clock.ahead = timedelta(hours=hours)
+    look_at_tickets("", s)
+    desk.installation.settle()
+    before = searches(desk)
+    desk.installation.clock.ahead = timedelta()
+
+    look_at_tickets("", s)
+
+    assert (looks(desk), searches(desk)) == (1, before)
+
+
 def test_a_clock_that_is_minutes_off_misses_nothing(desk: TicketDesk) -> None:
     """Ours is ahead at the first search and right at the second: what changed between is younger than the overlap."""
     request = desk.installation.asked()
