@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from bot.database import embedded
 from bot.domain.text import counted
 from bot.logs import FORMAT, write_logs
 from config.policy import policy_text_of, read_policy
-from config.settings import Need, Process, Settings, needs_of
+from config.settings import EXAMPLE_POLICY, Need, Process, Settings, needs_of
 from config.settings.values import LOG_FORMATS, LOOPBACK
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 # For `web` on a platform, whose router is another machine; COUNTERSIGN_HOST narrows it.
 EVERYWHERE = "0.0.0.0"  # nosec B104
-PACKAGED_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 
 
 @click.command()
@@ -242,15 +240,17 @@ def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = cli
     migrate_schema(url)
     _keep_roles_apart(settings, say)
     services = build_services(settings, url)
-    list_old_records(services)
-    refill(services.store)
-    with services.store.transaction() as tx:
-        tx.passkeys.forget_unsigned_votes(services.clock.now())
-    activated = activate_policy(text, str(settings.policy_path), services)
-    services.store.engine.dispose()
+    try:
+        list_old_records(services)
+        refill(services.store)
+        with services.store.transaction() as tx:
+            tx.passkeys.forget_unsigned_votes(services.clock.now())
+        activated = activate_policy(text, str(settings.policy_path), services, is_example=settings.has_example_policy)
+    finally:
+        services.store.engine.dispose()
     say("schema: up to date")
     say(f"policy: {settings.policy_path} is {'now' if activated else 'already'} in force")
-    if settings.policy_path.resolve() == PACKAGED_POLICY and Path.cwd() != PACKAGED_POLICY.parent.parent:
+    if settings.has_example_policy and Path.cwd() != EXAMPLE_POLICY.parent.parent:
         click.echo(
             "policy: this is the example that ships with Countersign. Set COUNTERSIGN_POLICY to your own", err=True
         )

@@ -65,7 +65,10 @@ def policy_is_in_force(world: World) -> Findings:
     if in_force is None:
         yield failure("policy", "no policy is in force", f"run `countersign migrate`, which puts {path} in force")
     elif in_force != digest_of(world.policy_text):
-        yield warning("policy", f"the one in force is not {path}", "run `countersign policy activate` if it should be")
+        fix = "run `countersign policy activate` if it should be"
+        if world.settings.has_example_policy:
+            fix = "that is the example that comes with Countersign: set COUNTERSIGN_POLICY to the file of your policy"
+        yield warning("policy", f"the one in force is not {path}", fix)
     else:
         yield fine("policy", f"{path} is in force; rules: {len(world.policy.rules)}")
 
