@@ -5,7 +5,7 @@ Flask, Bolt and the effects are `bot.app`'s: a command that reads loads none of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import certifi
@@ -29,12 +29,18 @@ from bot.logs import quieten_vendors as quieten_vendors
 from bot.ports import OutsideWitness, PublicKey, Signer
 from bot.ports.sign_in import NoSignIn, SignIn
 from bot.services import Services
-from bot.signatures import ED25519, trusted_key
+from bot.signatures import APPROVALS, ECDSA_P256, ED25519, LEDGER, trusted_key
+from bot.store.attestations import KnownKey
+from bot.stores import StoreServices, store_services
 from bot.stores import database_url as database_url
-from bot.stores import store_services
 from config.settings import Settings
 from config.settings.registries import RegistrySecrets
 
+ALGORITHM_OF = {APPROVALS: ECDSA_P256, LEDGER: ED25519}
+ROLE_OF = {
+    APPROVALS: ("COUNTERSIGN_SIGNING_KEY", "approvals"),
+    LEDGER: ("COUNTERSIGN_CHECKPOINT_KEY", "checkpoints"),
+}
 HOW_TO_SIGN_IN = "Set SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and COUNTERSIGN_URL for the web process"
 
 
@@ -129,12 +135,37 @@ def check_link_key(settings: Settings) -> None:
             raise InvalidSettings((f"COUNTERSIGN_LINK_KEY: {exposure}.",))
 
 
+def missing_keys(settings: Settings) -> Mapping[str, Path]:
+    """The files of approvals and checkpoints that `make_missing_keys` would make, by what their keys are for."""
+    approvals, checkpoints = Path(settings.signing_key_location), settings.checkpoint_key_path
+    made = {} if settings.signing_key else {APPROVALS: approvals}
+    made |= {} if settings.checkpoint_key else {LEDGER: checkpoints}
+    return {purpose: path for purpose, path in made.items() if not path.exists()}
+
+
+def check_keys_not_lost(missing: Mapping[str, Path], services: StoreServices) -> None:
+    """Raises InvalidSettings before a new key would silently take the place of one that the ledger knows, as after a restore."""
+    with services.store.transaction() as tx:
+        known = {purpose: tx.keys.counting(purpose) for purpose in missing}
+    mistakes = tuple(lost_key(missing[purpose], known[purpose][-1]) for purpose in missing if known[purpose])
+    if mistakes:
+        raise InvalidSettings(mistakes)
+
+
+def lost_key(path: Path, known: KnownKey) -> str:
+    name, what = ROLE_OF[known.purpose]
+    algorithm = f" --algorithm {ED25519}" if known.purpose == LEDGER else ""
+    return (
+        f"{name}: {path} is not there, and the ledger knows the key that signs {what} ({known.id[:12]}). Put the saved key back there. "
+        f"If it is lost: `countersign keys new{algorithm} --out {path}`, start again, give the new public key to whoever has the old "
+        f"one, and `countersign keys retire {known.id[:12]} --reason lost`."
+    )
+
+
 def make_missing_keys(settings: Settings) -> None:
     """Creates the default keys on the first start of `serve`. A key that a setting names is never created."""
-    if not settings.signing_key:
-        keys.make_key_unless_there(Path(settings.signing_key_location))
-    if settings.checkpoint_key is None:
-        keys.make_key_unless_there(settings.checkpoint_key_path, ED25519)
+    for purpose, path in missing_keys(settings).items():
+        keys.make_key_unless_there(path, ALGORITHM_OF[purpose])
     if not settings.link_keys:
         make_link_key(settings.home)
 

@@ -19,6 +19,8 @@ SENTENCES: Mapping[str, str] = {
     "stopping": "stopping: work in progress ends first, which takes {at_most} at most",
     "stopped": "stopped; what waits goes on with the next countersign serve",
     "serve_was_killed": "the countersign serve before was killed; waiting for {waits_for}, {at_most} at most",
+    "signing_key_is_new": "approvals are signed with key {key} from now on, and the ledger knows {ledger}: if that one is not replaced on "
+    "purpose, stop, and put its file back",
     "process_died": "the process {process} ended with exit code {code}; it starts again in {restart_in}",
     "process_killed": "the process {process} was killed: {why}",
     "effect parked": "parked {effect}: {error} Next: {next}",

@@ -40,7 +40,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ENV_FILE = Path("countersign.env")  # as `countersign init` writes it
 ALWAYS_WRITTEN = ("MLFLOW_TRACKING_URI", "SLACK_BOT_TOKEN")  # there by `init`
 INIT = "`countersign init` asks for what is needed, and writes the settings and a policy."
-LOAD = f"set -a && . ./{ENV_FILE} && set +a"
+NOT_LOADED = f"{ENV_FILE} is here and not loaded. Load it with: set -a && . ./{ENV_FILE} && set +a"
 
 
 class Failed(click.ClickException):
@@ -124,14 +124,27 @@ def _no_answer(why: str) -> str:
 
 def _next_step(mistake: InvalidSettings | NoDatabase) -> str:
     """Where settings are missing: to load the file here that the environment has nothing of, or to make one."""
-    try:
-        lines = ENV_FILE.read_text().splitlines()
-    except (OSError, UnicodeError):
+    named = _named_here()
+    if named is None:
         is_set_up = any(os.environ.get(name, "").strip() for name in ALWAYS_WRITTEN)
         lacks_much = isinstance(mistake, NoDatabase) or any(name in str(mistake) for name in ALWAYS_WRITTEN)
         return f"Nothing is set up here. {INIT}" if lacks_much and not is_set_up else ""
-    named = {line.removeprefix("export ").partition("=")[0] for line in lines if "=" in line}
-    return "" if named & os.environ.keys() else f"{ENV_FILE} is here and not loaded. Load it with: {LOAD}"
+    is_lacking = any(name in str(mistake) for name in named - os.environ.keys())
+    return NOT_LOADED if is_lacking else not_loaded()
+
+
+def not_loaded() -> str:
+    """What to say where the environment has nothing of the settings in the file here; else empty."""
+    named = _named_here()
+    return "" if not named or named & os.environ.keys() else NOT_LOADED
+
+
+def _named_here() -> set[str] | None:
+    try:
+        lines = ENV_FILE.read_text().splitlines()
+    except (OSError, UnicodeError):
+        return None
+    return {name.removeprefix("export ") for name, _, value in (line.partition("=") for line in lines) if value}
 
 
 def settings_for(*needs: Need) -> Settings:

@@ -6,10 +6,9 @@ import os
 import socket as network
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from bot.database import embedded
 from bot.domain.text import counted
 from bot.logs import FORMAT, write_logs
 from config.policy import policy_text_of, read_policy
-from config.settings import Need, Process, Settings, needs_of
+from config.settings import EXAMPLE_POLICY, Need, Process, Settings, needs_of
 from config.settings.values import LOG_FORMATS, LOOPBACK
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 # For `web` on a platform, whose router is another machine; COUNTERSIGN_HOST narrows it.
 EVERYWHERE = "0.0.0.0"  # nosec B104
-PACKAGED_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 
 
 @click.command()
@@ -130,14 +128,11 @@ def serve(host: str | None, log_format: str | None) -> None:
 
 
 def _serve(settings: Settings, host: str) -> None:
-    from bot.assembly import check_checkpoint_key, check_link_key, make_missing_keys, signer_of
+    from bot.assembly import missing_keys
     from bot.supervisor import GRACE, supervised
 
-    make_missing_keys(settings)
-    check_checkpoint_key(
-        settings, signer_of(settings)
-    )  # reports an unusable key once, here, and not every few seconds in the worker
-    check_link_key(settings)
+    missing = missing_keys(settings)
+    key = "" if missing else _prepare_keys(settings)
     given = settings.database_url.get_secret_value()
     log.info(
         "starting", what="web, worker and clock" if given else f"PostgreSQL in {settings.home}, web, worker and clock"
@@ -149,6 +144,7 @@ def _serve(settings: Settings, host: str) -> None:
             settings.database_owner_url.get_secret_value() or url,
             lambda line: log.info("migrated", what=line),
         )
+        _compare_keys(settings, url, missing, key)
         with supervised({"DATABASE_URL": url}) as supervisor:
             if not given:  # restarts the embedded database within a few seconds when it dies
                 supervisor.housekeeping = partial(embedded.start, settings.home)
@@ -163,6 +159,35 @@ def _serve(settings: Settings, host: str) -> None:
     finally:
         if not given:
             embedded.stop(settings.home)
+
+
+def _prepare_keys(settings: Settings) -> str:
+    """Reports an unusable key once, here, and not every few seconds in the worker. Returns the id of the one that signs approvals."""
+    from bot.assembly import check_checkpoint_key, check_link_key, make_missing_keys, signer_of
+
+    make_missing_keys(settings)
+    signer = signer_of(settings)
+    check_checkpoint_key(settings, signer)
+    check_link_key(settings)
+    return signer.key.id
+
+
+def _compare_keys(settings: Settings, url: str, missing: Mapping[str, Path], key: str) -> None:
+    """With those that the ledger knows: a lost key is never replaced silently. Raises InvalidSettings."""
+    from bot.assembly import check_keys_not_lost
+    from bot.signatures import APPROVALS
+    from bot.stores import store_services
+
+    services = store_services(settings, url)
+    try:
+        check_keys_not_lost(missing, services)
+        mine = key or _prepare_keys(settings)
+        with services.store.transaction() as tx:
+            known = [key.id for key in tx.keys.counting(APPROVALS)]
+    finally:
+        services.store.engine.dispose()
+    if known and mine not in known:
+        log.warning("signing_key_is_new", key=mine[:12], ledger=known[-1][:12])
 
 
 def _say_that_it_listens(supervisor: Supervisor, host: str, settings: Settings) -> None:
@@ -242,15 +267,17 @@ def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = cli
     migrate_schema(url)
     _keep_roles_apart(settings, say)
     services = build_services(settings, url)
-    list_old_records(services)
-    refill(services.store)
-    with services.store.transaction() as tx:
-        tx.passkeys.forget_unsigned_votes(services.clock.now())
-    activated = activate_policy(text, str(settings.policy_path), services)
-    services.store.engine.dispose()
+    try:
+        list_old_records(services)
+        refill(services.store)
+        with services.store.transaction() as tx:
+            tx.passkeys.forget_unsigned_votes(services.clock.now())
+        activated = activate_policy(text, str(settings.policy_path), services, is_example=settings.has_example_policy)
+    finally:
+        services.store.engine.dispose()
     say("schema: up to date")
     say(f"policy: {settings.policy_path} is {'now' if activated else 'already'} in force")
-    if settings.policy_path.resolve() == PACKAGED_POLICY and Path.cwd() != PACKAGED_POLICY.parent.parent:
+    if settings.has_example_policy and Path.cwd() != EXAMPLE_POLICY.parent.parent:
         click.echo(
             "policy: this is the example that ships with Countersign. Set COUNTERSIGN_POLICY to your own", err=True
         )

@@ -15,6 +15,7 @@ from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
 from bot.errors import InvalidKey, Permanent
+from bot.signatures import APPROVALS, LEDGER
 from bot.store import tables
 from bot.store.ledger import CheckpointRows, WitnessedRows
 from bot.store.roles import powers_of
@@ -65,7 +66,10 @@ def policy_is_in_force(world: World) -> Findings:
     if in_force is None:
         yield failure("policy", "no policy is in force", f"run `countersign migrate`, which puts {path} in force")
     elif in_force != digest_of(world.policy_text):
-        yield warning("policy", f"the one in force is not {path}", "run `countersign policy activate` if it should be")
+        fix = "run `countersign policy activate` if it should be"
+        if world.settings.has_example_policy:
+            fix = "that is the example that comes with Countersign: set COUNTERSIGN_POLICY to the file of your policy"
+        yield warning("policy", f"the one in force is not {path}", fix)
     else:
         yield fine("policy", f"{path} is in force; rules: {len(world.policy.rules)}")
 
@@ -141,10 +145,14 @@ def signing_key_is_ready(world: World) -> Findings:
         key = read_signer(location, world.settings.hsm_pin.get_secret_value()).key
     except InvalidKey as mistake:
         yield failure("signing key", f"{mistake}", "without it the worker does not start, and no approval is applied")
+        yield from _keys_elsewhere(world, "signing key", APPROVALS)
         return
     with world.services.store.transaction() as tx:
         known = tx.keys.find(key.id)
-    if known is None:
+    elsewhere = list(_keys_elsewhere(world, "signing key", APPROVALS, key.id))
+    if elsewhere and (known is None or known.retired_seq is None):
+        yield from elsewhere
+    elif known is None:
         yield warning("signing key", f"{key.id[:12]} is not registered yet", "a worker registers it when it starts")
     elif known.retired_seq is not None:
         yield failure(
@@ -154,6 +162,18 @@ def signing_key_is_ready(world: World) -> Findings:
         )
     else:
         yield fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry {known.added_seq}")
+
+
+def _keys_elsewhere(world: World, what: str, purpose: str, here: str = "") -> Findings:
+    """A key that the ledger knows, and that is not the one here: it was lost or replaced, as after a restore without the keys."""
+    with world.services.store.transaction() as tx:
+        others = [one.id[:12] for one in tx.keys.counting(purpose) if one.id != here]
+    if others:
+        yield warning(
+            what,
+            f"the ledger knows {others[-1]}, which is not here{f': {here[:12]} is' if here else ''}",
+            f"put the saved file of that key back; if it was replaced on purpose, `countersign keys retire {others[-1]} --reason TEXT`",
+        )
 
 
 def address_leads_here(world: World) -> Findings:
@@ -285,10 +305,14 @@ def checkpoints_are_signed(world: World) -> Findings:
         key = world.services.checkpoint_signer.key
     except Permanent as trouble:
         yield failure("checkpoints", str(trouble).partition(". Checkpoints want")[0], fix)
+        yield from _keys_elsewhere(world, "checkpoints", LEDGER)
         return
     with world.services.store.transaction() as tx:
         known = tx.keys.find(key.id)
-    if known is None:
+    elsewhere = list(_keys_elsewhere(world, "checkpoints", LEDGER, key.id))
+    if elsewhere and (known is None or known.retired_seq is None):
+        yield from elsewhere
+    elif known is None:
         yield fine("checkpoints", f"key {key.id[:12]} signs them, and registers itself with the first")
     elif known.retired_seq is not None:
         yield failure("checkpoints", f"key {key.id[:12]} was retired: {known.retired_because}", fix)

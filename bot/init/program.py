@@ -117,7 +117,7 @@ def plan(wanted: Wanted, ask: Questions) -> Plan:
     said = list(_another_registry(kept, world))
     check_stays(folder, [path, path.parent / SCHEMA_FILE, *keys_in(world.settings, folder)])
     policy, chosen_said, draft, lacks = _policy(path, existing, world, None if is_kept else answers, wanted, ask)
-    values = {**world.values, **_made_up(world, path, folder)}
+    values = {**world.values, **_made_up(world, path, kept)}
     changed = env_file.changed(env_text, {name: values[name] for name in values if name in CARRIED}, ENV_FILE)
     new = [NewFile(folder / ENV_FILE, changed, is_secret=True), *policy, *([ignored] if ignored else [])]
     return Plan(values, tuple(new), (*said, *chosen_said), draft, lacks, world.registry.version)
@@ -175,9 +175,9 @@ def _may_replace(path: Path, existing: str, text: str, wanted: Wanted, ask: Ques
     )
 
 
-def _made_up(world: World, path: Path, folder: Path) -> dict[str, str]:
-    """Settings that no one has to think of."""
-    made = {"COUNTERSIGN_POLICY": str(path.relative_to(folder) if path.is_relative_to(folder) else path)}
+def _made_up(world: World, path: Path, kept: Mapping[str, str]) -> dict[str, str]:
+    """Settings that no one has to think of. The whole path of the policy, for systemd and cron start elsewhere; one that is there stays."""
+    made = {"COUNTERSIGN_POLICY": kept.get("COUNTERSIGN_POLICY") or str(path.absolute())}
     has_webhooks = WEBHOOKS not in missing(world.registry.version)
     if world.values.get("COUNTERSIGN_URL") and has_webhooks and "MLFLOW_WEBHOOK_SECRET" not in world.values:
         made["MLFLOW_WEBHOOK_SECRET"] = secrets.token_urlsafe(32)

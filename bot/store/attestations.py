@@ -134,6 +134,10 @@ class KeyRows:
             self._recorded = self._read_recorded()
         return self._recorded
 
+    def counting(self, purpose: str) -> list[KnownKey]:
+        """Those of this purpose that may sign, the oldest first."""
+        return [key for key in self.recorded().values() if key.purpose == purpose and key.retired_seq is None]
+
     def _read_recorded(self) -> Mapping[str, KnownKey]:
         there, found = {key.id: key for key in self.all() if _is_itself(key)}, dict[str, KnownKey]()
         for entry in self.connection.execute(ABOUT_KEYS):

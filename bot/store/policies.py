@@ -84,6 +84,11 @@ class PolicyRows:
         query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)
         return self.connection.execute(query).scalar()
 
+    def source(self) -> str | None:
+        """The file that the policy in force came from."""
+        query = sa.select(tables.policies.c.source).order_by(tables.policies.c.id.desc()).limit(1)
+        return self.connection.execute(query).scalar()
+
     def add(self, text: str, digest: str, source: str, now: datetime) -> int:
         """Raises Refused when the connection's role may not: with two roles, only the owner puts policies in force."""
         values = {"text": text, "digest": digest, "source": source, "activated_at": now}

@@ -93,8 +93,9 @@ EXAMPLE_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 
 
 def _default_policy() -> Path:
+    """In a clone of Countersign, the file below the current directory is the example."""
     own = Path("config/policy.yaml")
-    return own if own.is_file() else EXAMPLE_POLICY
+    return own if own.is_file() and own.resolve() != EXAMPLE_POLICY.resolve() else EXAMPLE_POLICY
 
 
 def policy_path_in(environ: Mapping[str, str]) -> Path:
@@ -177,6 +178,11 @@ class Settings(BaseModel):
     jira_webhook_secrets: Secrets = Field((), alias="JIRA_WEBHOOK_SECRET")
     registries: Mapping[str, RegistrySecrets] = Field(default_factory=dict)
     """By the names of the policy's registries; from variables that end in such a name."""
+
+    @property
+    def has_example_policy(self) -> bool:
+        """Nobody has named a file."""
+        return "policy_path" not in self.model_fields_set and self.policy_path == EXAMPLE_POLICY
 
     @property
     def slack_bot_token(self) -> SecretStr:

@@ -15,7 +15,7 @@ from bot.domain.policy.changes import addresses_in, changes, digest_of, with_peo
 from bot.domain.policy.rules import Group, Policy
 from bot.domain.request import lifecycle
 from bot.engine.lanes import FollowUp, Lane
-from bot.errors import InvalidPolicy, Refused
+from bot.errors import InvalidPolicy, InvalidSettings, Refused
 from bot.services import Services
 from bot.store.policies import ActivePolicy
 from bot.store.requests import LIVE
@@ -26,11 +26,18 @@ MISTAKES_KEPT = 30  # the author of the file sees all of them; the ledger need n
 MISTAKE_LIMIT = 500  # characters
 ADDRESS = re.compile(r"[^\s@<>,;:\"'()\[\]{}]+@[^\s@<>,;:\"'()\[\]{}]*[^\s@<>,;:\"'()\[\]{}.?]")
 SOMEBODY = "an e-mail address"
+ONLY_THE_FIRST = (
+    "COUNTERSIGN_POLICY is not set, and the example that comes with Countersign would replace the policy that is in force ({}). "
+    "That one stays in force. Set COUNTERSIGN_POLICY to the file of your policy."
+)
 UNREADABLE = "what has changed is not known: this release of Countersign cannot read the policy before"
 
 
-def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
-    """Puts the text in force and enrols its people; None when it is in force already. Raises InvalidPolicy, which is announced."""
+def activate_policy(text: str, source: str, s: Services, *, is_example: bool = False) -> ActivePolicy | None:
+    """Puts the text in force and enrols its people; None when it is in force already. Raises InvalidPolicy, which is announced.
+
+    `is_example`: the text that comes with Countersign, and nobody has named it. It never replaces another file's: raises InvalidSettings.
+    """
     digest = digest_of(text)
     try:
         policy = s.store.parse_policy(text)
@@ -45,6 +52,8 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
         _rebind_votes(before, tx, now)
         if tx.policies.digest() == digest:
             return None
+        if is_example and tx.policies.source() not in (None, source):
+            raise InvalidSettings((ONLY_THE_FIRST.format(tx.policies.source()),))
         changed = _changes_to(policy, tx)
         policy_id = tx.policies.add(text, digest, source, now)
         tx.record([PolicyActivated(now, policy_id, digest, source, changed)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,12 +14,16 @@ import time_machine
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
-from bot.clients.keys import make_key_unless_there
+from bot.assembly import signer_of
+from bot.clients.keys import make_key, make_key_unless_there
 from bot.doctor.findings import Status
 from bot.domain.ledger.cosignature import WitnessKey
 from bot.errors import Permanent
 from bot.sandbox.jira import Deployment
+from bot.signatures import ECDSA_P256, ED25519
 from bot.store import tables
+from config.settings import Settings
+from handlers.attestation.signing import register_key
 from handlers.ledger.checkpoints import take_checkpoint
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.workers import Bench
@@ -280,3 +285,21 @@ def test_before_the_first_start_what_serve_will_make_is_a_warning_and_no_failure
 
     assert {what: troubles[what].status for what in ("database", "address")} == {"database": "warn", "address": "warn"}
     assert [what for what, finding in troubles.items() if finding.status is Status.FAIL] == []
+
+
+def test_keys_that_the_ledger_knows_and_that_are_not_here_are_told(installed: Installation, tmp_path: Path) -> None:
+    register_key(replace(installed.s, signer=signer_of(Settings.model_validate(installed.environ))))
+    take_checkpoint(installed.s)
+    former = {what: finding.why for what, finding in installed.troubles().items()}
+    for name, algorithm in (("COUNTERSIGN_SIGNING_KEY", ECDSA_P256), ("COUNTERSIGN_CHECKPOINT_KEY", ED25519)):
+        installed.environ[name] = str(tmp_path / "gone" / f"{name}.pem")
+
+        without = [finding for finding in installed.examine() if finding.what in ("signing key", "checkpoints")]
+        make_key(Path(installed.environ[name]), algorithm)
+        troubles = installed.troubles()
+
+        what = "signing key" if name == "COUNTERSIGN_SIGNING_KEY" else "checkpoints"
+        assert what not in former
+        assert [finding.status for finding in without if finding.what == what] == [Status.FAIL, Status.WARN]
+        assert "which is not here" in troubles[what].why
+        assert troubles[what].fix.startswith("put the saved file of that key back; if it was replaced on purpose")

@@ -81,7 +81,7 @@ def first_card(team: Team, log: Path, *, programs: Path = PROGRAMS, step: Step =
     with ExitStack() as until_the_end:
         with step("countersign serve, until it listens"):
             until_the_end.enter_context(serving_in(team.folder, log, programs))
-            wait_for(lambda: f"listening on {address}, policy policy.yaml with 1 rule" in log.read_text())
+            wait_for(lambda: f"listening on {address}, policy {team.folder}/policy.yaml with 1 rule" in log.read_text())
         with step("the baseline in the channel"):
             wait_for(lambda: any("Baseline" in message.all_text for message in team.slack.messages(CHANNEL)))
         with step("countersign doctor --register-webhook"):

@@ -21,7 +21,7 @@ from bot.init.program import Wanted, plan
 from bot.init.questions import Check
 from bot.init.slack_app import manifest, new_app_link
 from bot.sandbox.jira import Project
-from config.policy import read_policy
+from config.policy import policy_text_of, read_policy
 from tests.fixtures.command_line import countersign
 from tests.init.conftest import ENOUGH, Team
 
@@ -127,6 +127,36 @@ def test_a_policy_that_is_there_is_replaced_with_force_alone_and_in_one_thing(
     team.plan(asked, force=True).write(team.folder)
 
     assert policy.read_text() == mine.replace('"#model-approvals"', '"#compliance"').removesuffix("# mine\n")
+
+
+@pytest.mark.parametrize("folder", ["as it is", "as the current directory"])
+def test_the_settings_lead_to_the_policy_from_every_directory(
+    team: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str
+) -> None:
+    made = team.folder
+    if folder == "as the current directory":
+        monkeypatch.chdir(team.folder)
+        team.folder = Path()
+    team.plan().write(team.folder)
+    monkeypatch.chdir(tmp_path)
+
+    settings = values_in((made / "countersign.env").read_text(), "countersign.env")
+
+    assert settings["COUNTERSIGN_POLICY"] == str(made / "policy.yaml")
+    assert read_policy(policy_text_of(Path(settings["COUNTERSIGN_POLICY"]))).rules
+
+
+def test_a_path_of_the_policy_that_is_there_stays_as_it_was_written(team: Team) -> None:
+    team.plan().write(team.folder)
+    env = team.folder / "countersign.env"
+    (team.folder / "policy.yaml").rename(team.folder / "ours.yaml")
+    lines = [line for line in env.read_text().splitlines() if not line.startswith("COUNTERSIGN_POLICY")]
+    mine = "\n".join([*lines, "COUNTERSIGN_POLICY=ours.yaml", ""])
+    env.write_text(mine)
+
+    team.plan(PolicyAnswers()).write(team.folder)
+
+    assert env.read_text() == mine
 
 
 def wrong_slack(team: Team) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import services_for, settings_for, telling_mistakes
+from bot.commands.context import not_loaded, services_for, settings_for, telling_mistakes
 from bot.commands.output.printing import say
 from bot.commands.policy.explain import explain
 from bot.commands.policy.replay import replay
@@ -21,13 +21,13 @@ from bot.links import links_for
 from bot.mlflow_addresses import workspace_elsewhere
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
-from config.settings import EXAMPLE_POLICY
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
     from config.settings import Settings
     from handlers.policy.logged_metrics import NeverLogged, RegistryKnows
 
+EXAMPLE = "This is the example that comes with Countersign. To name your own: FILE, or COUNTERSIGN_POLICY."
 LISTED = 20  # at most this many models without a rule are listed
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
@@ -53,7 +53,8 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     When MLFLOW_TRACKING_URI is set, a file without mistakes is also compared with MLflow: metrics that were never logged, and models
     without a rule. These are warnings: they are printed, and the exit code stays 0 unless you say --strict.
     """
-    path = _path_of(file)
+    path, is_example = _path_of(file)
+    _say_what_is_not_meant(is_example=is_example)
     text = policy_text_of(path)
     policy = read_policy(text, str(path))
     rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
@@ -73,27 +74,34 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
 def activate(file: Path | None) -> None:
     """Put a policy file in force on all replicas at once. Default: COUNTERSIGN_POLICY.
 
-    A file with mistakes is refused: the previous policy stays in force, and its channels are notified. With two database
-    roles it runs as the owner, as `migrate` does: set DATABASE_OWNER_URL.
+    A file with mistakes is refused: the previous policy stays in force, and its channels are notified. Unless you name it, the example that
+    comes with Countersign never replaces another policy. With two database roles it runs as the owner, as `migrate` does: set
+    DATABASE_OWNER_URL.
     """
     from handlers.policy.activation import activate_policy
 
-    path = _path_of(file)
+    path, is_example = _path_of(file)
     text = policy_text_of(path)
     with services_for(as_owner=True) as services:
-        activated = activate_policy(text, str(path), services)
+        activated = activate_policy(text, str(path), services, is_example=is_example)
     say(f"{path} is {'now' if activated else 'already'} in force.")
+    _say_what_is_not_meant(is_example=is_example)
     for notice in _passkeys_that_cannot_be_used(read_policy(text, str(path)), text):
         _print_notice(path, notice)
 
 
-def _path_of(file: Path | None) -> Path:
+def _path_of(file: Path | None) -> tuple[Path, bool]:
+    """And whether it is the example, which nobody has named."""
     if file is not None:
-        return file
-    path = settings_for().policy_path
-    if path == EXAMPLE_POLICY:
-        say("This is the example that comes with Countersign. To name your own: FILE, or COUNTERSIGN_POLICY.")
-    return path
+        return file, False
+    settings = settings_for()
+    return settings.policy_path, settings.has_example_policy
+
+
+def _say_what_is_not_meant(*, is_example: bool) -> None:
+    for sentence in (EXAMPLE if is_example else "", not_loaded()):
+        if sentence:
+            say(sentence)
 
 
 def _passkeys_that_cannot_be_used(policy: Policy, text: str) -> list[Mistake]:
