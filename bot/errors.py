@@ -47,6 +47,14 @@ def without_retries(text: str) -> str:
     return OF_RETRIES.sub("", text).replace(" if it stays so, ", " If it stays so, ")
 
 
+OF_REPLAYS = re.compile(r"[.;,]? (?:[Tt]hen|and) replay (?:the|this) job\.?$")
+
+
+def without_replay(text: str) -> str:
+    """What an OutsideError says, without its last words to whoever finds the job parked."""
+    return OF_REPLAYS.sub(".", text)
+
+
 class CountersignError(Exception):
     """The root. The text is for people: what happened, to what, and what to do next."""
 

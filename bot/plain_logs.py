@@ -9,7 +9,10 @@ from typing import Any
 
 import structlog
 
+from bot.errors import without_replay, without_retries
+
 RETRIED, RECOVERED = "effect will be tried again", "effect succeeded after a failure"
+PARKED = "effect parked"
 SENTENCES: Mapping[str, str] = {
     "starting": "starting: {what}",
     "migrated": "{what}",
@@ -23,7 +26,6 @@ SENTENCES: Mapping[str, str] = {
     "purpose, stop, and put its file back",
     "process_died": "the process {process} ended with exit code {code}; it starts again in {restart_in}",
     "process_killed": "the process {process} was killed: {why}",
-    "effect parked": "parked {effect}: {error} Next: {next}",
     "effect has a bug": "{effect} failed, which is a fault of Countersign",
     "the job engine lost the database and starts again": "the database is away: {error}",
 }
@@ -52,6 +54,9 @@ class PlainLines:
             return self._of_vendor(
                 str(event.get("error", "")), is_back=name == RECOVERED, effect=str(event.get("effect"))
             )
+        if name == PARKED:
+            error = _ended(without_replay(str(event.get("error", "?"))))
+            return "parked {effect}: {error} Next: {next}".format_map(_Known({**event, "error": error}))
         if name in SENTENCES:
             return SENTENCES[name].format_map(_Known(event))
         details = ", ".join(f"{key} {value}" for key, value in event.items() if key not in HIDDEN and value is not None)
@@ -66,7 +71,13 @@ class PlainLines:
             self._away.remove(vendor)
             return f"{vendor} works again"
         self._away.add(vendor)
-        return f"{vendor} does not work: {error} Trying again until it does"
+        return f"{vendor} does not work: {_ended(without_retries(error))} Trying again until it does"
+
+
+def _ended(text: str) -> str:
+    """As a sentence before another one."""
+    said = text.strip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 class _Known(dict[str, Any]):

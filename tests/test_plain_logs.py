@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bot.logs import write_logs
-from bot.plain_logs import RECOVERED, RETRIED, PlainLines
+from bot.plain_logs import PARKED, RECOVERED, RETRIED, PlainLines
 
 SLACK = "Slack did not answer chat.postMessage (URLError). It will be tried again."
 JIRA = "Jira refused connecting (HTTP 503)."
@@ -59,8 +59,34 @@ def test_what_fails_for_another_reason_is_named_by_its_effect() -> None:
     shown = lines(failed("OperationalError: gone", "sweep_models"), recovered("OperationalError: gone", "sweep_models"))
 
     assert shown == [
-        "sweep_models does not work: OperationalError: gone Trying again until it does",
+        "sweep_models does not work: OperationalError: gone. Trying again until it does",
         "sweep_models works again",
+    ]
+
+
+def test_what_is_tried_again_is_said_once_and_every_sentence_ends() -> None:
+    assert lines(failed(SLACK)) == [
+        "Slack does not work: Slack did not answer chat.postMessage (URLError). Trying again until it does"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("Slack refused: no_scope. Add it. Then replay the job.", "Slack refused: no_scope. Add it."),
+        ("No key. Name it, restart the worker, then replay this job", "No key. Name it, restart the worker."),
+        (
+            "The token is old: make a new one, restart, and replay the job.",
+            "The token is old: make a new one, restart.",
+        ),
+        ("SMTP_URL is not set", "SMTP_URL is not set."),
+    ],
+)
+def test_a_parked_job_says_once_how_it_is_replayed(error: str, said: str) -> None:
+    next_ = "fix the cause, then: countersign jobs replay 241"
+
+    assert lines({"event": PARKED, "effect": "sign", "error": error, "next": next_, "level": "warning"}) == [
+        f"! parked sign: {said} Next: {next_}"
     ]
 
 

@@ -162,11 +162,11 @@ class Attempts:
         known = log.bind(job=job.id, effect=job.name, request=job.request_id, attempt=job.attempts)
         if not isinstance(error, (OutsideError, *PASSING)):
             known.error("effect has a bug", exc_info=error)
+        if at is not None and isinstance(error, NotYet):
+            return
         if at is not None:
-            if not isinstance(error, NotYet):
-                self._failed[job.id] = text
-            note = known.debug if isinstance(error, NotYet) else known.info
-            note("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
+            self._failed[job.id] = text
+            known.info("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
             return
         self._failed.pop(job.id, None)
         known.warning("effect parked", error=text, next=f"fix the cause, then: countersign jobs replay {job.id}")

@@ -17,6 +17,7 @@ from bot.language import _
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 WIDTH, HEIGHT = 6.0, 4.0  # inches; Slack shows 600 x 400 points
 PIXELS_PER_INCH = 200  # twice a message's width, for high-resolution screens
@@ -47,21 +48,23 @@ def draw(history: MetricHistory) -> bytes:
     FigureCanvasAgg(sheet)
     axes = sheet.add_subplot()
     places = {point.version: place for place, point in enumerate(history.points)}
-    _draw_axes(axes, history)
+    title = _draw_axes(axes, history)
     _draw_versions(axes, history, places)
     _draw_line(axes, history, places)
     _draw_marks(axes, history, places)
     _draw_limit(axes, history)
     _draw_apart(axes, history, places)
     _draw_legend(sheet)
+    _fit_names(sheet, title, axes.yaxis.label)
     png = io.BytesIO()
     sheet.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
 
 
-def _draw_axes(axes: Axes, history: MetricHistory) -> None:
-    title = _shown(_("{metric} of {model}", metric=history.metric, model=history.model), TITLE_SHOWN)
-    axes.set_title(title, fontsize=LARGE, color=TEXT, loc="left", fontweight="bold", parse_math=False)
+def _draw_axes(axes: Axes, history: MetricHistory) -> Text:
+    """Returns the title."""
+    said = _shown(_("{metric} of {model}", metric=history.metric, model=history.model), TITLE_SHOWN)
+    title = axes.set_title(said, fontsize=LARGE, color=TEXT, loc="left", fontweight="bold", parse_math=False)
     axes.set_ylabel(_shown(history.metric), fontsize=USUAL, color=TEXT, parse_math=False)
     axes.set_xlabel(_("version"), fontsize=USUAL, color=TEXT)
     axes.set_ylim(*_range_shown(history))
@@ -69,6 +72,7 @@ def _draw_axes(axes: Axes, history: MetricHistory) -> None:
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    return title
 
 
 def _draw_versions(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
@@ -156,10 +160,35 @@ def _draw_limit(axes: Axes, history: MetricHistory) -> None:
 
 
 def _draw_legend(sheet: Figure) -> None:
-    """Below the plot, where it covers no figure."""
-    legend = sheet.legend(loc="outside lower left", ncols=2, fontsize=SMALL, frameon=False, columnspacing=1.2)
+    """Below the plot, where it covers no figure: in two columns, in one where two are too wide, and smaller where one is."""
+    room = sheet.bbox.width - 2 * EDGE * PIXELS_PER_INCH
+    if _legend_width(sheet, 2) > room and (width := _legend_width(sheet, 1)) > room:
+        _legend_width(sheet, 1, SMALL * room / width)
+
+
+def _legend_width(sheet: Figure, columns: int, size: float = SMALL) -> float:
+    """In pixels, of the legend that takes the place of the one before."""
+    for earlier in sheet.legends[:]:
+        earlier.remove()
+    legend = sheet.legend(loc="outside lower left", ncols=columns, fontsize=size, frameon=False, columnspacing=1.2)
     for text in legend.get_texts():
         text.set(color=TEXT, parse_math=False)
+    return legend.get_window_extent().width
+
+
+def _fit_names(sheet: Figure, title: Text, label: Text) -> None:
+    """Wide letters make a name that is short enough wider than the sheet."""
+    sheet.draw_without_rendering()
+    edge = EDGE * PIXELS_PER_INCH
+    over, at = title.get_window_extent(), label.get_window_extent()
+    middle = (at.y0 + at.y1) / 2
+    rooms = (
+        (title, over.width, sheet.bbox.x1 - edge - over.x0),
+        (label, at.height, 2 * (min(middle, sheet.bbox.y1 - middle) - edge)),
+    )
+    for text, length, room in rooms:
+        if length > room:
+            text.set_fontsize(text.get_fontsize() * room / length)
 
 
 def _shown(text: str, limit: int = NAME_SHOWN) -> str:

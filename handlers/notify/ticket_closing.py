@@ -10,7 +10,7 @@ from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.references import TicketMove, TicketPlan, TicketRef
 from bot.domain.ticket_votes.history import same_status
-from bot.errors import NoWay, Permanent
+from bot.errors import NoWay, without_replay
 from bot.language import N_, _
 from bot.services import Services
 from bot.store.outbox import ended_by_restore
@@ -69,7 +69,7 @@ def _closed_at(
         if _went_round(request, ticket, status, to, s):
             return []
         log.warning("ticket_left_open", request=request.short_id, ticket=ticket.key, status=status)
-        s.tickets.comment(ticket, f"stays:{request.id}", _(STAYS, status=to.to, why=without_replay(refusal)))
+        s.tickets.comment(ticket, f"stays:{request.id}", _(STAYS, status=to.to, why=without_replay(str(refusal))))
         return [status]
     return []
 
@@ -86,11 +86,6 @@ def _went_round(request: TransitionRequest, ticket: TicketRef, status: str, to: 
     except NoWay:
         return False
     return True
-
-
-def without_replay(refusal: Permanent) -> str:
-    """A refusal ends with what an operator does about a parked job, and here none is."""
-    return str(refusal).removesuffix(" Then replay the job.")
 
 
 def is_finished(request: TransitionRequest) -> bool:

@@ -14,7 +14,7 @@ from bot.domain.card.ticket import ticket_card
 from bot.domain.model import TransitionRequest
 from bot.domain.references import NamedTicket, Relation, TicketPlan
 from bot.domain.request.named_tickets import chosen, names_in, related
-from bot.errors import Permanent
+from bot.errors import Permanent, without_replay
 from bot.ports import Ticket
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -22,7 +22,6 @@ from handlers.notify.outbox import open_ticket_once
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import plan_of
 
-REPLAY = " Then replay the job."  # ends a refusal; here an ordinary ticket is opened instead
 Record = Callable[[Transaction, Ticket, NamedTicket | None], None]
 
 
@@ -35,7 +34,7 @@ def open_ticket(request: TransitionRequest, context: CardContext, s: Services, r
     except Permanent as refusal:
         if named is None or named.relation is not Relation.SUBTASK:
             raise
-        ordinary = replace(named, relation=Relation.NONE, trouble=str(refusal).removesuffix(REPLAY).rstrip("."))
+        ordinary = replace(named, relation=Relation.NONE, trouble=without_replay(str(refusal)).rstrip("."))
         _open(request, ordinary, context, s, record)
 
 

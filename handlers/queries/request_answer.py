@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.model import Kind, TransitionRequest
+from bot.domain.request.askers import is_stranger
 from bot.services import Services
 from handlers.evidence.way_back import warning_on_record
 from handlers.request.rollbacks import what_follows
@@ -11,8 +12,8 @@ from handlers.request.rollbacks import what_follows
 def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
     """`card_url`, `ticket` and `ticket_url` are there once a worker has made them.
 
-    For a rollback, `next` says whether the target moves at once, and a `warning` is there when the policy does not name who asked, or
-    when some of what its approval rests on is known to be gone.
+    For a rollback, `next` says whether the target moves at once. A `warning` is there when nobody is known by the address of who asked,
+    and for a rollback also when some of what its approval rests on is known to be gone.
     """
     known = {
         "id": opened.id,
@@ -25,6 +26,8 @@ def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
     }
     if opened.kind is Kind.ROLLBACK:
         known |= {"next": what_follows(opened, s), "warning": _warning(opened, s)}
+    else:
+        known |= {"warning": _unknown_asker(opened, s)}
     return {name: text for name, text in known.items() if text}
 
 
@@ -33,6 +36,20 @@ def _warning(opened: TransitionRequest, s: Services) -> str:
     with s.store.transaction() as tx:
         careful = warning_on_record(opened.version, tx)
     return " ".join(filter(None, (careful, _stranger(opened, s)))).rstrip(".")
+
+
+def _unknown_asker(opened: TransitionRequest, s: Services) -> str:
+    """The votes that are needed are those for a known requester: it is only found out later that nobody has the address."""
+    if opened.requester is None:
+        return ""
+    with s.store.transaction() as tx:
+        person, policy = tx.people.get(opened.requester), tx.policy()
+    if not is_stranger(person.email, person.account, policy):
+        return ""
+    return (
+        f"the policy does not name {person.email}, and no Slack account is known for it yet. It counts as a known requester all the same; "
+        "if Slack does not know it either, the card warns the approvers"
+    )
 
 
 def _stranger(opened: TransitionRequest, s: Services) -> str:

@@ -22,7 +22,7 @@ from bot.domain.model import (
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot
-from bot.domain.registry.taken_away import is_taken_away
+from bot.domain.registry.taken_away import is_taken_away, why_ended
 from bot.domain.registry.writes import asks, since_the_last
 from bot.domain.request import lifecycle
 from bot.domain.request.askers import asked_in_words, asks_by_the_registry_alone, everyone_who_asked
@@ -32,7 +32,7 @@ from bot.domain.request.rollback import failure_of
 from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
-from bot.language import _, recorded
+from bot.language import _
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.requests import LIVE, new_request_id
@@ -281,7 +281,7 @@ def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime,
     request = tx.requests.get(request_id, for_update=True)
     if not asks_by_the_registry_alone(request):
         return
-    why = recorded("outcome", "{version} no longer asks {ask}", version=str(ask.version), ask=str(ask.ask))
+    why = why_ended(ask, seen, tx.policy())
     tx.record(lifecycle.withdraw(request, why, now))
     intent = tx.registry.find_intent(request.id)
     is_moving = intent is not None and intent.done_at is None

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from bot.domain.model import State, TransitionRequest, Verdict
 from bot.domain.references import TicketMove, TicketPlan, TicketRef
 from bot.domain.ticket_votes.history import same_status
-from bot.errors import Permanent
+from bot.errors import Permanent, without_replay
 from bot.language import N_, _, sentences
 from bot.services import Services
 from bot.store.tickets import Outcome, ReadAct
-from handlers.notify.ticket_closing import is_finished, without_replay
+from handlers.notify.ticket_closing import is_finished
 
 REFUSED = {
     Verdict.APPROVE: N_("This approval was not counted: {why}."),
@@ -92,7 +92,7 @@ def _move_back(act: ReadAct, request: TransitionRequest, ticket: TicketRef, plan
         return _(
             "It could not be moved back to {status}: {why} Move it there by hand.",
             status=to.to,
-            why=without_replay(refusal),
+            why=without_replay(str(refusal)),
         )
     return _("The ticket is back at {status}.", status=to.to)
 

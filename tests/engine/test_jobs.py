@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.engine.attempts import RetryPolicy
 from bot.engine.jobs import Jobs
@@ -375,9 +376,11 @@ def test_a_job_whose_turn_comes_later_is_tried_just_then_and_has_not_failed(
     defer(engine, jobs, "sync_card")
     before = datetime.now(UTC)
 
-    jobs.drain({"sync_card": failing(NotYet("others come first", 7.0))})
+    with capture_logs() as logged:
+        jobs.drain({"sync_card": failing(NotYet("others come first", 7.0))})
 
     waits = only(jobs)
+    assert logged == []
     assert waits.status is JobStatus.WAITING
     assert waits.errors == ()
     assert waits.scheduled_at is not None

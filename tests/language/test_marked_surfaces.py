@@ -122,8 +122,7 @@ READ = {"title", "summary", "facts", "paragraphs", "footer", "label", "value", "
 ALLOWED = {
     ("bot/domain/card/card.py", "under way"),  # a colour
     ("bot/domain/card/fast_track_sentences.py", ", so a person decides"),  # is taken off a recorded sentence
-    ("bot/domain/card/risk.py", ", so a person decides"),
-    ("bot/domain/card/risk.py", ": a person decides"),
+    ("bot/domain/card/fast_track_sentences.py", ": a person decides"),
     ("bot/domain/card/metrics_table.py", "logged model"),  # as evidence has it
     *(
         ("bot/domain/card/request_card.py", action)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from bot.domain.card.metric_history import Holder, MetricHistory, Point
 from bot.domain.policy.rules import Threshold
+from bot.language import ENGLISH, SPANISH
+from bot.language.catalogues import in_language
 from bot.reports.metric_plot import draw
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +51,30 @@ HISTORIES = [
     a_history(9.9e99, -9.9e99, 1e-300),
     a_history(1.0, 2.0, name="漢字 $\\frac{1}{0}$ _^{\n" * 9, holder=Holder("$x$ v3", "é" * 80, 7.0, None)),
 ]
+
+
+WIDE = "W" * 60
+FAR = Threshold("mae", greater_is_better=True, threshold=123456.789)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        *HISTORIES,
+        a_history(1.0, 1.1, 1.05, holder=Holder("bike-demand-prod v2", "champion", 1.1, None), other_data=1),
+        a_history(1.0, 2.0, name=WIDE, threshold=FAR, holder=Holder(WIDE, WIDE, 7.0, None), other_data=1),
+    ],
+    ids=lambda history: f"{len(history.points)} points",
+)
+@pytest.mark.parametrize("language", [ENGLISH, SPANISH])
+def test_no_text_of_a_picture_is_cut_at_its_edge(history: MetricHistory, language: str) -> None:
+    from matplotlib.image import imread
+
+    with in_language(language):
+        pixels = imread(io.BytesIO(draw(history)))[:, :, :3]
+
+    edges = (pixels[:4], pixels[-4:], pixels[:, :4], pixels[:, -4:])
+    assert [float(edge.min()) for edge in edges] == [1.0] * 4
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda history: f"{len(history.points)} points")

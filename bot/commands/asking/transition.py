@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import click
 
-from bot.commands.asking.opened import Opened, say_where
+from bot.commands.asking.opened import Opened, say_warning, say_where
 from bot.commands.asking.options import name_option, requester_option, target_of, to_option
 from bot.commands.asking.over_http import asks_over_http, place_in, post
 from bot.commands.context import as_json, git_email, in_place, place_named, services_for, settings_for, telling_mistakes
@@ -47,6 +47,7 @@ def request_transition(
     wish = Wish(name, version, target_of(target), comment, requester or git_email("--requester"), workspace)
     settings = settings_for()
     opened = _ask_over_http(wish, settings) if asks_over_http(settings) else _ask_here(wish)
+    say_warning(opened)
     if as_json:
         print_json({**opened, "requester": wish.requester})
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from bot.domain.model import Check, FastTrackMode, Judgement
 from bot.domain.names import in_one_line
@@ -11,12 +10,20 @@ from bot.domain.request.fast_track import Agreement
 from bot.language import _, from_record, ngettext
 
 HASH_SHOWN = len("sha256:") + 8
-TO_A_PERSON = ", so a person decides"
+LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
 
 
 def checks_text(checks: Iterable[Check]) -> str:
     """What was found, with the metrics: one sentence without a full stop."""
     return "; ".join(from_record(in_one_line(check.sentence).rstrip(".")) for check in checks)
+
+
+def why_not(check: Check) -> str:
+    """What was found, without that it is left to people."""
+    sentence = check.sentence
+    for ending in LEFT_TO_PEOPLE:
+        sentence = sentence.removesuffix(ending)
+    return from_record(in_one_line(sentence).rstrip("."))
 
 
 def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
@@ -66,7 +73,7 @@ def agreement_text(agreement: Agreement | None) -> str:
 def _reasons(judgement: Judgement) -> str:
     """All reasons when it passed, else only the reasons against it."""
     said = [check for check in judgement.checks if judgement.passes or not check.passed]
-    return checks_text(replace(check, sentence=check.sentence.removesuffix(TO_A_PERSON)) for check in said)
+    return "; ".join(map(why_not, said))
 
 
 def _sentence(says: str, why: str) -> str:

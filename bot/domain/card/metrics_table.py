@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.card.card import Table
 from bot.domain.card.context import CardContext
+from bot.domain.card.fast_track_sentences import why_not
 from bot.domain.evidence.directions import greater_is_better
 from bot.domain.model import Check, Evidence, Kind, Metric, State, TransitionRequest
 from bot.domain.policy.rules import Threshold
@@ -205,10 +206,42 @@ def _met(
         return _("{threshold}; no champion to compare with", threshold=demand)
     if not found:
         return demand_text(threshold) or NOTHING
+    if all(found):
+        return _marked(threshold, True)
     single = [(one, _is_met(metric, beside, one)) for one in _conditions(threshold)]
-    if all(found) or all(is_met for _one, is_met in single):
-        return _marked(threshold, all(found))
+    does_not_count = threshold.threshold is not None and not found[0] and single[0][1]  # though it meets the limit
+    unknown = "" if does_not_count or found[-1] else _unknown(metric, evidence)
+    open_ = [one for one, is_met in single if unknown and one.compares and (is_met or beside is None)]
+    marks = _marks([(one, is_met) for one, is_met in single if one not in open_])
+    why = ""
+    if open_:
+        why = _("{threshold}: {why}", threshold=", ".join(map(demand_text, open_)), why=unknown)
+    elif does_not_count or all(is_met for _one, is_met in single):
+        why = _why(threshold, checks)
+    return _("{threshold}; {why}", threshold=marks, why=why) if marks and why else marks or why
+
+
+def _marks(single: Sequence[tuple[Threshold, bool]]) -> str:
+    """One mark for all conditions, or one for each where they differ."""
+    if all(is_met for _one, is_met in single):
+        said = ", ".join(demand_text(one) for one, _is_met in single)
+        return f"✓ {said}" if said else ""
     return ", ".join(_marked(one, is_met) for one, is_met in single)
+
+
+def _unknown(metric: Metric, evidence: Evidence) -> str:
+    """Why a comparison with the holder's figure says nothing: as the fast track has it, only the same known data counts."""
+    theirs = [one for one in (evidence.champion.metrics if evidence.champion else ()) if one.name == metric.name]
+    if not theirs:
+        return ""
+    if not all(one.measured_on and one.measured_on.digest for one in (metric, *theirs)):
+        return _("data set unknown")
+    return "" if any(same_data(metric, one) for one in theirs) else _(OTHER_FIGURES)
+
+
+def _why(threshold: Threshold, checks: tuple[Check, ...]) -> str:
+    """In the fast track's words, when it is not the figures themselves that keep it from counting."""
+    return why_not(next(check for check in checks if check.metric == threshold.metric and not check.passed))
 
 
 def _found(threshold: Threshold, checks: tuple[Check, ...]) -> list[bool]:

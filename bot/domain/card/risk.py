@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.domain.card.card import Lead, Weight
 from bot.domain.card.context import CardContext
+from bot.domain.card.fast_track_sentences import why_not
 from bot.domain.card.metric_sentences import beyond_text, figures_text, least_text, within_text
 from bot.domain.card.metrics_table import (
     beside_of,
@@ -32,7 +33,6 @@ from bot.domain.text import target_label, version_name
 from bot.language import N_, _, from_record, ngettext, sentences
 
 HIGHER_FIRST = (Weight.HIGH, Weight.MEDIUM, Weight.LOW)
-LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
 OBJECTED = {
     No.REJECTED: N_("{version} was rejected for {target} by {person} on {when}"),
     No.ROLLED_BACK: N_("{version} was rolled back for {target} by {person} on {when}"),
@@ -194,18 +194,12 @@ def _more(others: Sequence[_Seen], *, on_thresholds: bool) -> Iterator[str]:
 def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
     """Of the metrics; something else may still have kept the fast track from deciding."""
     judgement = request.judgement
-    against = [check.sentence for check in judgement.checks if not check.passed] if judgement else []
+    against = [check for check in judgement.checks if not check.passed] if judgement else []
     if judgement and judgement.mode is FastTrackMode.ON and against:
-        return Lead(_("Not auto-approved: {why}", why=_reason(against[0])), Weight.MEDIUM)
+        return Lead(_("Not auto-approved: {why}", why=why_not(against[0])), Weight.MEDIUM)
     if request.kind is Kind.ROLLBACK:  # not all are asked of it
         return Lead(seen.text, Weight.LOW)
     return Lead(_("All thresholds met: {metric}", metric=seen.text), Weight.LOW)
-
-
-def _reason(sentence: str) -> str:
-    for ending in LEFT_TO_PEOPLE:
-        sentence = sentence.removesuffix(ending)
-    return from_record(in_one_line(sentence).rstrip("."))
 
 
 @dataclass(frozen=True)
@@ -235,16 +229,20 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
     too_little = _("{metric}, the rule asks for {least}", metric=text, least=least_text(metric, beside, threshold))
     checks = request.judgement.checks if request.judgement else ()
     judged = [check for check in checks if check.metric == metric.name]
-    failed = [check.sentence for check in judged if not check.passed]
+    failed = [check for check in judged if not check.passed]
     if misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
         return _Seen(beyond_text(text, metric, threshold), Weight.HIGH, loss or 0.0)
     if failed and is_short:
         return _Seen(too_little, Weight.MEDIUM, loss or 0.0)
-    if evidence.champion is None and threshold.compares and failed in ([], [no_champion(metric.name)]):
+    if (
+        evidence.champion is None
+        and threshold.compares
+        and [check.sentence for check in failed] in ([], [no_champion(metric.name)])
+    ):
         alone = _("No approved version to compare with: {metric}", metric=within_text(text, threshold))
         return _Seen(alone, Weight.MEDIUM, is_compared=False)
     if failed:
-        return _Seen(_("Not auto-approved: {why}", why=_reason(failed[0])), Weight.MEDIUM)
+        return _Seen(_("Not auto-approved: {why}", why=why_not(failed[0])), Weight.MEDIUM)
     if (
         threshold.compares and evidence.champion is not None
     ):  # the fast track judges no rollback, and nothing when it is off

@@ -117,11 +117,11 @@ def _asks(version: VersionSnapshot, ask: Ask, target: Target, seen: ModelSnapsho
     if ask.kind is AskKind.STAGE:
         return version.stage == ask.name
     if ask.kind is AskKind.TAG:
-        return ask.name in version.tags and _tag_speaks_of(version.tags[ask.name], target)
+        return ask.name in version.tags and tag_speaks_of(version.tags[ask.name], target)
     return ask.kind is AskKind.NEW_VERSION and version.id.version > baseline
 
 
-def _tag_speaks_of(value: str, target: Target) -> bool:
+def tag_speaks_of(value: str, target: Target) -> bool:
     """A tag whose value is a target asks for that one alone; any other value asks for what the rule says."""
     try:
         return Target.parse(value) == target

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.domain.model import Ask, AskKind
-from bot.domain.registry.diff import OpenAsk
+from bot.domain.policy.rules import Policy
+from bot.domain.registry.diff import OpenAsk, tag_speaks_of
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.language import recorded
 
 
 def is_taken_away(ask: OpenAsk, seen: ModelSnapshot, *, is_moving: bool) -> bool:
@@ -17,6 +19,24 @@ def is_taken_away(ask: OpenAsk, seen: ModelSnapshot, *, is_moving: bool) -> bool
     if ask.ask.kind is AskKind.STAGE and is_moving:
         return False  # a version is in one stage only, so that our own move takes it out of the one that asks
     return ask.version not in seen.holders(ask.target) and not _is_there(ask.ask, version, seen)
+
+
+def why_ended(ask: OpenAsk, seen: ModelSnapshot, policy: Policy) -> str:
+    """Why it asks no more: what asked is gone, or it is there still and only the policy takes no notice of it any more."""
+    named, version = str(ask.version), seen.version(ask.version.version)
+    is_there = version is not None and version.id == ask.version and _is_there(ask.ask, version, seen)
+    speaks = (
+        ask.ask.kind is not AskKind.TAG
+        or version is None
+        or tag_speaks_of(version.tags.get(ask.ask.name, ""), ask.target)
+    )
+    if not (is_there and speaks):
+        return recorded("outcome", "{version} no longer asks {ask}", version=named, ask=str(ask.ask))
+    if policy.rule_for(ask.version.workspace, ask.version.model, ask.target) is None:
+        return recorded(
+            "outcome", "no rule covers {version} for {target} any more", version=named, target=str(ask.target)
+        )
+    return recorded("outcome", "the rule no longer lets {version} ask {ask}", version=named, ask=str(ask.ask))
 
 
 def last_taken_away(asks: Sequence[OpenAsk], seen: ModelSnapshot | None, *, is_moving: bool) -> Ask | None:

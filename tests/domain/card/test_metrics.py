@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,8 +13,8 @@ from bot.domain.card.metrics_table import deciding_tables, figure
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import Check, DataSet, FastTrackMode, Judgement, State
 from bot.domain.policy.rules import FastTrack, Threshold
-from bot.domain.request.fast_track_metrics import no_champion
-from tests.builders import RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence, an_observed
+from bot.domain.request.fast_track_metrics import checks_of_metric, no_champion
+from tests.builders import NOON, RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence, an_observed
 
 PRINTED = CardContext({}, a_rule())
 
@@ -106,7 +107,7 @@ NO_CHAMPION = Check(False, no_champion("mae"), "mae")
         (24.0, 25.0, (Check(True, "at most"), Check(True, "better")), "✓ ≤ 40, better by 1 %"),
         (24.9, 25.0, (Check(True, "at most"), Check(False, "too little")), "✓ ≤ 40, ✗ better by 1 %"),
         (50.0, 60.0, (Check(False, "above"), Check(True, "better")), "✗ ≤ 40, ✓ better by 1 %"),
-        (24.0, 25.0, (Check(False, "logged late"),), "✗ ≤ 40, better by 1 %"),
+        (24.0, 25.0, (Check(False, "logged late"),), "✓ ≤ 40, better by 1 %; logged late"),
         (24.0, None, (Check(True, "at most"), NO_CHAMPION), "✓ ≤ 40; no champion to compare with"),
         (24.0, None, (NO_CHAMPION,), "✓ ≤ 40; no champion to compare with"),
         (50.0, None, (Check(False, "above"), NO_CHAMPION), "✗ ≤ 40; no champion to compare with"),
@@ -126,6 +127,51 @@ def test_each_condition_has_a_mark_of_its_own_where_they_differ(
     (table,) = deciding_tables(request, CardContext({}, rule, RULE_HASH))
 
     assert (table.rows[0][-1], "Read from" in table.columns) == (said, False)
+
+
+NOWHERE, UNNAMED = None, DataSet("test", "")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "value", "said"),
+    [
+        (NOWHERE, NOWHERE, 30.0, "✓ ≤ 40; better by 1 %: data set unknown"),
+        (TEST, NOWHERE, 30.0, "✓ ≤ 40; better by 1 %: data set unknown"),
+        (UNNAMED, UNNAMED, 30.0, "✓ ≤ 40; better by 1 %: data set unknown"),
+        (TEST, HOLDOUT, 30.0, "✓ ≤ 40; better by 1 %: other data"),
+        (NOWHERE, NOWHERE, 50.0, "✗ ≤ 40; better by 1 %: data set unknown"),
+        (NOWHERE, NOWHERE, 39.0, "✓ ≤ 40, ✗ better by 1 %"),
+    ],
+)
+@pytest.mark.parametrize("asked", [BOTH, replace(BOTH, threshold=None)], ids=["limit", "comparison only"])
+def test_a_figure_keeps_its_mark_where_the_rule_asks_for_more_than_the_figures_can_say(
+    ours: DataSet | None, theirs: DataSet | None, value: float, said: str, asked: Threshold
+) -> None:
+    """As the fast track itself judges them."""
+    holder = 31.4 if value < 40 else 60.0
+    evidence = an_evidence(
+        metrics=(replace(a_metric("mae", value), measured_on=ours),),
+        champion=a_champion(replace(a_metric("mae", holder), measured_on=theirs)),
+    )
+    judged = Judgement(FastTrackMode.ON, tuple(checks_of_metric(asked, evidence, NOON)))
+    rule = a_rule(fast_track=FastTrack(FastTrackMode.ON, (asked,)))
+
+    (table,) = deciding_tables(a_request(evidence=evidence, judgement=judged), CardContext({}, rule, RULE_HASH))
+
+    alone = said.split("; ")[-1].split(", ")[-1]
+    assert table.rows[0][-1] == (said if asked is BOTH else alone)
+
+
+def test_a_figure_that_does_not_count_keeps_its_mark_and_the_table_says_why() -> None:
+    late = replace(a_metric("mae", 30.0), logged_at=NOON + timedelta(hours=1))
+    evidence = an_evidence(metrics=(late,), champion=None)
+    limit = Threshold("mae", greater_is_better=False, threshold=40)
+    judged = Judgement(FastTrackMode.ON, tuple(checks_of_metric(limit, evidence, NOON)))
+    rule = a_rule(fast_track=FastTrack(FastTrackMode.ON, (limit,)))
+
+    (table,) = deciding_tables(a_request(evidence=evidence, judgement=judged), CardContext({}, rule, RULE_HASH))
+
+    assert table.rows[0][-1].startswith("✓ ≤ 40; mae was logged after the request was opened")
 
 
 def test_once_it_is_approved_the_table_says_what_was_before_and_no_threshold() -> None:

@@ -9,8 +9,8 @@ import pytest
 from bot.domain.model import Ask, AskKind, Target, TargetKind
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
-from bot.domain.registry.taken_away import is_taken_away, last_taken_away
-from tests.builders import CHAMPION, NOON, a_version
+from bot.domain.registry.taken_away import is_taken_away, last_taken_away, why_ended
+from tests.builders import CHAMPION, NOON, a_policy, a_rule, a_version
 from tests.builders.custody import INTO_PROD, V1, V2, hours
 
 CANDIDATE, TAG, STAGING = Ask(AskKind.ALIAS, "candidate"), Ask(AskKind.TAG, "ask"), Ask(AskKind.STAGE, "Staging")
@@ -47,6 +47,27 @@ def test_the_last_of_several_asks_ends_it() -> None:
 
     assert last_taken_away(asks, a_model(1, TAG), is_moving=False) is None
     assert last_taken_away(asks, a_model(), is_moving=False) in (CANDIDATE, TAG)
+
+
+@pytest.mark.parametrize("ask", [CANDIDATE, TAG, STAGING])
+def test_an_ask_that_ends_is_told_by_what_ended_it(ask: Ask) -> None:
+    asked, ruled, unruled = OpenAsk(V1, CHAMPION, ask), a_policy(a_rule()), replace(a_policy(a_rule()), rules=())
+
+    assert why_ended(asked, a_model(), ruled) == f"bike-demand v1 no longer asks {ask}"
+    assert why_ended(asked, a_model(2, ask), unruled) == f"bike-demand v1 no longer asks {ask}"
+    assert why_ended(asked, a_model(1, ask), ruled) == f"the rule no longer lets bike-demand v1 ask {ask}"
+    assert why_ended(asked, a_model(1, ask), unruled) == "no rule covers bike-demand v1 for alias:champion any more"
+
+
+def test_a_tag_that_names_another_target_now_asks_no_longer() -> None:
+    seen = a_model(1, TAG)
+    elsewhere = replace(
+        seen, versions=tuple(replace(one, tags={"ask": "alias:shadow"} if one.tags else {}) for one in seen.versions)
+    )
+
+    said = why_ended(OpenAsk(V1, CHAMPION, TAG), elsewhere, a_policy(a_rule()))
+
+    assert said == f"bike-demand v1 no longer asks {TAG}"
 
 
 def test_our_own_move_and_the_versions_arrival_take_nothing_away() -> None:

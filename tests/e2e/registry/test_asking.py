@@ -73,6 +73,18 @@ def test_taking_the_alias_away_withdraws(installation: Installation) -> None:
     assert installation.ticket_status(request) == "Won't Do"
 
 
+def test_a_wish_whose_rule_is_gone_is_withdrawn_for_that_reason(installation: Installation) -> None:
+    request = installation.asked()
+
+    installation.use_policy(target="{alias: shadow}")
+    installation.sweep()
+
+    assert installation.reread(request).state is State.WITHDRAWN
+    said = installation.card(request).all_text
+    assert f"no rule covers {request.version} for alias:champion any more" in said
+    assert "no longer asks" not in said
+
+
 def test_a_wish_stands_as_long_as_anything_asks_for_it(installation: Installation) -> None:
     request = installation.asked()
     tag(installation, 1)

@@ -124,6 +124,20 @@ def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(insta
     assert "Why: Please." in installation.card(installation.request(1)).all_text
 
 
+@pytest.mark.parametrize(("who", "is_warned"), [("made.up@nowhere.example", True), ("ben@example.com", False)])
+def test_who_asks_under_an_address_that_nobody_is_known_by_is_warned_at_once(
+    installation: Installation, who: str, is_warned: bool
+) -> None:
+    installation.register()
+
+    answer = post(installation, requester=who).json()
+    done = command_line(installation, "--version", "1", "--to", "alias:champion", "--requester", who)
+
+    assert done.returncode == 0, done.stderr
+    said = f"the policy does not name {who}, and no Slack account is known for it yet"
+    assert (said in answer.get("warning", ""), f"Warning: {said}" in done.stderr) == (is_warned, is_warned)
+
+
 def test_the_command_line_asks_the_bot_when_it_knows_its_address(installation: Installation) -> None:
     installation.register()
     words = ("--version", "1", "--to", "alias:champion", "--requester", "cy@example.com")
