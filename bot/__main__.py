@@ -38,6 +38,7 @@ GROUPS: Mapping[str, Mapping[str, Named]] = {
         "socket": Named("processes:socket", "Listen to Slack without a public address."),
         "migrate": Named("processes:migrate", "Update the database and put the policy in force."),
         "demo": Named("demo:demo", "Show all of it on this machine, from training to digest."),
+        "sandbox": Named("sandbox:sandbox", "Run a local Slack and Jira, to try your own card."),
     },
     "Ask and decide": {
         "request-transition": Named("asking.transition:request_transition", "Ask for a version to reach a target."),

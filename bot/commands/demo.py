@@ -122,7 +122,7 @@ def _print_addresses(world: World) -> None:
        {countersign} policy explain models:/bike-demand/3     # after step 3
        {countersign} history bike-demand
        {countersign} describe models:/bike-demand@champion
-       {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pem
+       {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pub
        {countersign} audit verify
        {countersign} digest                                   # after step 6
        {countersign} doctor

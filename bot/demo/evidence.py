@@ -35,7 +35,7 @@ def walk_back(world: World, model: str, say: Say) -> None:
 
 def at_the_gate(world: World, model: str, champion: int, rejected: int, say: Say) -> None:
     """The champion passes; its approval copied to another version does not, nor does the champion with one byte changed."""
-    key = world.home / "countersign.pem"
+    key = world.home / "countersign.pub"
     say("7. The gate, with nothing but the public key: countersign gate check")
     _ask(world, ["check", f"models:/{model}@champion"], key, ALLOWED, say)
 

@@ -42,7 +42,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bike-demand"
 POLICY = Path(__file__).resolve().parents[2] / "config" / "policy.yaml"
 EXPIRES, EXPIRES_IN_DEMO = "expire_after: 3d", "expire_after: 10d"
 CHANNEL = "model-approvals"
-PUBLIC_KEY = "countersign.pem"  # of approvals, in the demo's directory
+PUBLIC_KEY = "countersign.pub"  # of approvals, in the demo's directory
 PEOPLE = (
     SandboxPerson("U0ANA000001", "ana", "Ana Ruiz", "ana@example.com"),
     SandboxPerson("U0BEN000002", "ben", "Ben Okafor", "ben@example.com"),

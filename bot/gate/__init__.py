@@ -1,6 +1,6 @@
 """The gate for CI and serving: may this version ship? Imports neither MLflow nor Flask, so that it starts quickly.
 
-In Python: `load_model("models:/bike-demand@champion", keys=["countersign.pem"])`.
+In Python: `load_model("models:/bike-demand@champion", keys=["countersign.pub"])`.
 """
 
 from __future__ import annotations

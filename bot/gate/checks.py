@@ -50,7 +50,9 @@ def proof_of(
             f'"{address[:200]}" is not the address of a bot. Give one such as https://countersign.example.com.'
         )
     if not address and not ring:
-        raise Refused("nobody's word counts. Give --key FILE with the bot's public key, or --bot URL to ask the bot.")
+        raise Refused(
+            "there is nothing to check the approval with. Give --key countersign.pub, the bot's public key, or --bot URL to ask the bot."
+        )
     if passkeys is not None and not ring:
         raise Refused("--passkeys needs --key FILE with the bot's public key: the votes are in what that key signs.")
     return Proof(ring, bot_at(address, token) if address else None, max_age, passkeys)

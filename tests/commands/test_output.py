@@ -24,6 +24,7 @@ PRINT_THEMSELVES = {
     "init/__init__.py",
     "init/asking.py",
     "processes.py",
+    "sandbox.py",
 }
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 

@@ -72,7 +72,7 @@ NOT_RUN_HERE: dict[str, str] = {
     "dvc ": "tests/examples/test_bike_demand.py runs DVC by `run.py`",
     "countersign register --to alias:champion --comment": "tests/commands/test_register.py registers with --ask, and tests/e2e ask the API "
     "that this calls",
-    "countersign gate serve models:/bike-demand@champion --key countersign.pem -- --port": "tests/gate/test_serving.py runs it with a "
+    "countersign gate serve models:/bike-demand@champion --key countersign.pub -- --port": "tests/gate/test_serving.py runs it with a "
     "server of its own in place of MLflow's, which would build an environment",
 }
 """How a command line begins, and why no test runs it as it is."""

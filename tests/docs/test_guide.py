@@ -16,6 +16,7 @@ import yaml
 from bot.__main__ import main
 from bot.clients.mlflow.checkup import OLDEST, TOO_NEW
 from bot.doctor.past_mlflow import STORES
+from bot.init.program import PUBLIC_KEY_FILE
 from config.policy.shapes import PollShape
 from config.settings import SETTINGS
 from config.settings.registries import NAMED
@@ -29,6 +30,12 @@ THREE_SCREENS = 120  # lines
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`(countersign [^`\n]+)`")
 PLACEHOLDER = re.compile(r"\[?[A-Z_|]+\]?(\.\.\.)?")  # ID, [FILE], [SEQ|REQUEST_ID], [ARGUMENTS]...
+KEY_OF_THE_GATE = re.compile(r"(?:--key(?:=| |, )|keys=\[\")([a-z/][\w./-]*\.(?:pem|pub))\b")
+GIVE_A_KEY = [
+    path
+    for path in (*PAGES, *DOCS.glob("examples/*.yaml"), *ROOT.glob("deploy/**/*.yaml"))
+    if KEY_OF_THE_GATE.search(path.read_text()) and path.name != "ledger.md"  # whose keys are the ledger's
+]
 OURS_OR_MLFLOWS = re.compile(r"\b(?:COUNTERSIGN|MLFLOW|SLACK|JIRA|DATABASE|SMTP)_[A-Z_]+\b")
 
 
@@ -101,6 +108,11 @@ def test_every_variable_is_ours_or_mlflows(page: Path) -> None:
 
     named = set(OURS_OR_MLFLOWS.findall(page.read_text()))
     assert {one for one in named - known if not NAMED.fullmatch(one)} == set()
+
+
+@pytest.mark.parametrize("path", GIVE_A_KEY, ids=name_of)
+def test_a_key_that_is_given_to_the_gate_is_the_file_that_init_writes(path: Path) -> None:
+    assert {Path(named).name for named in KEY_OF_THE_GATE.findall(path.read_text())} == {PUBLIC_KEY_FILE}
 
 
 def test_the_processes_of_the_page_are_the_procfiles() -> None:

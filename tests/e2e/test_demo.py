@@ -40,7 +40,7 @@ def test_a_move_that_mlflow_takes_ends_the_demo_with_an_error(
 ) -> None:
     client = MlflowClient(mlflow_server)
     new_model(client, model_name)
-    supposed = Guard(tmp_path / "guard", tmp_path / "countersign.pem", token="t")
+    supposed = Guard(tmp_path / "guard", tmp_path / "countersign.pub", token="t")
 
     with pytest.raises(DemoFailed, match="MLflow answered 200 to a move by hand, which its guard refuses"):
         refused_by_the_registry(world_with(tmp_path, mlflow_server, supposed), model_name, 1, print)

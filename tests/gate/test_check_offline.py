@@ -310,13 +310,17 @@ def test_a_verdict_stands_in_for_a_bot_that_is_broken(shelf: Shelf, key: str, bo
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("models:/bike@champion",), "Nobody's word counts. Give --key FILE"),
+        (("models:/bike@champion",), "There is nothing to check the approval with. Give --key countersign.pub"),
         (("bike-demand",), "names no model version"),
         (("models:/bike/latest", "--target", "alias:champion"), "names no model version"),
         (("models:/bike@champion", "--target", "champion"), '"champion" is not a target'),
         (("models:/bike@champion", "--bot", "https://countersign.example.com"), "Set COUNTERSIGN_API_TOKEN"),
         (("models:/bike@champion", "--max-age", "soon"), '"soon" is no duration'),
         (("models:/bike@champion", "--key", "no-such-file.pem"), "The key file no-such-file.pem cannot be read"),
+        (
+            ("models:/bike@champion", "--key", "no-such-file.pem"),
+            "Give countersign.pub, the public key that `countersign init` writes",
+        ),
     ],
 )
 def test_a_wrong_question_ends_with_2_and_says_how_to_ask(
@@ -324,7 +328,7 @@ def test_a_wrong_question_ends_with_2_and_says_how_to_ask(
 ) -> None:
     given = (
         arguments
-        if "Nobody" in sentence or "--key" in arguments or "--bot" in arguments
+        if "nothing to check" in sentence or "--key" in arguments or "--bot" in arguments
         else (*arguments, "--key", key)
     )
 

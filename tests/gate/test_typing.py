@@ -57,7 +57,7 @@ def mypy(script: str, python: Path, directory: Path) -> str:
 def test_a_script_that_loads_an_approved_model_has_its_types(python_with_our_package: Path, tmp_path: Path) -> None:
     script = """
 from bot.gate import Denied, load_model
-model = load_model("models:/bike-demand@champion", keys=["countersign.pem"])
+model = load_model("models:/bike-demand@champion", keys=["countersign.pub"])
 def reasons_of(denied: Denied) -> tuple[str, ...]:
     return denied.reasons
 """
