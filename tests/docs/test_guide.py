@@ -121,7 +121,7 @@ def test_a_key_that_is_given_to_the_gate_is_the_file_that_init_writes(path: Path
     assert {Path(named).name for named in KEY_OF_THE_GATE.findall(path.read_text())} == {PUBLIC_KEY_FILE}
 
 
-@pytest.mark.parametrize("path", (*PAGES, *FILES_WITH_COMMANDS), ids=name_of)
+@pytest.mark.parametrize("path", [*PAGES, *FILES_WITH_COMMANDS], ids=name_of)
 def test_a_fresh_environment_gets_the_wheels_file_because_no_index_has_the_package(path: Path) -> None:
     text = path.read_text()
     lines = "\n".join(ANY_SHELL.findall(text)) if path.suffix == ".md" else text
