@@ -111,6 +111,7 @@ TREE ?= HEAD
 DIST ?= dist
 
 dist: $(STAMP)
+	git rev-parse --quiet --verify "$(TREE)^{commit}" >/dev/null || { echo "$(TREE) is no commit here; name one, or fetch the tag" >&2; exit 1; }
 	set -e; umask 022; rm -f "$(DIST)"/*.whl; tree=$$(mktemp -d); trap 'rm -rf "$$tree"' EXIT; \
 	git archive $(TREE) | tar -x --no-same-permissions -C "$$tree"; \
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct $(TREE)) \

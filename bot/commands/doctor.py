@@ -58,7 +58,11 @@ def _print(found: Sequence[Finding]) -> None:
     for finding in found:
         for line in _on_terminal(finding, room, width) if width else [_in_a_line(finding, room)]:
             click.echo(line)
-    say(f"{len(found)} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.")
+    skipped = _count("skip", found)
+    more = f" {skipped} not tried." if skipped else ""
+    say(
+        f"{len(found) - skipped} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.{more}"
+    )
 
 
 def _in_a_line(finding: Finding, room: int) -> str:

@@ -27,6 +27,7 @@ from config.settings.registries import RegistrySecrets
 
 class Status(StrEnum):
     OK = "ok"
+    SKIP = "skip"
     WARN = "warn"
     FAIL = "FAIL"
 
@@ -53,7 +54,7 @@ def fine(what: str, why: str) -> Finding:
 
 def not_tried(what: str, why: str, fix: str = "") -> Finding:
     """What this machine cannot see is no fault of the installation."""
-    return Finding(Status.OK, what, f"not tried: {why}", fix)
+    return Finding(Status.SKIP, what, f"not tried: {why}", fix)
 
 
 def warning(what: str, why: str, fix: str = "") -> Finding:

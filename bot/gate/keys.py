@@ -10,7 +10,7 @@ from bot.errors import NotVerified, Refused
 from bot.signatures import TrustedKey, trusted_key
 
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
-MEND = "Give countersign.pub, the public key that `countersign init` writes. Where the bot runs, `countersign keys list --json` has it as pem."
+MEND = "Give countersign.pub, the public key that `countersign init` writes. The bot's `countersign keys list --json` has it as pem."
 
 
 def read_keys(files: Iterable[Path]) -> Mapping[str, TrustedKey]:

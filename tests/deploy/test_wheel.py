@@ -90,6 +90,18 @@ def make_wheel(tree: str, into: Path, umask: int, zone: str) -> Path:
     return wheel
 
 
+def test_a_tree_that_is_no_commit_is_refused_and_the_wheel_that_is_there_stays(tmp_path: Path) -> None:
+    there = tmp_path / "made-before.whl"
+    there.touch()
+
+    command = ["make", "--no-print-directory", "--old-file=.venv/.installed", "dist", "TREE=v0.0.0", f"DIST={tmp_path}"]
+    refused = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert refused.returncode != 0
+    assert "v0.0.0 is no commit here" in refused.stderr
+    assert there.exists()
+
+
 @pytest.fixture(scope="module")
 def wheel(tree: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_wheel(tree, tmp_path_factory.mktemp("dist"), 0o022, "UTC")

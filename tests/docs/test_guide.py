@@ -36,6 +36,12 @@ GIVE_A_KEY = [
     for path in (*PAGES, *DOCS.glob("examples/*.yaml"), *ROOT.glob("deploy/**/*.yaml"))
     if KEY_OF_THE_GATE.search(path.read_text()) and path.name != "ledger.md"  # whose keys are the ledger's
 ]
+ANY_SHELL = re.compile(r"^```(?:ba)?sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BY_NAME = re.compile(r"\binstall\b.*[ '\"]mlflow-countersign(?:\[[\w,]+\])?['\"]?(?! @)(?=\s|$)")
+FILES_WITH_COMMANDS = [
+    *DOCS.glob("examples/*.yaml"),
+    *(path for path in ROOT.glob("deploy/**/*.*") if path.suffix != ".json"),
+]
 OURS_OR_MLFLOWS = re.compile(r"\b(?:COUNTERSIGN|MLFLOW|SLACK|JIRA|DATABASE|SMTP)_[A-Z_]+\b")
 
 
@@ -113,6 +119,15 @@ def test_every_variable_is_ours_or_mlflows(page: Path) -> None:
 @pytest.mark.parametrize("path", GIVE_A_KEY, ids=name_of)
 def test_a_key_that_is_given_to_the_gate_is_the_file_that_init_writes(path: Path) -> None:
     assert {Path(named).name for named in KEY_OF_THE_GATE.findall(path.read_text())} == {PUBLIC_KEY_FILE}
+
+
+@pytest.mark.parametrize("path", [*PAGES, *FILES_WITH_COMMANDS], ids=name_of)
+def test_a_fresh_environment_gets_the_wheels_file_because_no_index_has_the_package(path: Path) -> None:
+    text = path.read_text()
+    lines = "\n".join(ANY_SHELL.findall(text)) if path.suffix == ".md" else text
+    by_name = [line for line in lines.splitlines() if BY_NAME.search(line)]
+
+    assert [line for line in by_name if "installed already" not in line] == []
 
 
 def test_the_processes_of_the_page_are_the_procfiles() -> None:

@@ -21,7 +21,7 @@ LINE = re.compile(r"export ([A-Z_]+)=(\S+)")
 @contextmanager
 def running() -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process, and what it printed until it was ready."""
-    command = [*COUNTERSIGN, *"sandbox --slack-port 0 --jira-port 0".split()]
+    command = [*COUNTERSIGN, "sandbox", "--slack-port", "0", "--jira-port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

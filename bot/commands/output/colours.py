@@ -12,7 +12,7 @@ COLOURS: Mapping[str, str] = {
     **dict.fromkeys(("ok", "applied", "approved", "believed", "done", "approve", "on", "active"), GOOD),
     **dict.fromkeys(("FAIL", "rejected", "parked", "doubted", "unreadable", "reject", "stale", "refused"), BAD),
     **dict.fromkeys(("warn", "pending", "collecting", "waiting", "running", "shadow"), WAITS),
-    **dict.fromkeys(("expired", "withdrawn", "superseded", "called_off", "dropped", "off", "retired"), OVER),
+    **dict.fromkeys(("skip", "expired", "withdrawn", "superseded", "called_off", "dropped", "off", "retired"), OVER),
 }
 """Of whole cells: a word inside a sentence keeps the terminal's own colour."""
 

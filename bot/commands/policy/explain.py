@@ -13,6 +13,7 @@ import click
 from bot.commands.context import as_json, in_place, place_named, services_for, settings_for, telling_mistakes
 from bot.commands.output.printing import print_json, say
 from bot.domain.model import Target
+from bot.domain.policy.rules import Unruled
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to, passkey_groups
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.text import AS_OPTION, duration_text
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from handlers.queries.policy import Explained
 
 NOT_RECORDED = "(not recorded)"
+MOVED_BY_HAND = {
+    Unruled.REPORT: "A move of its aliases and stages is reported in Slack.",
+    Unruled.IGNORE: "A move of its aliases and stages is ignored.",
+}
 IN_FORCE = "the policy in force"
 HASH_SHOWN = 19  # characters: "sha256:" and twelve digits
 
@@ -84,7 +89,7 @@ def _lines(said: Explained, policy: Policy, source: str) -> Iterator[str]:
     for who in said.not_believed:
         yield f'The name "{who}" comes from a source that authors_from does not have, so the author counts as unknown.'
     if not said.targets:
-        yield f"No rule speaks of {said.version.model}, so nobody is asked. Its moves: {policy.default}."
+        yield f"No rule of the policy covers {said.version.model}, so nobody is asked. {MOVED_BY_HAND[policy.default]}"
     for explanation in said.targets:
         yield ""
         yield from _target_lines(explanation, said, policy)

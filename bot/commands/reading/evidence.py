@@ -31,7 +31,7 @@ def list_losses(as_json: bool) -> None:
         kept = EvidenceWatchRows(tx.connection).all_open_or_known()
         requests, names = tx.requests.some({one.request_id for one in kept}), tx.people.all_names()
     rows = [_row(one, requests[one.request_id], names, whole=as_json) for one in kept]
-    empty = "Nothing is known to be gone. The worker looks within the time that evidence_watch in the policy names."
+    empty = "Nothing is known to be gone. How often the worker looks is in the policy, under evidence_watch."
     print_rows(rows, COLUMNS, as_json=as_json, empty=empty, below=BELOW)
 
 

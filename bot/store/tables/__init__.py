@@ -33,6 +33,8 @@ from bot.store.tables.web import web_sessions as web_sessions
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
 activates = sa.text("kind = 'PolicyActivated'")
+of_accounts = sa.text("kind in ('AccountBound', 'AccountUnbound', 'OldRecordsListed')")
+of_passkeys = sa.text("kind in ('PasskeyEnrolled', 'PasskeyConfirmed', 'PasskeyRevoked')")
 of_fast_track = sa.text("kind in ('FastTrackJudged', 'FastTrackCompared', 'RequestApproved', 'RequestRejected')")
 
 # Bodies are canonical JSON with sorted keys, so a value is written in one way only. Parsing them would fail on a NUL in a text.
@@ -112,19 +114,11 @@ ledger = sa.Table(
     # Each version's page looks up the ledger entries that decided its requests.
     sa.Index("decisions_by_request", entry_request, postgresql_where=decides),
     # Every vote checks whose account it came from, before it is signed.
-    sa.Index(
-        "account_entries",
-        "seq",
-        postgresql_where=sa.text("kind in ('AccountBound', 'AccountUnbound', 'OldRecordsListed')"),
-    ),
+    sa.Index("account_entries", "seq", postgresql_where=of_accounts),
     # Every signature checks whether its key counts, and few entries are about keys.
     sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
     # A vote under a rule that asks for a passkey reads all entries about passkeys, of which there are few.
-    sa.Index(
-        "passkey_entries",
-        "seq",
-        postgresql_where=sa.text("kind in ('PasskeyEnrolled', 'PasskeyConfirmed', 'PasskeyRevoked')"),
-    ),
+    sa.Index("passkey_entries", "seq", postgresql_where=of_passkeys),
     # Every signature checks which policies were put in force, and that the request is what its entries made of it.
     sa.Index("policy_entries", "seq", postgresql_where=activates),
     # Every scrape of the metrics counts these.
