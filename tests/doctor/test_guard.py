@@ -342,7 +342,7 @@ def test_mlflows_database_in_this_environment_is_a_way_around(guarding: Installa
 
     found = around(guarding)["mlflow database"]
 
-    assert [one.status for one in found] == [Status.WARN, Status.OK, Status.OK]
+    assert [one.status for one in found] == [Status.WARN, Status.OK, Status.SKIP]
     assert "may be changed from here: one update of registered_model_aliases moves any alias" in found[0].why
     assert "there is no such file here" in found[1].why
     assert not Path(f"{database}.gone").exists()
