@@ -178,13 +178,14 @@ def test_what_mlflow_s_server_hands_out_of_a_bucket_is_frozen_compared_and_serve
         download(f"models:/{installation.model}/1", tmp_path / "served", 1_000)
         buckets.s3.delete_object(Bucket=buckets.bucket, Key=f"{folder}/weights.bin")
         download(f"models:/{installation.model}/1", tmp_path / "less", 1_000)
+        before, after = evidence_of(installation, raced).artifacts, evidence_of(installation, request).artifacts
+        outcome = installation.reread(raced).outcome
 
-    before, after = evidence_of(installation, raced).artifacts, evidence_of(installation, request).artifacts
     assert where.startswith("mlflow-artifacts:/")
     assert "weights.bin" not in front.before_read
     assert before is not None
     assert before.files == 1
-    assert "the artifacts are other bytes now" in installation.reread(raced).outcome
+    assert "the artifacts are other bytes now" in outcome
     assert after is not None
     assert after.digest == digest() == digest_of(manifest_in(tmp_path / "served"))
     assert (checked.code, checked.out) == (0, f"models:/{installation.model}/1\n"), checked.err
