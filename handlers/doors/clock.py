@@ -127,7 +127,7 @@ def _tick_or_say_why(effect: str, interval: timedelta, s: Ticking) -> None:
 
 
 def _poll_intervals_now(s: Ticking) -> Mapping[str, timedelta]:
-    """None while the database is away: those before go on."""
+    """Empty while the database is away: those before go on."""
     try:
         return _poll_intervals(s)
     except (DBAPIError, PoolTimeout) as trouble:
