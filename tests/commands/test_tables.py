@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import click
 import pytest
 
+from bot.commands.output.many_rows import many_rows
+from bot.commands.output.printing import print_json, print_json_with
 from bot.commands.output.tables import Row, Table, as_lines, fitted, record
 from bot.commands.output.terminal import colour_choice
 from bot.commands.output.text import cells, cut, printable, readable, wrapped
@@ -92,6 +94,35 @@ def test_a_pipe_gets_one_line_a_row_without_colours() -> None:
     assert len(printed) == 3
     assert "\x1b" not in "".join(printed)
     assert printed[1].split("  ")[0] == "3f1c9a70"
+
+
+@pytest.mark.parametrize("width", [None, 300, 120, 80, 40])
+def test_rows_that_wait_in_a_file_are_printed_as_rows_in_memory(width: int | None) -> None:
+    with many_rows() as many:
+        for row in ROWS:
+            many.add(row)
+        tables = [Table(rows, COLUMNS, BELOW) for rows in (ROWS, many)]
+        held, waiting = [list(fitted(table, width) if width else as_lines(table)) for table in tables]
+
+    assert waiting == held
+    assert len(held) >= 3
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], []])
+def test_json_of_rows_one_by_one_is_that_of_all_of_them(rows: list[Row], capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"summary": {"requests": 2, "none": []}, "rows": rows})
+    at_once = capsys.readouterr().out
+    with many_rows() as many:
+        for row in rows:
+            many.add(row)
+        print_json_with({"summary": {"requests": 2, "none": []}}, "rows", many)
+
+    assert capsys.readouterr().out == at_once
+
+
+def test_a_row_that_cannot_wait_in_a_file_as_it_is_is_refused() -> None:
+    with many_rows() as many, pytest.raises(TypeError, match="set cannot be kept"):
+        many.add({"groups": {"ml-leads"}})
 
 
 @pytest.mark.parametrize("width", [None, 120, 80, 40])

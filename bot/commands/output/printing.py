@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from textwrap import indent
 
 import click
 
@@ -40,10 +41,14 @@ def print_rows(
     elif not rows:
         say(empty, err=is_narrowed)
     else:
-        width, table = terminal.width(), Table(rows, columns, below, cuts)
-        _print(fitted(table, width) if width else as_lines(table))
+        print_table(Table(rows, columns, below, cuts))
     if is_narrowed and not rows:
         raise click.exceptions.Exit(NOTHING_FOUND)
+
+
+def print_table(table: Table) -> None:
+    width = terminal.width()
+    _print(fitted(table, width) if width else as_lines(table))
 
 
 def print_record(fields: Mapping[str, object]) -> None:
@@ -65,6 +70,16 @@ def say_heading(text: str) -> None:
 def print_json(value: object, *, in_one_line: bool = False) -> None:
     """ASCII, so that no letter steers a terminal; times as ISO 8601 in UTC."""
     click.echo(json.dumps(value, indent=None if in_one_line else 2, default=_plain))
+
+
+def print_json_with(fields: Mapping[str, object], name: str, rows: Iterable[Row]) -> None:
+    """As `print_json` of an object with these fields and at its end, under that name, the rows, which are never held all at once."""
+    click.echo(json.dumps(fields, indent=2, default=_plain).removesuffix("\n}") + f',\n  "{name}": [', nl=False)
+    between = ""
+    for row in rows:
+        click.echo(between + "\n" + indent(json.dumps(row, indent=2, default=_plain), "    "), nl=False)
+        between = ","
+    click.echo("\n  ]\n}" if between else "]\n}")
 
 
 def _plain(value: object) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import click
 
@@ -23,13 +24,32 @@ Row = Mapping[str, object]
 class Table:
     """`columns` are keys of the rows. Those in `below` are columns too, where there is room; else they follow below their row.
 
-    `cuts`: what is below takes one line and is cut to it, because another command shows the whole of it.
+    The rows are read more than once, one loop at a time, and are never held. `cuts`: what is below takes one line and is cut to it, because
+    another command shows the whole of it.
     """
 
-    rows: Sequence[Row]
+    rows: Iterable[Row]
     columns: Sequence[str]
     below: Sequence[str] = ()
     cuts: bool = False
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The titles, then the rows, as the texts of their cells."""
+
+    rows: Iterable[Row]
+    columns: Sequence[str]
+
+    @property
+    def titles(self) -> list[str]:
+        return [title(key) for key in self.columns]
+
+    def of(self, row: Row) -> list[str]:
+        return [printable(row.get(key)) for key in self.columns]
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return chain([self.titles], map(self.of, self.rows))
 
 
 def title(key: str) -> str:
@@ -38,7 +58,7 @@ def title(key: str) -> str:
 
 def as_lines(table: Table) -> Iterator[str]:
     """For a pipe: one line a row however long it is, without colours."""
-    lines = _cells_of(table.rows, (*table.columns, *table.below))
+    lines = _Lines(table.rows, (*table.columns, *table.below))
     widths = _natural(lines)
     for line in lines:
         yield _joined(line, widths)
@@ -46,18 +66,18 @@ def as_lines(table: Table) -> Iterator[str]:
 
 def fitted(table: Table, width: int) -> Iterator[str]:
     """For a terminal of that many columns, with colours. No cell is cut."""
-    lines = _cells_of(table.rows, (*table.columns, *table.below))
+    lines = _Lines(table.rows, (*table.columns, *table.below))
     if _total(_natural(lines)) <= width:
         yield from _as_table(lines, _natural(lines))
         return
-    lines = _cells_of(table.rows, table.columns)
+    lines = _Lines(table.rows, table.columns)
     widths = _fitting(lines, width)
     if not widths or any(
         len(wrapped(cell, room)) > TALLEST for line in lines for cell, room in zip(line, widths, strict=True)
     ):
         yield from _stacked(table, width)
     else:
-        yield from _as_table(lines, widths, [list(_below(table, row, width)) for row in table.rows])
+        yield from _as_table(lines, widths, lambda row: _below(table, row, width))
 
 
 def record(fields: Sequence[tuple[str, object]], width: int | None) -> Iterator[str]:
@@ -81,13 +101,16 @@ def record(fields: Sequence[tuple[str, object]], width: int | None) -> Iterator[
         yield from (" " * indent + line for line in others)
 
 
-def _cells_of(rows: Sequence[Row], columns: Sequence[str]) -> list[list[str]]:
-    """The titles, then the rows."""
-    return [[title(key) for key in columns], *([printable(row.get(key)) for key in columns] for row in rows)]
+def _natural(lines: _Lines) -> list[int]:
+    return _widest(lines, cells)
 
 
-def _natural(lines: Sequence[Sequence[str]]) -> list[int]:
-    return [max(cells(line[place]) for line in lines) for place in range(len(lines[0]))]
+def _widest(lines: _Lines, width_of: Callable[[str], int]) -> list[int]:
+    """The most of each column."""
+    widths = [0] * len(lines.columns)
+    for line in lines:
+        widths = [max(width, width_of(cell)) for width, cell in zip(widths, line, strict=True)]
+    return widths
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -98,10 +121,9 @@ def _joined(line: Sequence[str], widths: Sequence[int]) -> str:
     return (" " * GAP).join(padded(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
 
 
-def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+def _fitting(lines: _Lines, width: int) -> list[int]:
     """The columns' widths; the widest give way, and none below its longest word. Empty when they cannot fit."""
-    widths = _natural(lines)
-    least = [max(_longest_word(line[place]) for line in lines) for place in range(len(widths))]
+    widths, least = _natural(lines), _widest(lines, _longest_word)
     while _total(widths) > width:
         giving = [place for place in range(len(widths)) if widths[place] > least[place]]
         if not giving:
@@ -111,21 +133,21 @@ def _fitting(lines: Sequence[Sequence[str]], width: int) -> list[int]:
 
 
 def _as_table(
-    lines: Sequence[Sequence[str]], widths: Sequence[int], below: Sequence[Sequence[str]] = ()
+    lines: _Lines, widths: Sequence[int], below: Callable[[Row], Iterable[str]] = lambda _: ()
 ) -> Iterator[str]:
-    for place, line in enumerate(lines):
-        printed = _side_by_side([wrapped(cell, room) for cell, room in zip(line, widths, strict=True)], widths)
-        yield from map(heading, printed) if place == 0 else printed
-        if below and place:
-            yield from below[place - 1]
+    yield from map(heading, _side_by_side(lines.titles, widths))
+    for row in lines.rows:
+        yield from _side_by_side(lines.of(row), widths)
+        yield from below(row)
 
 
 def _longest_word(cell: str) -> int:
     return min(max(cells(word) for word in cell.split(" ")), LONGEST_WORD)
 
 
-def _side_by_side(row: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
+def _side_by_side(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     """The lines of a row. A cell of one line is coloured by its word, such as a state."""
+    row = [wrapped(cell, width) for cell, width in zip(line, widths, strict=True)]
     for at in range(max(len(lines) for lines in row)):
         parts = list[str]()
         for lines, width in zip(row, widths, strict=True):

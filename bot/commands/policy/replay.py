@@ -10,7 +10,9 @@ import click
 
 from bot.commands.context import as_json, services_for, telling_mistakes
 from bot.commands.durations import since_option
-from bot.commands.output.printing import print_json, print_rows, say
+from bot.commands.output.many_rows import ManyRows, many_rows
+from bot.commands.output.printing import print_json_with, print_table, say
+from bot.commands.output.tables import Table
 from bot.commands.policy.explain import IN_FORCE, file_option, policy_under
 from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happened, summed_up
 from bot.domain.text import AS_OPTION, duration_text
@@ -33,30 +35,26 @@ def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
     """
     from handlers.queries.policy import replay_since
 
-    rows: list[dict[str, object]] = []
-
-    def noting(replayed: Iterable[Replayed]) -> Iterator[Replayed]:
-        for one in replayed:
-            rows.append(_row(one))
-            yield one
-
-    with services_for() as services:
-        policy = policy_under(file, services)
-        summary = summed_up(noting(replay_since(services.clock.now() - since, policy, services)))
-    source = str(file) if file else IN_FORCE
-    if as_json:
-        answer = {"policy": source, "summary": _as_plain(summary), "requests": rows}
-        print_json(answer)
-        return
-    print_rows(
-        rows,
-        COLUMNS,
-        as_json=False,
-        empty=f"No request was opened in the last {duration_text(since, AS_OPTION)}.",
-        below=BELOW,
-    )
+    with many_rows() as rows:
+        with services_for() as services:
+            policy = policy_under(file, services)
+            summary = summed_up(_adding(replay_since(services.clock.now() - since, policy, services), rows))
+        source = str(file) if file else IN_FORCE
+        if as_json:
+            print_json_with({"policy": source, "summary": _as_plain(summary)}, "requests", rows)
+            return
+        if not summary.requests:
+            say(f"No request was opened in the last {duration_text(since, AS_OPTION)}.")
+            return
+        print_table(Table(rows, COLUMNS, BELOW))
     for line in _summary_lines(summary, source, since):
         say(line)
+
+
+def _adding(replayed: Iterable[Replayed], rows: ManyRows) -> Iterator[Replayed]:
+    for one in replayed:
+        rows.add(_row(one))
+        yield one
 
 
 def _row(one: Replayed) -> dict[str, object]:
@@ -77,8 +75,6 @@ def _row(one: Replayed) -> dict[str, object]:
 
 
 def _summary_lines(summary: Summary, source: str, since: timedelta) -> Sequence[str]:
-    if not summary.requests:
-        return ()
     requests = "1 request" if summary.requests == 1 else f"{summary.requests} requests"
     lines = ["", f"{requests} of the last {duration_text(since, AS_OPTION)} under {source}:"]
     lines += [
