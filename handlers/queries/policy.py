@@ -5,7 +5,7 @@ What `policy check` asks of the registry is in `logged_metrics`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -113,19 +113,24 @@ def replay_since(since: datetime, policy: Policy, s: Services) -> Iterator[Repla
     while True:
         with s.store.transaction() as tx:
             page = tx.requests.opened_since(since, REPLAYED_AT_ONCE, last)
-            moved = tx.requests.applied(page)
+            came = _first_came(tx.requests.applied(page))
         for one in page:
             if one.evidence is not None:
-                yield replay(one, policy, was_approved_before=any(_came_before(other, one) for other in moved))
+                before = came.get((one.version, one.target))
+                yield replay(one, policy, was_approved_before=before is not None and before < one.opened_at)
         if len(page) < REPLAYED_AT_ONCE:
             return
         last = page[-1]
 
 
-def _came_before(other: TransitionRequest, one: TransitionRequest) -> bool:
-    """By the other request the version reached the target before this one was opened."""
-    same = (other.version, other.target) == (one.version, one.target)
-    return same and not is_unconfirmed(other) and other.settled_at is not None and other.settled_at < one.opened_at
+def _first_came(moved: Iterable[TransitionRequest]) -> Mapping[tuple[VersionId, Target], datetime]:
+    """When each version first reached a target by these requests, for good."""
+    came: dict[tuple[VersionId, Target], datetime] = {}
+    for one in moved:
+        if one.settled_at is not None and not is_unconfirmed(one):
+            where = (one.version, one.target)
+            came[where] = min(came.get(where, one.settled_at), one.settled_at)
+    return came
 
 
 def _version_of(uri: ModelUri, model: ModelSnapshot) -> VersionId:

@@ -17,6 +17,8 @@ def printable(value: object) -> str:
     """On one line, with a space for each character that is not printable. A time carries its zone; "-" for nothing."""
     said = format_utc(value) if isinstance(value, datetime) else value
     text = NOTHING if said is None or said == "" else str(said)
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -33,6 +35,8 @@ def readable(text: str, width: int | None) -> str:
 
 def cells(text: str) -> int:
     """How many columns of a terminal the text takes: East Asian letters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
     return sum(_cells_of(letter) for letter in text)
 
 
