@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from posixpath import dirname
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlunsplit
@@ -54,6 +55,9 @@ SDKS = {
 """What to install for the name that was missing, where the two differ."""
 
 
+BUCKETS = frozenset({"s3", "r2", "b2"})
+"""Schemes where a file's name is any text. MLflow lists below the location without its last slashes, and reads below all of it."""
+
 UNVERSIONED = "null"  # S3's id of an object that the next write replaces
 MOST_PAGES = 20  # of 1,000 versions each
 
@@ -89,6 +93,12 @@ def opened_at(location: str, client: MlflowClient, what: str, stores: Sequence[s
             f"The files are at {shown(location)}, which is in none of the policy's artifact_stores, so they were not read. "
             "If that place is to be trusted, add it to artifact_stores."
         )
+    parts = parts_of(location)
+    if parts and parts.scheme in BUCKETS and parts.path.endswith("//"):
+        raise FilesUnread(
+            f"The files are at {shown(location)}, and MLflow lists other files there than it reads, because of the slashes at the end. "
+            "Register the version again with one slash there, or none."
+        )
     with TemporaryDirectory(prefix="countersign-") as directory:
         yield Folder(_repository_at(location, client, what), what, Path(directory))
 
@@ -102,13 +112,22 @@ class Folder:
         self._landing = directory / "file"  # our own name, for any name in the store
 
     def entries(self, path: str | None = None) -> list[FileInfo]:
-        """Files and folders right in `path`, with paths from the top; empty when there is nothing."""
+        """Files and folders right in `path`, with paths from the top; empty when there is nothing. Raises FilesUnread where a name in a
+        bucket has an empty part or dots for one: MLflow lists it under another name or never, and other programs read it."""
         with _asking_store(self._what):
             try:
                 found = self._repository.list_artifacts(path)
             except (KeyError, TypeError, AttributeError) as error:
                 raise Temporary(f"MLflow answered something that cannot be read while {self._what}.") from error
-        return [entry for entry in found if entry.path not in (".", path)]  # some stores list a folder in itself
+        inside = [entry for entry in found if not _stands_for(path, entry)]
+        for entry in inside:
+            if entry.path in (".", path) or dirname(entry.path) != (path or ""):
+                where = repr(path) if path else "the top"
+                raise FilesUnread(
+                    f"The files were not read ({self._what}): below {where} is one whose name has an empty part or dots for one, as in "
+                    "a//b or a/./b, and programs disagree which file that is. Log the model again without it and register that."
+                )
+        return inside
 
     def pinned(self, paths: Collection[str]) -> Pinned:
         """The versions that these files have now. NOT_PINNED where that proves nothing, or costs as much as reading the files.
@@ -185,13 +204,21 @@ class _Bucket:
             raise
 
 
+def _stands_for(path: str | None, entry: FileInfo) -> bool:
+    """Some stores list an empty object that stands for the folder itself."""
+    return entry.path in (".", path) and not entry.is_dir and not entry.file_size
+
+
 def _bucket_of(repository: ArtifactRepository) -> _Bucket | None:
-    """None when it is no S3, or a plugin's own."""
-    if type(repository).__name__ != "S3ArtifactRepository":
+    """None when it is no S3, or a plugin's own, which may list and read in other ways."""
+    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+
+    if type(repository) is not S3ArtifactRepository:
         return None
-    name, path = repository.parse_s3_compliant_uri(repository.artifact_uri)  # type: ignore[attr-defined]
+    name, path = repository.parse_s3_compliant_uri(repository.artifact_uri)  # type: ignore[no-untyped-call]
     options = getattr(repository, "_bucket_owner_params", {})
-    return _Bucket(repository._get_s3_client(), name, f"{path.rstrip('/')}/" if path else "", options)  # type: ignore[attr-defined]
+    s3 = repository._get_s3_client()  # type: ignore[no-untyped-call]
+    return _Bucket(s3, name, f"{path.rstrip('/')}/" if path else "", options)
 
 
 def _location_of(client: MlflowClient, version: ModelVersion, what: str) -> str:
