@@ -11,10 +11,10 @@ from posixpath import basename, dirname
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bot.clients.mlflow.files.run_files import FOLDER, RUN_FILE, content_in
+from bot.clients.mlflow.files.stores import opened_at
 from bot.clients.mlflow.http import AlreadyThere, writing
 from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
-from bot.clients.mlflow.run_files import FOLDER, RUN_FILE, content_in
-from bot.clients.mlflow.stores import opened_at
 from bot.domain.evidence.dvc_lock import LOCK, sha256_of
 from bot.errors import Refused
 from bot.register.findings import Finding

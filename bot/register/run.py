@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.clients.mlflow.files.run_files import environment_in
+from bot.clients.mlflow.files.stores import opened_at
 from bot.clients.mlflow.http import reading
 from bot.clients.mlflow.lineage import Lineage, find_logged_model, find_run
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.provenance import PLAIN_PATH
-from bot.clients.mlflow.run_files import environment_in
-from bot.clients.mlflow.stores import opened_at
 from bot.domain.evidence.lineage import was_trained_on
 from bot.domain.registry.model_uri import source_of
 from bot.errors import FilesUnread, Refused

@@ -54,7 +54,7 @@ MUTANTS = (
     Mutant(
         "unproven files",
         "files are not read again although the next write can replace them under the same id",
-        "bot/clients/mlflow/stores.py",
+        "bot/clients/mlflow/files/stores.py",
         "if UNVERSIONED in ids.values():",
         "if not newest:",
         ("tests/clients/mlflow/test_object_versions.py::test_a_file_without_an_id_of_its_own_proves_nothing",),
@@ -62,7 +62,7 @@ MUTANTS = (
     Mutant(
         "other files read",
         "the files that are read may be others than those whose ids are frozen",
-        "bot/clients/mlflow/stores.py",
+        "bot/clients/mlflow/files/stores.py",
         "            if pinned and bucket:",
         "            if pinned and bucket and not size:",
         ("tests/clients/mlflow/test_object_versions.py::test_what_is_frozen_are_the_versions_that_were_listed",),

@@ -1,7 +1,7 @@
 """Collects the evidence for a version from MLflow. The domain judges it.
 
 Where a version comes from: `lineage`; what its lineage is checked by: `provenance`. Metrics and data sets: `metrics`. Files and model
-signature: `artifacts`.
+signature: `files.artifacts`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.clients.mlflow.artifacts import FilesRead, read_files, read_signature
+from bot.clients.mlflow.files.artifacts import FilesRead, read_files, read_signature
+from bot.clients.mlflow.files.run_files import read_lineage_files
 from bot.clients.mlflow.lineage import Lineage, get_version, lineage_of
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.provenance import Sources, commit_of, lock_path_of, provenance_of
-from bot.clients.mlflow.run_files import read_lineage_files
 from bot.clients.side_by_side import both
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import GIT_MIRROR, KeptLock, LoggedFiles, who_vouches

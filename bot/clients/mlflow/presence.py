@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
+from bot.clients.mlflow.files.stores import opened_folder
 from bot.clients.mlflow.http import reading
 from bot.clients.mlflow.lineage import find_logged_model, find_run, get_version
-from bot.clients.mlflow.stores import opened_folder
 from bot.domain.model import VersionId
 from bot.ports.evidence_watch import RunState
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot.clients.mlflow.files.run_files import read_environment
 from bot.clients.mlflow.http import reading
 from bot.clients.mlflow.metrics import data_sets_of
-from bot.clients.mlflow.run_files import read_environment
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import KeptLock, LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand

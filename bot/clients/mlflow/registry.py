@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, presence, prompts, webhook
 from bot.clients.mlflow.access import Access, Credentials
-from bot.clients.mlflow.artifacts import opened_files
+from bot.clients.mlflow.files.artifacts import opened_files
 from bot.clients.mlflow.http import (
     AlreadyThere,
     Grant,

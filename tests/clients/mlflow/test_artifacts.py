@@ -13,7 +13,7 @@ import requests
 from werkzeug import Request, Response
 from werkzeug.wsgi import responder
 
-from bot.clients.mlflow.artifacts import FilesRead, read_files, signature_in
+from bot.clients.mlflow.files.artifacts import FilesRead, read_files, signature_in
 from bot.clients.mlflow.http import open_client
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import Artifacts, Evidence, VersionId

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
+from bot.clients.mlflow.files.object_versions import NOT_PINNED
+from bot.clients.mlflow.files.stores import Folder
 from bot.clients.mlflow.presence import sizes_of
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.clients.mlflow.stores import NOT_PINNED, Folder
 from bot.domain.model import Evidence, VersionId
 from bot.errors import FilesUnread
 from tests.fixtures.buckets import Buckets, Keys, credentials

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.clients.mlflow import stores
+from bot.clients.mlflow.files import object_versions
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import Evidence, VersionId
 from tests.fixtures.buckets import BucketFront, Buckets, Keys, behind_front, credentials, forget_clients
@@ -219,9 +219,9 @@ def test_without_the_permissions_for_versions_they_are_read(
 def test_a_store_that_leaves_ids_out_of_its_listing_proves_nothing(
     left_out: str, version: VersionId, front: BucketFront, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = stores._Bucket.newest_ids
+    plain = object_versions.Bucket.newest_ids
 
-    def newest_ids(bucket: stores._Bucket) -> dict[str, str]:
+    def newest_ids(bucket: object_versions.Bucket) -> dict[str, str]:
         pages = bucket.client.get_paginator("list_object_versions").paginate(Bucket=bucket.name, Prefix=bucket.prefix)
         less = [
             {"Versions": [{k: v for k, v in one.items() if k != left_out} for one in page["Versions"]]}
@@ -230,7 +230,7 @@ def test_a_store_that_leaves_ids_out_of_its_listing_proves_nothing(
         fake = SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: less))
         return plain(replace(bucket, client=fake))
 
-    monkeypatch.setattr(stores._Bucket, "newest_ids", newest_ids)
+    monkeypatch.setattr(object_versions.Bucket, "newest_ids", newest_ids)
 
     first = read(version, mlflow_server)
 
@@ -241,7 +241,7 @@ def test_a_store_that_leaves_ids_out_of_its_listing_proves_nothing(
 def test_more_versions_than_are_worth_listing_prove_nothing(
     version: VersionId, buckets: Buckets, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "MOST_PAGES", 1)
+    monkeypatch.setattr(object_versions, "MOST_PAGES", 1)
     for _ in range(1_001):
         buckets.put("bike/sub/weights", FILES["sub/weights"])
 

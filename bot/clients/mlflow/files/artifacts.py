@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import rfc8785
 
 from bot import untrusted_yaml
-from bot.clients.mlflow.stores import NOT_PINNED, Folder, Pinned, VersionsRefused, opened_folder
+from bot.clients.mlflow.files.object_versions import NOT_PINNED, Pinned, VersionsRefused
+from bot.clients.mlflow.files.stores import Folder, opened_folder
 from bot.domain.model import Artifacts, Evidence
 from bot.errors import FilesUnread, UnsafePath
 from bot.gate import manifests

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from posixpath import dirname
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow.stores import opened_at, opened_folder
+from bot.clients.mlflow.files.stores import opened_at, opened_folder
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import LoggedFiles
 from bot.errors import FilesUnread
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-    from bot.clients.mlflow.stores import Folder
+    from bot.clients.mlflow.files.stores import Folder
 
 FOLDER = "lineage"
 RUN_FILE = "mlflow_run.json"
