@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.attestation.decision import payload_of
-from bot.domain.attestation.governed import VALID_FOR, GovernedVersion, listed, says_the_same, statement_for
+from bot.domain.attestation.governed import (
+    VALID_FOR,
+    GovernedVersion,
+    issued_after,
+    listed,
+    says_the_same,
+    statement_for,
+)
+from bot.domain.attestation.in_toto import CLOCKS_DIFFER
 from bot.domain.model import VersionId
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.engine.lanes import Lane
@@ -53,7 +61,8 @@ def sign_governed(registry: str, s: Services) -> None:
         is_registered = tx.keys.find(s.signer.key.id) is not None
     unread = [version for version in {*holders, *versions} if version not in versions or not versions[version].source]
     versions |= {version: _as_made(version, s) for version in unread}
-    statement = statement_for(registry, rules, versions.values(), _webhook(registry, s), now)
+    issued = issued_after(there.issued_at if there else None, now)
+    statement = statement_for(registry, rules, versions.values(), _webhook(registry, s), issued)
     if there is not None and _is_young(there, now) and says_the_same(json.loads(payload_in(there.envelope)), statement):
         with s.store.transaction() as tx:
             tx.governed.put(replace(there, covers=covers))
@@ -63,7 +72,7 @@ def sign_governed(registry: str, s: Services) -> None:
     envelope = s.signer.sign(payload_of(statement), PAYLOAD_TYPE)
     with s.store.transaction() as tx:
         check_counts(s.signer.key, tx)
-        tx.governed.put(GovernedList(registry, covers, now, envelope))
+        tx.governed.put(GovernedList(registry, covers, issued, envelope))
 
 
 def _asked_for(registry: str, tx: Transaction) -> dict[VersionId, GovernedVersion]:
@@ -112,7 +121,8 @@ def _is_current(there: GovernedList | None, tx: Transaction, s: Services) -> boo
 
 
 def _is_young(there: GovernedList, now: datetime) -> bool:
-    return now - there.issued_at < RENEWED_AFTER
+    """One from the future is of no use: the clock was set back since."""
+    return -CLOCKS_DIFFER <= now - there.issued_at < RENEWED_AFTER
 
 
 def _webhook(registry: str, s: Services) -> str:

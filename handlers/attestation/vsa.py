@@ -164,7 +164,7 @@ def _due(request: TransitionRequest, tx: Transaction, now: datetime) -> list[Due
 
 def _just_moved(request: TransitionRequest, now: datetime) -> bool:
     settled_at = request.settled_at
-    return request.state is State.APPLIED and settled_at is not None and now - settled_at < A_MOMENT
+    return request.state is State.APPLIED and settled_at is not None and abs(now - settled_at) < A_MOMENT
 
 
 def _known_versions(

@@ -31,6 +31,7 @@ log = structlog.get_logger()
 IDLE = timedelta(hours=1)
 LONGEST = timedelta(hours=12)
 UNCHECKED = timedelta(minutes=5)  # how long a session lasts while the notifier does not say who the person is
+SKEW = timedelta(minutes=1)  # between the clocks of two web processes
 SEEN_EVERY = timedelta(minutes=1)  # so that not each page writes
 NO_SESSION = ("not_signed_in", N_("These pages are for people who have signed in"))
 NO_ENTRY = {
@@ -183,7 +184,7 @@ class Readers:
                 SessionRows(tx.connection).end(session.token, now)
             raise
         except Temporary as trouble:
-            if now - checked > UNCHECKED:
+            if not -SKEW <= now - checked <= UNCHECKED:
                 raise
             log.warning("reader_unchecked", why=str(trouble))
             groups = ()
@@ -194,7 +195,8 @@ class Readers:
 
 
 def is_over(session: WebSession, now: datetime) -> bool:
-    return now >= session.ends_at or now - session.seen_at >= IDLE
+    """Also when it was seen later than now: the clock was set back since, and nobody knows how long ago it began."""
+    return now >= session.ends_at or not -SKEW <= now - session.seen_at < IDLE
 
 
 def readers_of(policy: Policy) -> tuple[Group, ...]:

@@ -20,12 +20,11 @@ from flask.typing import ResponseReturnValue
 from bot.errors import FORBIDDEN, Rejected
 from bot.language import N_, _, sentences
 from bot.services import Services
-from handlers.doors.readers import Readers, hash_of
+from handlers.doors.readers import SKEW, Readers, hash_of
 from handlers.doors.web_frame import Frame
 
 COOKIE = "countersign-sign-in"
 TIME_TO_SIGN_IN = timedelta(minutes=10)
-SKEW = timedelta(minutes=1)  # between the clocks of two web processes
 MADE = re.compile(r"[\w-]{43}\.[0-9]{1,10}\.(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
 LONGEST_ADDRESS = 1_500  # characters of the page to come back to
 BACK = "/sign-in/slack"

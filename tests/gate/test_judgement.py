@@ -149,6 +149,19 @@ def test_a_verdict_that_has_expired_failed_or_grown_too_old_vouches_for_nothing(
     assert said_of(a_verdict(), max_age=timedelta(minutes=59)) == (False, ReasonCode.TOO_OLD)
 
 
+def test_what_is_from_the_future_has_no_age_and_counts_as_too_old() -> None:
+    """As after the clock of this machine was set back: it would otherwise count for longer than it says."""
+    soon, later = LATER + timedelta(minutes=5), LATER + timedelta(minutes=6)
+    approval, now = [read_claim(statement(), "The tag")], LATER - timedelta(minutes=6)
+    at_any_age, of_a_day = (judge(QUESTION, approval, now=now, max_age=age) for age in (None, 24 * HOUR))
+
+    assert said_of(a_verdict(made_at=soon)) == (True, ReasonCode.STILL_VOUCHED_FOR)
+    assert said_of(a_verdict(made_at=later)) == (False, ReasonCode.TOO_OLD)
+    assert at_any_age.allowed
+    assert (of_a_day.allowed, of_a_day.reasons[0].why) == (False, ReasonCode.TOO_OLD)
+    assert "in the future" in of_a_day.reasons[0].sentence
+
+
 def test_of_several_verdicts_the_newest_counts() -> None:
     passed, failed = a_verdict(), a_verdict(passed=False, made_at=NOON + HOUR / 2)
     read = [read_vsa(as_statement(one), "The tag") for one in (failed, passed)]  # type: ignore[arg-type]

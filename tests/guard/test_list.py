@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.attestation.decision import payload_of
-from bot.domain.attestation.governed import OWN_TAGS, GovernedVersion, statement_for
+from bot.domain.attestation.governed import OWN_TAGS, GovernedVersion, issued_after, statement_for
 from bot.domain.model import Target, TargetKind
 from tests.builders import a_rule
 from tests.guard.guarded_server import TOKEN, StandIn, settings_of, standing_in, wait_until
@@ -140,6 +140,54 @@ def test_a_server_whose_clock_goes_back_keeps_its_list(bot: StandIn, tmp_path: P
     keeper.ask()
     keeper.now = lambda: AT - timedelta(days=365)
     bot.govern([])
+
+    keeper.ask()
+
+    assert keeper.governed is not None
+    assert keeper.governed.rules
+
+
+def test_an_older_list_is_named_as_why_the_list_was_not_renewed(bot: StandIn, tmp_path: Path) -> None:
+    bot.govern([])
+    older = bot.answer
+    bot.govern([RULE])
+    keeper = keeper_of(bot, tmp_path)
+    keeper.ask()
+    bot.answer = older
+
+    keeper.ask()
+
+    assert "before the one in use" in keeper.trouble
+
+
+def test_a_list_that_a_clock_has_left_in_the_future_gives_way_to_the_next(bot: StandIn, tmp_path: Path) -> None:
+    bot.issued = AT
+    bot.govern([])
+    keeper = keeper_of(bot, tmp_path, AT)
+    keeper.ask()
+    back = timedelta(minutes=10)
+    keeper.now, bot.issued = (lambda: AT - back), AT - back
+    bot.govern([RULE])
+
+    keeper.ask()
+
+    assert keeper.governed is not None
+    assert keeper.governed.rules
+    assert keeper.trouble == ""
+
+
+@pytest.mark.parametrize("back", [1, 4, 5, 6, 60, 60 * 24])
+def test_however_far_the_clock_goes_back_the_next_list_of_the_bot_is_used(
+    bot: StandIn, tmp_path: Path, back: int
+) -> None:
+    bot.issued = AT
+    bot.govern([])
+    keeper = keeper_of(bot, tmp_path, bot.issued)
+    keeper.ask()
+    now = bot.issued - timedelta(minutes=back)
+    keeper.now = lambda: now
+    bot.issued = issued_after(bot.issued, now) - timedelta(seconds=1)
+    bot.govern([RULE])
 
     keeper.ask()
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -109,6 +110,22 @@ def test_a_write_whose_server_ended_in_between_is_reported_as_one_that_may_have_
     wait_until(lambda: bot.reports)
 
     assert bot.reports[0]["is_certain"] is False
+
+
+def test_a_write_from_before_the_clock_was_set_back_is_reported_as_soon_as_any_other(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600)
+    write = outbox.begin({"id": "a"})
+    at_first = outbox.waiting(10)
+    monkeypatch.setattr(time, "time", lambda: now)
+
+    later = outbox.waiting(10)
+
+    assert at_first == []
+    assert [(one.id, one.is_certain) for one in later] == [(write, False)]
+    assert outbox.backlog()[0] == 1
 
 
 def test_a_write_with_many_long_tags_holds_up_no_other(bot: StandIn, outbox: Outbox) -> None:

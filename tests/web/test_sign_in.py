@@ -15,7 +15,7 @@ from bot.app import flask_app
 from bot.sandbox.serving import serving
 from bot.sandbox.slack.openid import OpenId
 from bot.store import tables
-from handlers.doors.readers import IDLE, LONGEST, UNCHECKED
+from handlers.doors.readers import IDLE, LONGEST, SKEW, UNCHECKED
 from handlers.doors.sign_in import COOKIE, Attempt, own_page
 from tests.fixtures.installation import Installation, installation_on
 from tests.fixtures.readers import ReadersBrowser
@@ -157,6 +157,21 @@ def test_while_slack_is_down_a_session_lasts_for_a_few_minutes(
 
     assert (soon.status_code, later.status_code) == (200, 503)
     assert "Try again in a few minutes" in later.text
+
+
+def test_a_session_from_before_the_clock_was_set_back_is_over(
+    office: Installation, browser_of: Callable[[], ReadersBrowser]
+) -> None:
+    browser = browser_of()
+    browser.sign_in("ana")
+    forward(office, -SKEW / 2)
+    a_little = browser.open("/ledger")
+    forward(office, -SKEW)
+
+    answer = browser.open("/ledger")
+
+    assert a_little.status_code == 200
+    assert (answer.status_code, "Your session is over" in answer.text) == (401, True)
 
 
 def test_who_signs_out_while_slack_is_down_is_signed_out_however_long_it_lasts(

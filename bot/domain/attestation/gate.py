@@ -110,8 +110,8 @@ def judge(
     unsigned = without_passkey(question, claims)
     if unsigned:
         return denied(question, *unsigned, *doubts)
-    if max_age is not None and now - newest.at > max_age:
-        return denied(question, _too_old(newest, max_age))
+    if max_age is not None and in_toto.is_older(newest.at, max_age, now):
+        return denied(question, _too_old(newest, max_age, now))
     uri = uri_of(question.version)
     reasons = (_approved(newest), *not_covered(newest.uncovered))
     return GateResult(True, reasons, uri, question.target, newest.artifacts, size=newest.size)
@@ -250,11 +250,19 @@ def _rejected(claim: VerifiedStatement, question: GateQuery) -> Reason:
     return Reason(ReasonCode.REJECTED, sentence)
 
 
-def _too_old(claim: VerifiedStatement, max_age: timedelta) -> Reason:
+def _too_old(claim: VerifiedStatement, max_age: timedelta, now: datetime) -> Reason:
+    if claim.at > now:
+        return from_the_future(claim.where, claim.at)
     sentence = (
         f"{claim.where} is from {_at(claim.at)}, which is longer ago than the {exact_duration(max_age)} that --max-age allows, "
         "and no verdict vouches for it since. Ask the bot with --bot, or allow more."
     )
+    return Reason(ReasonCode.TOO_OLD, sentence)
+
+
+def from_the_future(where: str, at: datetime) -> Reason:
+    when = f"{where} is from {_at(at)}, which is in the future, so its age is unknown."
+    sentence = f"{when} Set the clock of this machine, or of the bot's database."
     return Reason(ReasonCode.TOO_OLD, sentence)
 
 

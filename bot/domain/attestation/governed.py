@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from bot.domain.attestation.decision import TAG_PREFIX
-from bot.domain.attestation.in_toto import STATEMENT_TYPE
+from bot.domain.attestation.in_toto import CLOCKS_DIFFER, STATEMENT_TYPE
 from bot.domain.model import VersionId
 from bot.domain.policy.rules import Rule
 from bot.domain.registry.names import Renamed, under_present_name
@@ -58,6 +58,14 @@ class GovernedRequest:
 
     def version_now(self, renames: Sequence[Renamed]) -> VersionId:
         return under_present_name(self.version, self.opened_at, renames)
+
+
+def issued_after(earlier: datetime | None, now: datetime) -> datetime:
+    """A guard takes no list for newer that was issued before the one that it has. So after the clock was set back a little, the next one
+    comes right after the earlier; after more than that, the guard knows that its own list is from the future."""
+    if earlier is None or not now <= earlier < now + CLOCKS_DIFFER:
+        return now
+    return earlier + timedelta(milliseconds=1)
 
 
 def listed(version: VersionId, origin: str) -> GovernedVersion:

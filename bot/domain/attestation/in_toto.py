@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import rfc8785
@@ -22,6 +22,12 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 APPROVAL_TYPE = "urn:countersign:approval:v1"
 VERDICT_TYPE = "https://slsa.dev/verification_summary/v1"  # https://slsa.dev/spec/v1.1/verification_summary
 ARTIFACTS = "artifacts"  # the subject that names the list of the version's files
+CLOCKS_DIFFER = timedelta(minutes=5)  # at most, those of the bot's database and of the machine that reads a statement
+
+
+def is_older(made_at: datetime, age: timedelta, now: datetime) -> bool:
+    """Also when it was made later than now: a clock was set back since, so nobody knows its age."""
+    return not -CLOCKS_DIFFER <= now - made_at <= age
 
 
 def uri_of(version: VersionId) -> str:

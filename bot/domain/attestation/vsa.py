@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bot.domain.attestation import in_toto
-from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied
+from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, from_the_future
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
 from bot.domain.attestation.sealed_places import place_as_plain, place_from_plain
 from bot.domain.model import Target, VersionId
@@ -129,6 +129,8 @@ def vouched(
         return denied(question, none, *doubts)
     if not newest.passed:
         return denied(question, _no_longer(newest))
+    if now < newest.made_at - in_toto.CLOCKS_DIFFER:
+        return denied(question, from_the_future(newest.where, newest.made_at))
     if now >= newest.expires_at:
         expired = f"{newest.where} expired at {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
         return denied(question, Reason(ReasonCode.TOO_OLD, expired))

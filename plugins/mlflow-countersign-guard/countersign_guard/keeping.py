@@ -35,7 +35,7 @@ TIMEOUT = 10.0
 LONGEST, LARGEST = 60.0, 256 << 20  # seconds and bytes of an answer
 BEGINNING = threading.Lock()
 SPREAD = random.SystemRandom()  # so that several servers do not ask at once
-AHEAD = timedelta(minutes=5)  # how far the bot's clock may be before ours
+AHEAD = timedelta(minutes=5)  # how far the bot's clock may be before ours; CLOCKS_DIFFER of the bot is the same
 
 Key = EllipticCurvePublicKey | Ed25519PublicKey
 
@@ -127,7 +127,7 @@ class Keeper:
         return soon
 
     def take(self, envelope: str) -> bool:
-        """Whether this list is newer than the one in use, which it then replaces. Raises NotValid."""
+        """Whether this list is another than the one in use, which it then replaces. Raises NotValid, also for an older one."""
         found = read_governed(verified(envelope, self.source.keys))
         if found.registry != self.source.registry:
             raise NotValid(
@@ -138,8 +138,14 @@ class Keeper:
             raise NotValid(
                 f"it was issued at {found.issued.isoformat()}, which is in the future: compare the clocks of bot and server"
             )
-        if self._governed is not None and found.issued <= self._governed.issued:
+        known = self._governed
+        if known is not None and found.issued == known.issued:
             return False
+        if known is not None and found.issued < known.issued < self.now() + AHEAD:  # else a clock was set back since
+            raise NotValid(
+                f"it was issued at {found.issued.isoformat()}, before the one in use, as an older one that somebody sends again or after "
+                "the clock of the bot's database was set back"
+            )
         self._governed = found
         return True
 

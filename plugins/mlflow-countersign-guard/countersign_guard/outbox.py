@@ -75,14 +75,16 @@ class Outbox:
 
     def waiting(self, most: int) -> list[Waiting]:
         """Oldest first."""
-        query = "select id, body, finished from writes where finished = 1 or at < ? order by rowid limit ?"
-        rows = self._database().execute(query, (time.time() - UNFINISHED, most)).fetchall()
+        query = "select id, body, finished from writes where finished = 1 or at not between :first and :last order by rowid limit :most"
+        rows = self._database().execute(query, {**_under_way(), "most": most}).fetchall()
         return [Waiting(write, json.loads(body), bool(finished)) for write, body, finished in rows]
 
     def backlog(self) -> tuple[int, float]:
         """How many writes wait, and since when the oldest does, in seconds since 1970; 0 when none does."""
-        query = "select count(*), coalesce(min(at), 0) from writes where finished = 1 or at < ?"
-        count, since = self._database().execute(query, (time.time() - UNFINISHED,)).fetchone()
+        query = (
+            "select count(*), coalesce(min(at), 0) from writes where finished = 1 or at not between :first and :last"
+        )
+        count, since = self._database().execute(query, _under_way()).fetchone()
         return int(count), float(since)
 
     def shorten(self) -> int:
@@ -123,3 +125,8 @@ class Outbox:
             self._own.database = database
         found: sqlite3.Connection = database
         return found
+
+
+def _under_way() -> dict[str, float]:
+    """Between which moments a write began that may not have ended yet. One from later on began before the clock was set back."""
+    return {"first": time.time() - UNFINISHED, "last": time.time() + UNFINISHED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import requests
 from countersign_guard.governed import Governed, read_governed
 from countersign_guard.keeping import read_keys, verified
 
+from bot.domain.attestation.in_toto import CLOCKS_DIFFER
 from bot.domain.model import State
 from bot.signatures import payload_of
 from tests.fixtures.installation import API_TOKEN, Installation, running_installation
@@ -69,6 +71,31 @@ def test_what_changes_nothing_in_it_brings_no_new_signature(installation: Instal
     assert installation.requests(State.APPLIED)
     assert (after.issued, after.versions) == (before.issued, before.versions)
     assert "Retry-After" not in ask(installation).headers
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=3), timedelta(days=1)], ids=["a little", "a day"])
+def test_after_the_clock_was_set_back_a_change_is_signed_as_one_that_a_guard_takes(
+    installation: Installation, back: timedelta
+) -> None:
+    before = the_list(installation)
+    installation.clock.ahead -= back
+    installation.asked()
+
+    after = the_list(installation)
+
+    assert len(after.versions) == 1
+    assert (after.issued > before.issued) == (back < CLOCKS_DIFFER)
+    assert after.issued <= installation.clock.now() + CLOCKS_DIFFER
+
+
+def test_a_list_from_before_the_clock_was_set_back_by_far_is_signed_again(installation: Installation) -> None:
+    the_list(installation)  # the worker's key becomes known by it, which is a change
+    first = the_list(installation)
+    installation.clock.ahead -= timedelta(days=1)
+
+    again = the_list(installation)
+
+    assert again.issued < first.issued
 
 
 def test_the_guard_is_told_when_a_newer_one_is_being_made(installation: Installation) -> None:
