@@ -6,9 +6,11 @@ Flask, Bolt and the effects are `bot.app`'s: a command that reads loads none of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import certifi
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.clients import keys
 from bot.clients.dvc import DvcData
@@ -141,6 +143,31 @@ def missing_keys(settings: Settings) -> Mapping[str, Path]:
     made = {} if settings.signing_key else {APPROVALS: approvals}
     made |= {} if settings.checkpoint_key else {LEDGER: checkpoints}
     return {purpose: path for purpose, path in made.items() if not path.exists()}
+
+
+def absent_keys(settings: Settings) -> Mapping[str, Path]:
+    """The files of approvals and checkpoints that are not there, by what their keys are for, also those that a setting names."""
+    from bot.clients.signers import names_a_service  # here, for it loads the packages of all key services
+
+    location = settings.signing_key_location
+    files = {} if names_a_service(location) else {APPROVALS: Path(location)}
+    files[LEDGER] = settings.checkpoint_key_path
+    return {purpose: path for purpose, path in files.items() if not path.exists()}
+
+
+def check_keys_are_here(settings: Settings, url: str, *purposes: str) -> None:
+    """Before a key is asked for that the ledger may know. Raises InvalidSettings, which says where to bring it back to. Says nothing while
+    the database does not answer.
+    """
+    absent = {purpose: path for purpose, path in absent_keys(settings).items() if purpose in purposes}
+    if not absent:
+        return
+    services = store_services(settings, url)
+    try:
+        with suppress(SQLAlchemyError):
+            check_keys_not_lost(absent, services)
+    finally:
+        services.store.engine.dispose()
 
 
 def check_keys_not_lost(missing: Mapping[str, Path], services: StoreServices) -> None:

@@ -137,10 +137,16 @@ class DsseSigner:
 
 def read_signer(location: str, pin: str = "") -> DsseSigner:
     """`location` is the path of a key file, or the URI of a key in a key service; `pin` is an HSM's. Raises InvalidKey."""
-    scheme, separator, rest = location.partition(":")
-    if separator and scheme in SERVICES:
+    if names_a_service(location):
+        scheme, _, rest = location.partition(":")
         return _service_signer(location, rest, pin, SERVICES[scheme])
     return signer_with(read_key(Path(location)))
+
+
+def names_a_service(location: str) -> bool:
+    """Whether it is the URI of a key in a key service, and not the path of a file."""
+    scheme, separator, _ = location.partition(":")
+    return bool(separator) and scheme in SERVICES
 
 
 def signer_with(private: PrivateKey) -> DsseSigner:

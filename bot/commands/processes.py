@@ -58,13 +58,22 @@ def web(host: str | None) -> None:
 @telling_mistakes
 def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
-    from bot.assembly import build_services, check_checkpoint_key, check_link_key, quieten_vendors, signer_of
+    from bot.assembly import (
+        build_services,
+        check_checkpoint_key,
+        check_keys_are_here,
+        check_link_key,
+        quieten_vendors,
+        signer_of,
+    )
+    from bot.signatures import APPROVALS, LEDGER
     from handlers.effects import run_worker
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*_needs_of_worker())
     url = _database_of(settings)
+    check_keys_are_here(settings, url, APPROVALS, LEDGER)
     signer = signer_of(settings)
     check_checkpoint_key(settings, signer)
     check_link_key(settings)
@@ -128,11 +137,11 @@ def serve(host: str | None, log_format: str | None) -> None:
 
 
 def _serve(settings: Settings, host: str) -> None:
-    from bot.assembly import missing_keys
+    from bot.assembly import absent_keys
     from bot.supervisor import GRACE, supervised
 
-    missing = missing_keys(settings)
-    key = "" if missing else _prepare_keys(settings)
+    absent = absent_keys(settings)
+    key = "" if absent else _prepare_keys(settings)
     given = settings.database_url.get_secret_value()
     log.info(
         "starting", what="web, worker and clock" if given else f"PostgreSQL in {settings.home}, web, worker and clock"
@@ -144,7 +153,7 @@ def _serve(settings: Settings, host: str) -> None:
             settings.database_owner_url.get_secret_value() or url,
             lambda line: log.info("migrated", what=line),
         )
-        _compare_keys(settings, url, missing, key)
+        _compare_keys(settings, url, absent, key)
         with supervised({"DATABASE_URL": url}) as supervisor:
             if not given:  # restarts the embedded database within a few seconds when it dies
                 supervisor.housekeeping = partial(embedded.start, settings.home)
@@ -172,7 +181,7 @@ def _prepare_keys(settings: Settings) -> str:
     return signer.key.id
 
 
-def _compare_keys(settings: Settings, url: str, missing: Mapping[str, Path], key: str) -> None:
+def _compare_keys(settings: Settings, url: str, absent: Mapping[str, Path], key: str) -> None:
     """With those that the ledger knows: a lost key is never replaced silently. Raises InvalidSettings."""
     from bot.assembly import check_keys_not_lost
     from bot.signatures import APPROVALS
@@ -180,7 +189,7 @@ def _compare_keys(settings: Settings, url: str, missing: Mapping[str, Path], key
 
     services = store_services(settings, url)
     try:
-        check_keys_not_lost(missing, services)
+        check_keys_not_lost(absent, services)
         mine = key or _prepare_keys(settings)
         with services.store.transaction() as tx:
             known = [key.id for key in tx.keys.counting(APPROVALS)]

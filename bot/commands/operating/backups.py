@@ -186,7 +186,7 @@ def _about_the_key(settings: Settings, manifest: Manifest) -> str:
     try:
         key = signer_of(settings).key.id
     except InvalidSettings:
-        return "Keys: none that signs approvals is here. Bring back yours; `countersign serve` would make a new one that no gate knows."
+        return "Keys: none that signs approvals is here. Bring back yours; without it neither `countersign serve` nor `worker` starts."
     if key in manifest.keys:
         return f"Keys: approvals were signed with {key[:12]}, which is here."
     return f"Keys: {key[:12]} is here, and none of the backup's. Bring back yours, or hand out this one: countersign keys list."

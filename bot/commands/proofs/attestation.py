@@ -55,10 +55,13 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
 
 def _sign_model(request_id: str, out: Path | None) -> None:
     """Prints the signature, or writes DIR/model.sig and prints its name."""
-    from bot.assembly import signer_of
+    from bot.assembly import check_keys_are_here, database_url, signer_of
+    from bot.signatures import APPROVALS
     from handlers.attestation.model_signature import sign_model
 
-    signer = signer_of(settings_for())
+    settings = settings_for()
+    check_keys_are_here(settings, database_url(settings), APPROVALS)
+    signer = signer_of(settings)
     with services_for() as services:
         signature = sign_model(request_id, replace(services, signer=signer))
     if out is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import Failed, as_json, services_for, telling_mistakes
+from bot.commands.context import Failed, as_json, services_for, settings_for, telling_mistakes
 from bot.commands.output.printing import print_exactly, print_json, say
 from bot.commands.output.progress import progress
 from bot.commands.proofs.audit_export import export
@@ -109,8 +109,12 @@ def checkpoint() -> None:
 
     Keep the printed text where the bot cannot reach it.
     """
+    from bot.assembly import check_keys_are_here, database_url
+    from bot.signatures import LEDGER
     from handlers.ledger.checkpoints import take_checkpoint
 
+    settings = settings_for()
+    check_keys_are_here(settings, database_url(settings), LEDGER)
     with services_for() as services:
         print_exactly(take_checkpoint(services).note)
 

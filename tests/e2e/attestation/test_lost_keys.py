@@ -35,7 +35,11 @@ def elsewhere(home: Path) -> Settings:
 
 
 def serve(installation: Installation, home: Path) -> Finished:
-    """It ends before it starts its processes, or the test waits for ever."""
+    return call(["serve"], installation, home)
+
+
+def call(words: list[str], installation: Installation, home: Path, **more: str) -> Finished:
+    """It ends before it starts a process, or the test waits for ever."""
     policy = home / "policy.yaml"
     policy.write_text(policy_text(f"{installation.model}*").replace("    ticket:", "    # ticket:"))
     environ = {
@@ -49,7 +53,7 @@ def serve(installation: Installation, home: Path) -> Finished:
         "JIRA_TOKEN": "of-the-tests",
         "PORT": "18437",
     }
-    return countersign("serve", **environ)
+    return countersign(*words, **environ, **more)
 
 
 def test_serve_does_not_replace_keys_that_the_ledger_knows_and_says_what_to_do(
@@ -70,6 +74,51 @@ def test_serve_does_not_replace_keys_that_the_ledger_knows_and_says_what_to_do(
         assert f"`countersign keys new --algorithm ed25519 --out {new_home}/keys/checkpoints.pem`" in said
         assert [f"`countersign keys retire {one} --reason lost`" in said for one in ids] == [True, True]
         assert not (new_home / "keys").exists()
+
+
+SIGNS_A_MODEL = ["attestation", "0123456789abcdef", "--format", "model-signing"]
+NAMED = {
+    "COUNTERSIGN_SIGNING_KEY": "elsewhere/approvals.pem",
+    "COUNTERSIGN_CHECKPOINT_KEY": "elsewhere/checkpoints.pem",
+}
+
+
+@pytest.mark.parametrize("named", [{}, NAMED], ids=["default", "named"])
+@pytest.mark.parametrize(
+    ("words", "roles"),
+    [
+        (["serve"], [APPROVALS, LEDGER]),
+        (["worker"], [APPROVALS, LEDGER]),
+        (SIGNS_A_MODEL, [APPROVALS]),
+        (["audit", "checkpoint"], [LEDGER]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_whoever_needs_a_key_that_the_ledger_knows_is_told_which_and_where_to_bring_it_back(
+    installation: Installation, new_home: Path, words: list[str], roles: list[str], named: dict[str, str]
+) -> None:
+    register_key(installation.s)
+    take_checkpoint(installation.s)
+    ids = {APPROVALS: installation.s.signer.key.id[:12], LEDGER: installation.s.checkpoint_signer.key.id[:12]}
+
+    refused = call(words, installation, new_home, **named)
+
+    said = " ".join(refused.stderr.split())
+    assert refused.returncode == 2, said
+    assert [f"({one}). Put the saved key back there." in said for role, one in ids.items() if role in roles] == [
+        True for _ in roles
+    ]
+    assert (new_home / "keys").exists() is False
+
+
+@pytest.mark.parametrize("words", [["worker"], SIGNS_A_MODEL], ids=lambda words: words[0])
+def test_where_the_ledger_knows_no_key_it_is_said_how_to_make_one(
+    installation: Installation, new_home: Path, words: list[str]
+) -> None:
+    refused = call(words, installation, new_home)
+
+    assert refused.returncode == 2
+    assert "Make a key with: countersign keys new --out" in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize("is_retired", [True, False])
