@@ -25,6 +25,7 @@ from bot.errors import Permanent
 from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
+from handlers.attestation.on_record import check_on_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import decided_for, facts_of, is_champion_unconfirmed, place_of
 from handlers.custody.own_keys import is_approval_believed
@@ -104,10 +105,28 @@ def _read(
         if pointless:
             tx.record(lifecycle.withdraw(tx.requests.get(request.id, for_update=True), pointless, s.clock.now()))
             return None
+        known = _known(request, tx)
     demand = (rule.lineage if rule else None) or LineageDemand()
     return s.registry_at(request.version.workspace).read_evidence(
-        request.version, champion, policy.artifact_stores, demand, reading
+        request.version, champion, policy.artifact_stores, demand, reading, known=known
     ), holder
+
+
+def _known(request: TransitionRequest, tx: Transaction) -> Evidence | None:
+    """What the request that this one follows says of the same files: they need no second reading where their bucket proves that nothing was
+    written since. None where the ledger does not say the same, or the list of the files is not there.
+    """
+    earlier = tx.requests.get(request.follows, for_update=True) if request.follows else None
+    seen = earlier.evidence if earlier and earlier.version == request.version else None
+    if earlier is None or seen is None or seen.artifacts is None or not seen.object_versions:
+        return None
+    if tx.manifests.find(seen.artifacts.digest) is None:
+        return None
+    try:
+        check_on_record(earlier, tx)
+    except Permanent:
+        return None
+    return seen
 
 
 def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: _Reading, s: Services) -> None:
@@ -133,7 +152,9 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
             barred=memory.barred_by(locked, earlier, {*filter(None, (authors.trained, authors.committed))}, tx),
             objections=memory.objections(locked, earlier, tx),
         )
-        if frozen and seen.artifacts is not None:  # a list that no evidence names would be left over
+        if (
+            frozen and seen.artifacts is not None and reading.manifest is not None
+        ):  # a list that no evidence names would be left over
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
         if reading.pipeline is not None:
             keep_pipeline(reading.pipeline, tx)
@@ -150,7 +171,7 @@ class _Reading:
         self._request_id = request_id
         self._s = s
         self._told_at: datetime | None = None
-        self.manifest = ""
+        self.manifest: str | None = None  # where the files were read
         self.pipeline: Pipeline | None = None
 
     def on_progress(self, done: int, size: int) -> None:

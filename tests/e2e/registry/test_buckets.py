@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from bot.domain.model import Evidence, State, TransitionRequest
 from bot.gate.fetching import download
 from bot.gate.manifests import digest_of, manifest_in, manifest_of
 from bot.sandbox.mlflow_server import running_mlflow
+from bot.store import tables
+from handlers.request.evidence import _known
 from tests.fixtures.buckets import DENIED, Buckets, Keys, behind_front, credentials, forget_clients
 from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import Installation, running_installation
@@ -136,6 +140,53 @@ def test_files_whose_bucket_keeps_all_versions_are_read_once(
     assert (front.reads.count("weights.bin") == 1) is not replaced
     assert after.state is (State.STALE if replaced else State.APPLIED)
     assert ("the artifacts are other bytes now" in after.outcome) is replaced
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["unchanged", "replaced since"])
+def test_a_request_that_follows_another_reads_no_file_again_that_its_bucket_proves_to_be_the_same(
+    replaced: bool, installation: Installation, buckets: Buckets, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installation.use_policy(top=f'artifact_stores: ["s3://{buckets.bucket}/"]')
+    buckets.keep_versions()
+    with credentials("environment", ROOT, aws, tmp_path), behind_front(aws) as front:
+        where = logged(installation, f"s3://{buckets.bucket}/runs")
+        first = installation.asked(1)
+        installation.click("ana", first, "approve")
+        installation.mlflow.log_metric(installation.run_of(1), "mae", 99.0)
+        if replaced:
+            buckets.put(f"{where.removeprefix(f's3://{buckets.bucket}/')}/model/weights.bin", b"\0\2")
+        installation.settle_until(lambda: installation.reread(first).state is State.STALE)
+        fresh = installation.request(1)
+
+    before, again = evidence_of(installation, first), evidence_of(installation, fresh)
+    assert fresh.follows == first.id
+    assert (again.artifacts == before.artifacts) is not replaced
+    assert (again.object_versions == before.object_versions) is not replaced
+    assert (front.reads.count("weights.bin") == 1) is not replaced
+
+
+def test_what_a_changed_row_says_of_files_is_not_taken_over(
+    installation: Installation, buckets: Buckets, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installation.use_policy(top=f'artifact_stores: ["s3://{buckets.bucket}/"]')
+    buckets.keep_versions()
+    with credentials("environment", ROOT, aws, tmp_path):
+        logged(installation, f"s3://{buckets.bucket}/runs")
+        first = installation.asked(1)
+    following = replace(first, id="0123456789abcdef", follows=first.id)
+
+    with installation.s.store.transaction() as tx:
+        believed = _known(following, tx)
+    body = tables.requests.c.body
+    with installation.s.store.engine.begin() as connection:
+        changed = sa.func.replace(body, evidence_of(installation, first).object_versions, f"sha256:{'0' * 64}")
+        connection.execute(sa.update(tables.requests).where(tables.requests.c.id == first.id).values(body=changed))
+    with installation.s.store.transaction() as tx:
+        doubted = _known(following, tx)
+
+    assert believed == first.evidence
+    assert believed is not None
+    assert doubted is None
 
 
 @contextmanager
