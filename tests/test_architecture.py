@@ -62,6 +62,8 @@ NEEDS_NO_FOLLOW_UP = {
     events.TicketAccountBound,
     events.TicketAccountUnbound,
     events.OldRecordsListed,
+    events.OldBaselinesListed,
+    events.BaselineRecorded,
     events.VerdictSigned,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}

@@ -34,6 +34,7 @@ from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed
 from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
 from bot.domain.passkey_events import PasskeyRevoked as PasskeyRevoked
 from bot.domain.references import Image, NamedTicket, PostedCard, TicketRef
+from bot.domain.registry_events import BaselineRecorded as BaselineRecorded
 from bot.domain.registry_events import BaselineTaken as BaselineTaken
 from bot.domain.registry_events import DatabaseRestored as DatabaseRestored
 from bot.domain.registry_events import LookalikeSeen as LookalikeSeen
@@ -43,6 +44,7 @@ from bot.domain.registry_events import ModelRenamed as ModelRenamed
 from bot.domain.registry_events import ModelUnreadable as ModelUnreadable
 from bot.domain.registry_events import MoveObserved as MoveObserved
 from bot.domain.registry_events import MoveReverted as MoveReverted
+from bot.domain.registry_events import OldBaselinesListed as OldBaselinesListed
 from bot.domain.registry_events import RegistryDoubted as RegistryDoubted
 from bot.domain.registry_events import RegistryEvent as RegistryEvent
 from bot.domain.registry_events import RegistryTrusted as RegistryTrusted

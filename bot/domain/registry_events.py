@@ -23,6 +23,35 @@ class BaselineTaken(RegistryEvent):
 
 
 @dataclass(frozen=True)
+class Held:
+    """That a version held a target."""
+
+    target: Target
+    version: VersionId
+
+
+@dataclass(frozen=True)
+class BaselineRecorded(RegistryEvent):
+    """These versions held their targets when the watch of these began: a hundred at most in one entry.
+
+    A row of the table `baselines` counts only with the entry that says so. For a new rule that is `WatchBegun`.
+    """
+
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True)
+class OldBaselinesListed(Event):
+    """Of the table `baselines`, the rows that an older release wrote without an entry. `follow`: how many more entries the list has.
+
+    Recorded once, by the first `migrate` of a release that records what is baseline; a later list counts for nothing.
+    """
+
+    held: tuple[Placed, ...]
+    follow: int = 0
+
+
+@dataclass(frozen=True)
 class MoveObserved(RegistryEvent):
     """A target was moved by hand, or emptied (`version` None). `handling`: what the rule says of it, or `approved` if the version is."""
 

@@ -1,4 +1,5 @@
-"""Compares tables with the ledger: policies, bindings, people, switch, absences, kept requests, verdicts, lists of files, placements.
+"""Compares tables with the ledger: policies, bindings, people, switch, absences, kept requests, verdicts, lists of files, placements and
+baselines.
 
 Each check yields a sentence for each row that was inserted, edited or deleted beside the ledger. Keys, envelopes and requests are compared
 in `audit`. docs/ledger.md says what the ledger cannot show.
@@ -40,7 +41,7 @@ from bot.domain.policy.changes import digest_of as digest_of_policy
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidPolicy, NotVerified
 from bot.signatures import digest_of, payload_of
-from bot.store import tables
+from bot.store import baselines, tables
 from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
 from bot.store.audit import events_of, placements
@@ -66,6 +67,7 @@ def differences(connection: sa.Connection, read_policy: ReadPolicy | None = None
     yield from _verdicts(connection)
     yield from _manifests(connection)
     yield from placements(connection)
+    yield from baselines.differences(connection)
 
 
 def _policies(connection: sa.Connection) -> Iterator[str]:

@@ -1,19 +1,23 @@
 """What an older release left, which this one believes as it is: listed once in the ledger, by the first `migrate` of this release.
 
-From then on a vote counts only with a signed request, and a binding only with its ledger entry. Rows that are written later cannot claim
-to be old.
+From then on a vote counts only with a signed request, and a binding or a row of a baseline only with its ledger entry. Rows that are
+written later cannot claim to be old.
 """
 
 from __future__ import annotations
 
-from bot.domain.events import OldRecordsListed
+from datetime import datetime
+
+from bot.domain.events import OldBaselinesListed, OldRecordsListed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.vote_events import OldBinding, OldVote
 from bot.engine.lanes import Lane
 from bot.services import Services
 from bot.signatures import digest_of
+from bot.store.baselines import is_listed, without_entry
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
+from handlers.registry.watches import LISTED
 
 
 def list_old_records(s: Services) -> None:
@@ -23,6 +27,14 @@ def list_old_records(s: Services) -> None:
         if tx.signed_requests.listed() is None:
             tx.record([OldRecordsListed(s.clock.now(), _old_votes(tx), _old_bindings(tx), _old_verdicts(tx))])
             _renew_cards(tx)
+        if not is_listed(tx.connection):
+            tx.record(_old_baselines(tx, s.clock.now()))
+
+
+def _old_baselines(tx: Transaction, now: datetime) -> list[OldBaselinesListed]:
+    old = without_entry(tx.connection)
+    chunks = [tuple(old[first : first + LISTED]) for first in range(0, len(old), LISTED)] or [()]
+    return [OldBaselinesListed(now, chunk, len(chunks) - number) for number, chunk in enumerate(chunks, 1)]
 
 
 def _renew_cards(tx: Transaction) -> None:

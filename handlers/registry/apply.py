@@ -17,7 +17,7 @@ from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
-from handlers.attestation.on_record import check_on_record
+from handlers.attestation.on_record import check_baseline_on_record, check_on_record
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
@@ -198,11 +198,13 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
 
 
 def _check_held_by_right(version: VersionId, facts: Facts, s: Services) -> None:
-    """Before the target is given back to it. Raises Permanent when the request that brought it there is not what the ledger says."""
+    """Before the target is given back to it. Raises Permanent when the ledger does not say that it came there as our rows say."""
     brought = brought_by(version, facts)
-    if brought is not None:
-        with s.store.transaction() as tx:
+    with s.store.transaction() as tx:
+        if brought is not None:
             check_on_record(tx.requests.get(brought.id, for_update=True), tx)
+        else:
+            check_baseline_on_record(version, facts, tx)
 
 
 def _set(facts: Facts, version: VersionId, s: Services) -> None:

@@ -6,6 +6,7 @@ opened in `handlers.request.asking`; moves by hand are in `observed_moves`, new 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from bot.domain.model import OPEN
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.diff import Known, News, OpenAsk, compare, fingerprint, open_asks
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.registry_events import Held
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.workspaces import of_subject, subject_of
@@ -32,7 +34,7 @@ from handlers.registry.observed_moves import judge, note_departures
 from handlers.registry.renames import find_renames, forget, record_renames
 from handlers.registry.trust import is_loss
 from handlers.registry.unreadable import telling_if_unreadable
-from handlers.registry.watches import Watching, begin_all, bring_up_to_date, judged_moves
+from handlers.registry.watches import Watching, begin_all, bring_up_to_date, judged_moves, record_baseline
 from handlers.request.asking import open_new, take_away
 
 LOOK_AT = "look_at"
@@ -140,8 +142,21 @@ def _is_new(seen: ModelSnapshot, tx: Transaction) -> bool:
     return sweep is not None and sweep.baseline_until is not None and seen.created > sweep.baseline_until
 
 
-def take_baseline(seen: ModelSnapshot, tx: Transaction, now: datetime) -> int:
-    """Records who holds what, or that no one does, and what asks already, and asks nothing. Returns how many targets are held."""
+def take_baseline(workspace: str, models: Iterable[ModelSnapshot], tx: Transaction, now: datetime) -> int:
+    """Records who holds what, or that no one does, and what asks already, and asks nothing. Returns how many targets are held.
+
+    A few ledger entries have what is baseline in all these models.
+    """
+    baseline, count = list[Held](), 0
+    for seen in models:
+        begun, held = _take_baseline_of(seen, tx, now)
+        baseline += begun
+        count += held
+    record_baseline(workspace, baseline, tx, now)
+    return count
+
+
+def _take_baseline_of(seen: ModelSnapshot, tx: Transaction, now: datetime) -> tuple[list[Held], int]:
     policy = tx.policy()
     newest = max((version.id.version for version in seen.versions), default=0)
     news = compare(seen, Known(newest, newest), policy)
@@ -150,9 +165,9 @@ def take_baseline(seen: ModelSnapshot, tx: Transaction, now: datetime) -> int:
     on_record = tx.registry.known(before).placements if before else {}
     for target, holders in {**dict.fromkeys(on_record, ()), **news.holders}.items():
         tx.registry.put_placements(seen.workspace, seen.name, target, holders, now)
-    begin_all(seen, policy, tx, now)
+    begun = begin_all(seen, policy, tx, now)
     tx.registry.put_model(row_of(seen, newest, policy))
-    return sum(1 for holders in news.holders.values() if holders)
+    return begun, sum(1 for holders in news.holders.values() if holders)
 
 
 def _act_on(

@@ -6,11 +6,11 @@ away, and a model that comes back under the name, or is renamed to it, is judged
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain.events import ModelGone
+from bot.domain.events import BaselineRecorded, ModelGone
 from bot.domain.model import Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.custody import Holding, custody_of, may_hold
@@ -18,13 +18,14 @@ from bot.domain.registry.diff import Move, News, ruled_places
 from bot.domain.registry.facts import Handling
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.watch_events import WatchBegun
+from bot.domain.registry_events import Held
 from bot.store.custody import Watch
 from bot.store.ledger import read_event
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
 
 A_MOMENT = timedelta(microseconds=1)
-LISTED = 100  # holders in one ledger entry; a target model may have thousands
+LISTED = 100  # holders in one ledger entry; a registry may have thousands
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,24 @@ def _begin(place: Place, handling: Handling, holders: tuple[VersionId, ...], tx:
     tx.custody.put_baseline(place.model, place.target, holders, now)
     if holders:
         tx.record([WatchBegun(now, place.workspace, place.target, place.model, handling, holders[:LISTED])])
+        record_baseline(place.workspace, [Held(place.target, one) for one in holders[LISTED:]], tx, now)
 
 
-def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> None:
-    """Begins all watches at the registry's baseline, with one ledger entry for all."""
+def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> list[Held]:
+    """Begins all watches at the registry's baseline. Returns what is baseline, for `record_baseline` to write with that of other models."""
+    held = []
     for target in ruled_places(seen, policy):
-        place = Place(seen.workspace, seen.name, target)
+        place, holders = Place(seen.workspace, seen.name, target), seen.holders(target)
         tx.custody.put_watch(seen.workspace, seen.name, target, Watch(now, handling_of(place, policy)))
-        tx.custody.put_baseline(seen.name, target, seen.holders(target), now)
+        tx.custody.put_baseline(seen.name, target, holders, now)
+        held += [Held(target, one) for one in holders]
+    return held
+
+
+def record_baseline(workspace: str, held: Sequence[Held], tx: Transaction, now: datetime) -> None:
+    """In the transaction that wrote the rows, and with their time: these entries vouch for them (`bot.store.baselines`)."""
+    chunks = (tuple(held[first : first + LISTED]) for first in range(0, len(held), LISTED))
+    tx.record([BaselineRecorded(now, workspace, chunk) for chunk in chunks])
 
 
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:

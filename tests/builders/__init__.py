@@ -23,6 +23,7 @@ from bot.domain.model import (
     Kind,
     Metric,
     Origin,
+    Placed,
     State,
     Target,
     TargetKind,
@@ -47,6 +48,7 @@ from bot.domain.policy.rules import (
 from bot.domain.references import Image, NamedTicket, PostedCard, Relation, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.registry.watch_events import HolderLeft, WatchBegun
+from bot.domain.registry_events import Held
 from bot.domain.request.evolution import evolve
 from bot.domain.seals.places import SealedAt, SealedObject
 from bot.domain.vote_events import OldBinding, OldVote
@@ -285,6 +287,8 @@ def every_event() -> list[e.Event]:
         opened(),
         *every_request_event(),
         e.BaselineTaken(NOON, "default", 3, 2),
+        e.BaselineRecorded(NOON, "default", (Held(CHAMPION, a_version(5)),)),
+        e.OldBaselinesListed(NOON, (Placed(CHAMPION, a_version(5), NOON, None),)),
         e.MoveObserved(NOON, "default", CHAMPION, "bike-demand", a_version(), a_version(5), "ask"),
         e.MoveReverted(NOON, "default", CHAMPION, "bike-demand", a_version(5)),
         HolderLeft(NOON, "default", PRODUCTION, "bike-demand", a_version(), a_version(5)),

@@ -25,11 +25,13 @@ from bot.domain.events import (
     AttestationSigned,
     AwayDeclared,
     AwayEnded,
+    BaselineRecorded,
     DecisionSigned,
     FastTrackSwitched,
     KeyAdded,
     KeyRetired,
     ModelGone,
+    OldBaselinesListed,
     OldRecordsListed,
     PasskeyConfirmed,
     PolicyActivated,
@@ -43,6 +45,7 @@ from bot.domain.ledger.chain import GENESIS, head_of, leaf_of
 from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.ledger.merkle import Frontier, root_of
 from bot.domain.model import DECISION, VOTE
+from bot.domain.registry.watch_events import WatchBegun
 from bot.errors import ChainBroken, Permanent
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of, ledger_key
@@ -68,6 +71,7 @@ KEY = NoteKey(Ed25519PrivateKey.generate())
 HAS_A_ROW = (
     *(AttestationSigned, KeyAdded, KeyRetired, PolicyActivated, FastTrackSwitched),
     *(AccountBound, AccountUnbound, OldRecordsListed, AwayDeclared, AwayEnded, PasskeyConfirmed),
+    *(WatchBegun, BaselineRecorded, OldBaselinesListed),
 )  # beside its entry, which those who record it add
 ELSEWHERE = [event for event in every_event() if not isinstance(event, (RequestEvent, *HAS_A_ROW))]
 

@@ -1,0 +1,185 @@
+"""A target goes back to what held it before the bot watched only if a ledger entry says so: the row alone moves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.events import BaselineRecorded, OldBaselinesListed
+from bot.domain.model import Target, VersionId
+from bot.domain.registry.watch_events import WatchBegun
+from bot.engine.rows import JobStatus
+from bot.store.baselines import differences
+from handlers.ledger.old_records import list_old_records
+from handlers.policy.kill_switch import person_named
+from handlers.registry.sweeps import accept_registry
+from tests.fixtures.installation import Installation
+
+CHAMPION = Target.parse("alias:champion")
+INSERTED = """
+insert into baselines (workspace, model, target, version, version_created, since)
+values ('default', :model, 'alias:champion', :version, :created, :since)
+"""
+CHANGED = "update baselines set version = :version, version_created = :created where model = :model"
+CHANGED_TIME = "update baselines set since = :since where model = :model"
+
+
+@pytest.fixture
+def installation(open_installation: Callable[..., Installation]) -> Installation:
+    """v1 is champion when the first sweep comes, and v2 and v3 are registered."""
+    installation = open_installation()
+    installation.use_policy(observed="revert")
+    for _ in range(3):
+        installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()
+    return installation
+
+
+def version(installation: Installation, number: int) -> VersionId:
+    found = installation.s.registry.find_version("default", installation.model, number)
+    assert found is not None
+    return found.id
+
+
+def write(installation: Installation, statement: str, number: int) -> None:
+    """What someone with the bot's database role does."""
+    values = {
+        "model": installation.model,
+        "version": number,
+        "created": version(installation, number).created,
+        "since": installation.clock.now() + timedelta(seconds=1),
+    }
+    with installation.s.store.engine.begin() as connection:
+        assert connection.execute(sa.text(statement), values).rowcount > 0
+
+
+def take_away(installation: Installation) -> None:
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    installation.sweep()
+    installation.settle_once()
+
+
+def move(installation: Installation, number: int, model: str | None = None) -> None:
+    installation.mlflow.set_registered_model_alias(model or installation.model, "champion", str(number))
+    installation.sweep()
+    installation.settle_once()
+
+
+def champion_of(model: str, installation: Installation) -> int | None:
+    held = installation.mlflow.get_registered_model(model).aliases.get("champion")
+    return int(held) if held else None
+
+
+def parked(installation: Installation) -> list[str]:
+    return [job.errors[-1].error for job in installation.s.store.jobs.listing(JobStatus.PARKED)]
+
+
+def audited(installation: Installation) -> list[str]:
+    with installation.s.store.engine.connect() as connection:
+        return list(differences(connection))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("how", ["emptied", "moved"])
+@pytest.mark.parametrize(
+    ("statement", "said"), [(INSERTED, "inserted"), (CHANGED, "inserted"), (CHANGED_TIME, "edited")]
+)
+def test_a_target_is_not_given_back_by_a_row_that_no_entry_vouches_for(
+    how: str, statement: str, said: str, installation: Installation
+) -> None:
+    write(installation, statement, 2)
+
+    if how == "emptied":
+        take_away(installation)
+    else:
+        move(installation, 3)
+
+    assert installation.champion() == (None if how == "emptied" else 3)
+    assert any(
+        "before the bot watched, and the ledger does not. Nothing is moved" in why for why in parked(installation)
+    )
+    assert said in "; ".join(audited(installation))
+
+
+def test_what_the_first_sweep_found_is_given_back(installation: Installation) -> None:
+
+    move(installation, 2)
+    put_back = installation.champion()
+    take_away(installation)
+
+    (entry,) = [one for one in installation.entries(BaselineRecorded) if installation.model in str(one)]
+    assert [one["version"]["version"] for one in entry["held"] if one["version"]["model"] == installation.model] == [1]
+    assert (put_back, installation.champion()) == (1, 1)
+    assert parked(installation) == audited(installation) == []
+
+
+def test_what_a_new_rule_found_is_given_back(installation: Installation) -> None:
+    installation.use_policy(observed="report")
+    move(installation, 2)
+
+    installation.use_policy(observed="revert")
+    installation.sweep()
+    take_away(installation)
+
+    assert [one["holders"][0]["version"] for one in installation.entries(WatchBegun)] == [2]
+    assert installation.champion() == 2
+    assert parked(installation) == audited(installation) == []
+
+
+def test_what_an_admin_accepted_after_a_doubt_is_given_back(installation: Installation) -> None:
+    with installation.s.store.transaction() as tx:
+        row = tx.trust.find("default")
+        tx.trust.put(replace(row, doubted_since=installation.clock.now(), doubt="another registry"))
+        tx.registry.forget_model("default", installation.model)
+    installation.ask(3, "champion")
+
+    accept_registry("the old server was retired", person_named("ana@example.com", installation.s), installation.s)
+    installation.sweep()
+    move(installation, 2)
+
+    assert installation.champion() == 3
+    assert parked(installation) == audited(installation) == []
+
+
+def test_what_held_a_target_under_a_former_name_is_given_back(installation: Installation) -> None:
+    names = [f"{installation.model}-{number}" for number in range(2)]
+    for before, after in zip([installation.model, *names], names, strict=False):
+        installation.mlflow.rename_registered_model(before, after)
+        installation.sweep()
+
+    move(installation, 2, names[-1])
+
+    assert champion_of(names[-1], installation) == 1
+    assert parked(installation) == audited(installation) == []
+
+
+def test_what_an_older_release_left_counts_once_it_is_listed_and_no_later_list_does(installation: Installation) -> None:
+    write(installation, INSERTED, 2)
+    unlisted = audited(installation)
+
+    list_old_records(installation.s)
+    listed = audited(installation)
+    move(installation, 3)
+    put_back = installation.champion()
+    write(installation, INSERTED, 3)
+    list_old_records(installation.s)
+    take_away(installation)
+
+    assert (len(unlisted), listed, put_back) == (1, [], 2)
+    assert [
+        [one["version"]["version"] for one in entry["held"]] for entry in installation.entries(OldBaselinesListed)
+    ] == [[2]]
+    assert installation.champion() is None
+    assert len(audited(installation)) == 1
+
+
+def test_a_row_that_is_gone_is_found(installation: Installation) -> None:
+    with installation.s.store.engine.begin() as connection:
+        connection.execute(sa.text("delete from baselines where model = :model"), {"model": installation.model})
+
+    assert [f"of {installation.model} was deleted" in line for line in audited(installation)] == [True]
