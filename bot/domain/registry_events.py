@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from bot.domain.event import Event
 from bot.domain.model import Placed, Target, VersionId
+
+T = TypeVar("T")
+LISTED = 100  # holders in one ledger entry; a registry may have thousands
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Held:
 
 @dataclass(frozen=True)
 class BaselineRecorded(RegistryEvent):
-    """These versions held their targets when the watch of these began: a hundred at most in one entry.
+    """These versions held their targets when the watch of these began: `LISTED` at most in one entry.
 
     A row of the table `baselines` counts only with the entry that says so. For a new rule that is `WatchBegun`.
     """
@@ -140,3 +145,8 @@ class DatabaseRestored(Event):
     made_at: datetime
     entries: int
     ended: int
+
+
+def in_lists(many: Sequence[T]) -> list[tuple[T, ...]]:
+    """As many as one ledger entry has, again and again."""
+    return [tuple(many[first : first + LISTED]) for first in range(0, len(many), LISTED)]

@@ -1,16 +1,14 @@
-"""Whether the row of a request, or of a baseline, is what ledger entries make of it. The bot's database role may change rows, and no entry.
+"""Whether the row of a request is what its ledger entries make of it. The bot's database role may change the row, and no entry.
 
-`countersign audit verify` makes the same comparisons for all rows.
+`countersign audit verify` makes the same comparison for all requests.
 """
 
 from __future__ import annotations
 
 from bot.domain.events import EvidenceFrozen
-from bot.domain.model import TransitionRequest, VersionId
-from bot.domain.registry.facts import Facts
+from bot.domain.model import TransitionRequest
 from bot.errors import ChainBroken, Permanent
 from bot.store.audit import differing_field, replayed
-from bot.store.baselines import Row, is_vouched_for
 from bot.store.transaction import Transaction
 
 
@@ -30,17 +28,6 @@ def check_on_record(request: TransitionRequest, tx: Transaction) -> None:
         _refuse(request, f"its {field} is not what its entries in the ledger made of it")
     if sum(entry.kind == EvidenceFrozen.__name__ for entry in entries) > 1:
         _refuse(request, "its evidence was frozen twice in the ledger")
-
-
-def check_baseline_on_record(version: VersionId, facts: Facts, tx: Transaction) -> None:
-    """`version` is lawful because it was there when the watch began. Raises Permanent when no ledger entry says so."""
-    since = facts.baseline.get(version)
-    place = (facts.workspace, facts.model, str(facts.target))
-    if since is None or not is_vouched_for(Row(*place, version.version, version.created, since), tx.ledger):
-        raise Permanent(
-            f"{facts.target} cannot go back to {version}: the database says that it was there before the bot watched, and the ledger "
-            "does not. Nothing is moved. Run `countersign audit verify`, and find out who can write to the database"
-        )
 
 
 def _refuse(request: TransitionRequest, why: str) -> None:

@@ -144,15 +144,24 @@ def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
     return _facts(place, None, holders, placed, tx, now, about=holders, there=holders)
 
 
-def is_champion_unconfirmed(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:
-    """Whether the version that its evidence compares with has its place by a broken glass alone, as the registry was last seen."""
+def facts_of_champion(request: TransitionRequest, tx: Transaction, now: datetime) -> tuple[VersionId, Facts] | None:
+    """The version that its evidence compares with, if any, and the facts about the place as the registry was last seen."""
     champion, place = request.evidence.champion if request.evidence else None, place_of(request)
     if champion is None:
-        return False
+        return None
     placed = _placed(place, tx)
     holders = tuple(held.version for held in placed)
-    facts = _facts(place, None, holders, placed, tx, now, about=(*holders, champion.version), there=holders)
-    brought = max((one for one in facts.about(champion.version) if one.state is State.APPLIED), key=when, default=None)
+    about = (*holders, champion.version)
+    return champion.version, _facts(place, None, holders, placed, tx, now, about=about, there=holders)
+
+
+def is_champion_unconfirmed(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:
+    """Whether the version that its evidence compares with has its place by a broken glass alone."""
+    there = facts_of_champion(request, tx, now)
+    if there is None:
+        return False
+    champion, facts = there
+    brought = max((one for one in facts.about(champion) if one.state is State.APPLIED), key=when, default=None)
     return brought is not None and is_unconfirmed(brought)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from bot.domain.events import OldBaselinesListed, OldRecordsListed
 from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.registry_events import in_lists
 from bot.domain.vote_events import OldBinding, OldVote
 from bot.engine.lanes import Lane
 from bot.services import Services
@@ -17,7 +18,6 @@ from bot.signatures import digest_of
 from bot.store.baselines import is_listed, without_entry
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
-from handlers.registry.watches import LISTED
 
 
 def list_old_records(s: Services) -> None:
@@ -32,9 +32,8 @@ def list_old_records(s: Services) -> None:
 
 
 def _old_baselines(tx: Transaction, now: datetime) -> list[OldBaselinesListed]:
-    old = without_entry(tx.connection)
-    chunks = [tuple(old[first : first + LISTED]) for first in range(0, len(old), LISTED)] or [()]
-    return [OldBaselinesListed(now, chunk, len(chunks) - number) for number, chunk in enumerate(chunks, 1)]
+    lists = in_lists(without_entry(tx.connection)) or [()]
+    return [OldBaselinesListed(now, some, len(lists) - number) for number, some in enumerate(lists, 1)]
 
 
 def _renew_cards(tx: Transaction) -> None:

@@ -18,14 +18,13 @@ from bot.domain.registry.diff import Move, News, ruled_places
 from bot.domain.registry.facts import Handling
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.watch_events import WatchBegun
-from bot.domain.registry_events import Held
+from bot.domain.registry_events import LISTED, Held, in_lists
 from bot.store.custody import Watch
 from bot.store.ledger import read_event
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
 
 A_MOMENT = timedelta(microseconds=1)
-LISTED = 100  # holders in one ledger entry; a registry may have thousands
 
 
 @dataclass(frozen=True)
@@ -147,8 +146,7 @@ def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetim
 
 def record_baseline(workspace: str, held: Sequence[Held], tx: Transaction, now: datetime) -> None:
     """In the transaction that wrote the rows, and with their time: these entries vouch for them (`bot.store.baselines`)."""
-    chunks = (tuple(held[first : first + LISTED]) for first in range(0, len(held), LISTED))
-    tx.record([BaselineRecorded(now, workspace, chunk) for chunk in chunks])
+    tx.record([BaselineRecorded(now, workspace, some) for some in in_lists(held)])
 
 
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:

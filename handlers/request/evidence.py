@@ -26,6 +26,7 @@ from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.attestation.on_record import check_on_record
+from handlers.custody.baselines import is_champion_off_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import decided_for, facts_of, is_champion_unconfirmed, place_of
 from handlers.custody.own_keys import is_approval_believed
@@ -216,6 +217,7 @@ def _decide_without_people(
         is_switched_on=is_on,
         lot=lot,
         is_champion_unconfirmed=is_champion_unconfirmed(request, tx, now),
+        is_champion_off_record=is_champion_off_record(request, tx, now),
     )
     blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)
     judgement = replace(judgement, checks=(*judgement.checks, *(Check(False, one.sentence) for one in blocked)))

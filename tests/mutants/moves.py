@@ -81,9 +81,39 @@ MUTANTS = (
         "changed row gives back",
         "a target is given back by a row that is not what the ledger says",
         "handlers/registry/apply.py",
-        "    if brought is not None:\n        with s.store.transaction() as tx:\n",
-        "    if brought is None:\n        with s.store.transaction() as tx:\n",
+        "            check_on_record(tx.requests.get(brought.id, for_update=True), tx)\n",
+        "            pass\n",
         ("tests/e2e/registry/test_changed_rows.py::test_a_target_is_not_given_back_by_a_row_that_was_changed",),
+    ),
+    Mutant(
+        "changed baseline gives back",
+        "a target is given back to a version of which a row alone says that it was there before the bot watched",
+        "handlers/registry/apply.py",
+        "            check_baseline_on_record(version, facts, tx)\n",
+        "            pass\n",
+        (
+            "tests/e2e/custody/test_vouched_baselines.py::test_a_target_is_not_given_back_by_a_row_that_no_entry_vouches_for",
+        ),
+    ),
+    Mutant(
+        "changed baseline is a measure",
+        "the fast track compares with a version of which a row alone says that it was there before the bot watched",
+        "bot/domain/request/fast_track.py",
+        "    if is_champion_off_record and is_compared:\n",
+        "    if is_champion_off_record and not is_compared:\n",
+        (
+            "tests/e2e/custody/test_vouched_baselines.py::test_a_row_that_no_entry_vouches_for_is_no_measure_for_the_fast_track",
+        ),
+    ),
+    Mutant(
+        "later list counts",
+        "a baseline counts as old although the list of old ones was written before",
+        "bot/store/baselines/__init__.py",
+        "connection.execute(query.order_by(entries.seq).limit(1))",
+        "connection.execute(query.order_by(entries.seq.desc()).limit(1))",
+        (
+            "tests/store/test_vouched_rows.py::test_what_is_old_is_listed_in_as_many_entries_as_it_takes_and_the_first_list_counts",
+        ),
     ),
     Mutant(
         "rule not compared",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from bot.clients.mlflow.registry import ALL_A_PAGE
-from bot.domain.events import BaselineTaken
+from bot.domain.events import BaselineRecorded, BaselineTaken
 from bot.errors import Permanent, Temporary
+from bot.store.baselines import differences
 from bot.store.ledger import read_event
 from handlers.registry import baselines
 from tests.scale import made_registry
@@ -54,6 +56,19 @@ def test_each_version_is_read_once_and_each_model_is_on_record(house: House, reg
     assert house.sweep() == []
     with house.s.store.transaction() as tx:
         assert set(tx.registry.last_sweeps(["default"])) == {("models", "default")}
+
+
+def test_a_few_entries_vouch_for_all_that_is_baseline(house: House) -> None:
+    house.sweep()
+
+    with house.s.store.transaction() as tx:
+        events = [read_event(entry.kind, entry.body) for entry in tx.ledger.entries(BaselineRecorded.__name__)]
+        rows = tx.connection.execute(sa.text("select count(*) from baselines")).scalar_one()
+        assert list(differences(tx.connection)) == []
+    assert sum(len(event.held) for event in events if isinstance(event, BaselineRecorded)) == rows == MODELS
+    assert len(events) <= 1 + -(
+        -MODELS * VERSIONS // A_PAGE
+    )  # one a transaction; a page has far fewer versions here than in earnest
 
 
 def test_no_more_than_a_page_and_the_model_at_its_end_are_in_memory(registry: MadeRegistry) -> None:

@@ -36,6 +36,15 @@ UNCONFIRMED = Check(
     ),
 )
 
+OFF_RECORD = Check(
+    False,
+    recorded(
+        "fast track",
+        "the database says that the champion was there before the bot watched, and the ledger does not, so it is no measure and a "
+        "person decides",
+    ),
+)
+
 
 def judge(
     request: TransitionRequest,
@@ -45,11 +54,13 @@ def judge(
     is_switched_on: bool,
     lot: str = "",
     is_champion_unconfirmed: bool = False,
+    is_champion_off_record: bool = False,
 ) -> Judgement:
     """Makes all checks, also after the first failure, so that people see all results.
 
-    `is_champion_unconfirmed`: what it is compared with has its place by a broken glass alone, so it is no measure. `lot` seeds the
-    sample: the id of the first request for this content, so that asking or registering again gives no second draw.
+    `is_champion_unconfirmed`: what it is compared with has its place by a broken glass alone, so it is no measure;
+    `is_champion_off_record`: by a row that no ledger entry vouches for. `lot` seeds the sample: the id of the first request for this
+    content, so that asking or registering again gives no second draw.
     """
     if track.mode is FastTrackMode.OFF:
         return Judgement(track.mode, ())
@@ -57,6 +68,8 @@ def judge(
     is_compared = Demand.SIGNATURE in track.require or any(threshold.compares for threshold in track.metrics)
     if is_champion_unconfirmed and is_compared:
         checks = (*checks, UNCONFIRMED)
+    if is_champion_off_record and is_compared:
+        checks = (*checks, OFF_RECORD)
     judgement = Judgement(track.mode, checks)
     if track.mode is not FastTrackMode.ON or not judgement.passes:
         return judgement

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.events import BaselineRecorded, OldBaselinesListed
-from bot.domain.model import Target, VersionId
+from bot.domain.model import DecidedBy, VersionId
 from bot.domain.registry.watch_events import WatchBegun
 from bot.engine.rows import JobStatus
 from bot.store.baselines import differences
@@ -19,7 +19,6 @@ from handlers.policy.kill_switch import person_named
 from handlers.registry.sweeps import accept_registry
 from tests.fixtures.installation import Installation
 
-CHAMPION = Target.parse("alias:champion")
 INSERTED = """
 insert into baselines (workspace, model, target, version, version_created, since)
 values ('default', :model, 'alias:champion', :version, :created, :since)
@@ -183,3 +182,21 @@ def test_a_row_that_is_gone_is_found(installation: Installation) -> None:
         connection.execute(sa.text("delete from baselines where model = :model"), {"model": installation.model})
 
     assert [f"of {installation.model} was deleted" in line for line in audited(installation)] == [True]
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_row_that_no_entry_vouches_for_is_no_measure_for_the_fast_track(
+    is_changed: bool, open_installation: Callable[..., Installation]
+) -> None:
+    better = "mae: {threshold: 40, greater_is_better: false, min_relative_change: 0.01}"
+    installation = open_installation(extra=f"fast_track: {{mode: on, metrics: {{{better}}}}}")
+    worse, best = [installation.register(metrics={"mae": mae}, measured_on="a1a1a1a1") for mae in (39.0, 30.0)]
+    installation.move(worse)
+    if is_changed:
+        write(installation, CHANGED_TIME, worse)
+
+    request = installation.asked(best)
+
+    assert request.judgement is not None
+    assert any("the ledger does not" in check.sentence for check in request.judgement.checks) is is_changed
+    assert request.decided_by is (None if is_changed else DecidedBy.FAST_TRACK)
