@@ -23,6 +23,7 @@ from bot.store.audit import events_of
 from bot.store.ledger import A_FETCH, LedgerRows, read_event
 
 OF_THE_MOMENT = (WatchBegun.__name__, BaselineRecorded.__name__)
+Renames = Mapping[tuple[str, str], Sequence[ModelRenamed]]  # by workspace and new name
 
 
 class Row(NamedTuple):
@@ -48,8 +49,8 @@ class Row(NamedTuple):
 
 def is_vouched_for(row: Row, ledger: LedgerRows) -> bool:
     """Reads the entries of that moment, the renames since then, and the list of old rows as far as it names these models."""
-    renames = [read_event(one.kind, one.body) for one in ledger.entries(ModelRenamed.__name__, since=row.since)]
-    wanted = {row, *_copied_from(row, [one for one in renames if isinstance(one, ModelRenamed)])}
+    renames = (read_event(one.kind, one.body) for one in ledger.entries(ModelRenamed.__name__, since=row.since))
+    wanted = {row, *_copied_from(row, _by_new_name(renames))}
     entries, models = tables.ledger.c, {one.model for one in wanted}
     of_the_moment = (entries.kind.in_(OF_THE_MOMENT), entries.at == row.since)
     said = _said_about(models, of_the_moment, ledger.connection)
@@ -66,14 +67,12 @@ def differences(connection: sa.Connection) -> Iterator[str]:
     said, newest = _said(connection), dict[tuple[object, ...], datetime]()
     for row in said:
         newest[row.held] = max(row.since, newest.get(row.held, row.since))
-    renames, unseen = _renames(connection), set(newest)
+    renames, unseen = _by_new_name(events_of(connection, ModelRenamed)), set(newest)
     for row in _rows(connection):
         unseen.discard(row.held)
-        if row.since != newest.get(row.held) and said.isdisjoint(_copied_from(row, renames[row.workspace])):
-            how = (
-                "edited: its watch did not begin" if row.held in newest else "inserted: no entry says that it was there"
-            )
-            yield f"version {row.version} in the baseline of {row.target} of {row.model} was {how} then"
+        if row.since != newest.get(row.held) and said.isdisjoint(_copied_from(row, renames)):
+            how = "edited: it was not there" if row.held in newest else "inserted: no entry says that it was there"
+            yield f"version {row.version} in the baseline of {row.target} of {row.model} was {how} at that time"
     for held in sorted(unseen, key=str):
         _, model, target, version, _ = held
         yield f"version {version} in the baseline of {target} of {model} was deleted"
@@ -81,26 +80,27 @@ def differences(connection: sa.Connection) -> Iterator[str]:
 
 def without_entry(connection: sa.Connection) -> list[Placed]:
     """The rows that an older release wrote and no entry vouches for."""
-    said, renames = _said(connection), _renames(connection)
-    return [
-        row.placed
-        for row in _rows(connection)
-        if row not in said and said.isdisjoint(_copied_from(row, renames[row.workspace]))
-    ]
+    said, renames = _said(connection), _by_new_name(events_of(connection, ModelRenamed))
+    return [row.placed for row in _rows(connection) if row not in said and said.isdisjoint(_copied_from(row, renames))]
 
 
-def _copied_from(row: Row, renames: Iterable[ModelRenamed]) -> set[Row]:
-    """What it may be a copy of: renames since its watch began have led from there to its name. `renames`: the oldest first."""
-    before: dict[str, set[str]] = defaultdict(set)
-    for one in renames:
-        if one.workspace == row.workspace and one.at >= row.since:
-            before[one.after].add(one.before)
+def _copied_from(row: Row, renames: Renames) -> set[Row]:
+    """What it may be a copy of: renames since its watch began have led from there to its name."""
     found, names = {row.model}, [row.model]
     while names:
-        new = before[names.pop()] - found
+        into = renames.get((row.workspace, names.pop()), ())
+        new = {one.before for one in into if one.at >= row.since} - found
         found |= new
         names += new
     return {_under(name, row) for name in found - {row.model}}
+
+
+def _by_new_name(events: Iterable[Event]) -> Renames:
+    found: dict[tuple[str, str], list[ModelRenamed]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, ModelRenamed):
+            found[event.workspace, event.after].append(event)
+    return found
 
 
 def _under(name: str, row: Row) -> Row:
@@ -168,14 +168,6 @@ def _said(connection: sa.Connection) -> set[Row]:
             left = event.follow if left < 0 else left - 1
         said.update(_rows_in(event))
     return said
-
-
-def _renames(connection: sa.Connection) -> Mapping[str, list[ModelRenamed]]:
-    found: dict[str, list[ModelRenamed]] = defaultdict(list)
-    for event in events_of(connection, ModelRenamed):
-        if isinstance(event, ModelRenamed):
-            found[event.workspace].append(event)
-    return found
 
 
 def _rows(connection: sa.Connection) -> Iterator[Row]:
