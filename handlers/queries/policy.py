@@ -38,6 +38,7 @@ from bot.errors import NotFound, OutsideError
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.transaction import Transaction
+from handlers.custody.baselines import is_champion_off_record
 from handlers.custody.facts import Place, decided_at, is_champion_unconfirmed
 from handlers.request.voters import UNWELCOME
 
@@ -223,12 +224,14 @@ def _judged(request: TransitionRequest, rule: Rule, question: Question) -> Judge
     undrawn = replace(track, sample_to_people=0.0)
     with question.s.store.transaction() as tx:
         is_unconfirmed_there = is_champion_unconfirmed(request, tx, question.now)
+        is_off_record = is_champion_off_record(request, tx, question.now)
     return fast_track.judge(
         request,
         request.evidence,
         undrawn,
         is_switched_on=question.is_switched_on,
         is_champion_unconfirmed=is_unconfirmed_there,
+        is_champion_off_record=is_off_record,
     )
 
 

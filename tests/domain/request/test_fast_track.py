@@ -381,15 +381,20 @@ def test_only_promotions_pass(request_: TransitionRequest, sentence: str) -> Non
     [({"metrics": (BETTER_BY_ONE_PERCENT,)}, False), ({"require": (Demand.SIGNATURE,)}, False), ({}, True)],
     ids=["its figures", "its signature", "nothing of it"],
 )
-def test_a_champion_by_a_broken_glass_that_nobody_confirmed_is_no_measure(asks: dict[str, Any], passes: bool) -> None:
+@pytest.mark.parametrize(
+    ("why", "said"), [("is_champion_unconfirmed", "broken glass"), ("is_champion_off_record", "the ledger does not")]
+)
+def test_a_champion_by_a_broken_glass_that_nobody_confirmed_or_by_a_row_alone_is_no_measure(
+    asks: dict[str, Any], passes: bool, why: str, said: str
+) -> None:
     evidence = beside(mae(26.06), signature='{"inputs":"a"}')
     track = replace(a_track(AT_MOST_40), **asks)
 
-    judgement = judge(a_request(State.COLLECTING), evidence, track, is_switched_on=True, is_champion_unconfirmed=True)
+    judgement = judge(a_request(State.COLLECTING), evidence, track, is_switched_on=True, **{why: True})
 
     assert judge(a_request(State.COLLECTING), evidence, track, is_switched_on=True).decides
     assert judgement.decides is passes
-    assert any("broken glass" in check.sentence for check in judgement.checks) is not passes
+    assert any(said in check.sentence for check in judgement.checks) is not passes
 
 
 def test_a_complete_lineage_may_be_demanded() -> None:
