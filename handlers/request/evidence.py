@@ -153,9 +153,8 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
             barred=memory.barred_by(locked, earlier, {*filter(None, (authors.trained, authors.committed))}, tx),
             objections=memory.objections(locked, earlier, tx),
         )
-        if (
-            frozen and seen.artifacts is not None and reading.manifest is not None
-        ):  # a list that no evidence names would be left over
+        # A list that no evidence names would be left over. There is none where the files are known from an earlier request.
+        if frozen and seen.artifacts is not None and reading.manifest is not None:
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
         if reading.pipeline is not None:
             keep_pipeline(reading.pipeline, tx)
