@@ -24,9 +24,9 @@ from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import decided_rule, is_same_rule
 from handlers.attestation.glass_proofs import why_not_broken
-from handlers.attestation.on_record import check_on_record
 from handlers.attestation.vote_proofs import why_unproven
 from handlers.custody.facts import decided_for
+from handlers.custody.on_record import check_on_record
 from handlers.custody.own_keys import (
     believed_keys,
     is_about_decision,

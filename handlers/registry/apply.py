@@ -17,11 +17,11 @@ from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
-from handlers.attestation.on_record import check_on_record
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.baselines import check_baseline_on_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
+from handlers.custody.on_record import check_on_record
 from handlers.custody.reading import read_model
 from handlers.registry.settling import announce, end_with_its_ask, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard

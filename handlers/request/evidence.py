@@ -25,10 +25,10 @@ from bot.errors import Permanent
 from bot.language import recorded
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.attestation.on_record import check_on_record
 from handlers.custody.baselines import is_champion_off_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import decided_for, facts_of, is_champion_unconfirmed, place_of
+from handlers.custody.on_record import check_on_record
 from handlers.custody.own_keys import is_approval_believed
 from handlers.notify.render_context import needed_rule
 from handlers.request import memory
