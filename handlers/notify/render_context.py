@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.card.card import Called, Mention
@@ -14,6 +14,7 @@ from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.references import PostedCard, TicketPlan
 from bot.domain.request.askers import is_stranger
+from bot.domain.request.needed import Away, Electorate
 from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
@@ -34,9 +35,15 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
     holds = _still_holds(called_now, tx)
     applied = decided_for(called_now, tx) if request.state is State.APPLIED else ()
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
+    emails, away = people_of([request], policy, tx, now)
     return CardContext(
         names=tx.people.names(
-            voters | request.parties | _claimed(request) | _objectors(request) | request.conversation.people
+            voters
+            | request.parties
+            | _claimed(request)
+            | _objectors(request)
+            | request.conversation.people
+            | set(emails)
         ),
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
@@ -54,9 +61,28 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         later=_later_card(called_now, applied, tx),
         stranger=_stranger(request, policy, tx),
         unread=unread_of(request, tx),
-        addresses=frozenset(tx.people.emails(request.parties).values()),
+        addresses=frozenset(emails[party] for party in request.parties if party in emails),
         in_charge=_in_charge(request, tx),
+        electorate=Electorate(policy.groups_of(rule), emails, away) if rule else None,
     )
+
+
+def people_of(
+    requests: Sequence[TransitionRequest], policy: Policy, tx: Transaction, now: datetime
+) -> tuple[Mapping[str, str], Mapping[str, Away]]:
+    """The addresses of parties, voters and who is away, by id; and who is away, by address. Absences matter to open votes alone."""
+    is_open = any(one.state is State.PENDING for one in requests) and any(group.people for group in policy.groups)
+    absences = tx.absences.everybody(now) if is_open else []
+    people = {person for one in requests for person in one.parties}
+    people |= {person for one in requests for vote in one.votes for person in (*vote.ids, *vote.standing_in_for)}
+    people |= {person for absence in absences for person in (absence.person, absence.delegate)}
+    emails = tx.people.emails(people)
+    away = {
+        emails[one.person]: Away(one.until, emails[one.delegate])
+        for one in absences
+        if {one.person, one.delegate} <= set(emails)
+    }
+    return emails, away
 
 
 def _in_charge(request: TransitionRequest, tx: Transaction) -> Mention | None:

@@ -13,10 +13,11 @@ from bot.domain.model import OPEN, DecidedBy, State, TransitionRequest, VersionI
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.queries.description import decided_by
 from bot.domain.request.counting import rule_of_decision
+from bot.domain.request.needed import Electorate
 from bot.domain.text import duration_text, person_name
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
-from handlers.notify.render_context import progress_text, unread_key
+from handlers.notify.render_context import people_of, progress_text, unread_key
 
 WAITING = (*OPEN, State.APPROVED)
 
@@ -88,7 +89,7 @@ def _contexts(
     policy = tx.policy()
     unread = SentRows(tx.connection).digests([unread_key(one) for one in waiting if one.state is State.PENDING])
     readings = tx.readings.some([one.id for one in waiting if one.state is State.COLLECTING])
-    emails = tx.people.emails({party for one in waiting for party in one.parties})
+    emails, away = people_of(waiting, policy, tx, now)
     found = {}
     for one in waiting:
         rule = policy.rule_for(one.version.workspace, one.version.model, one.target)
@@ -101,6 +102,7 @@ def _contexts(
             progress=progress_text(readings.get(one.id)),
             unread=unread.get(unread_key(one), ""),
             addresses=frozenset(emails[party] for party in one.parties if party in emails),
+            electorate=Electorate(policy.groups_of(rule), emails, away) if rule else None,
         )
     return found
 

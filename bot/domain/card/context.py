@@ -12,6 +12,7 @@ from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.references import PostedCard
 from bot.domain.request.fast_track import Agreement
+from bot.domain.request.needed import Electorate
 from bot.language import N_, _
 
 UNKNOWN = N_("unknown")
@@ -34,7 +35,7 @@ class CardContext:
     how much of the files has been read. `earlier`, `later`: the cards of the requests before and after this one. `stranger`: the address
     that asked, when no one is known by it. `unread`: why the evidence of an
     open vote cannot be read any more. `addresses`: the e-mail addresses of the parties, who may not vote.
-    `in_charge`: to whom it was handed, while they have not voted.
+    `in_charge`: to whom it was handed, while they have not voted. `electorate`: what is known of who may vote; None when nothing is.
     """
 
     names: Mapping[str, str]
@@ -54,6 +55,7 @@ class CardContext:
     unread: str = ""
     addresses: frozenset[str] = frozenset()
     in_charge: Mention | None = None
+    electorate: Electorate | None = None
 
     def name(self, person_id: str | None) -> str:
         name = in_one_line(self.names.get(person_id, "")) if person_id else ""

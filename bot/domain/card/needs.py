@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 
 from bot.domain.card.context import CardContext
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import Kind, TransitionRequest
 from bot.domain.policy.rules import Rule
-from bot.domain.request.quorum import ANYONE, author_is_unknown, tally, under
-from bot.language import N_, Value, _, ngettext, sentences
+from bot.domain.request.needed import OUTSIDER, Bar, Electorate, Excluded, Shortage, shortage_of
+from bot.domain.request.quorum import ANYONE, author_is_unknown, requester_is_unknown, tally, under
+from bot.language import N_, Value, _, listed, ngettext, sentences
 
 NO_RULE = N_("No rule of the policy covers this target any more, so it cannot be decided.")
 LEFT_OVER = N_("The votes that the rule demands are there; one more vote by anyone of its groups decides.")
@@ -23,6 +26,14 @@ MORE = {  # by whose name is missing, and whether the vote needs a passkey
     ("requester", False): N_("{count} more because the requester is unknown"),
     ("requester", True): N_("{count} more with a passkey because the requester is unknown"),
 }
+EXCLUDED = {
+    Bar.ASKED: N_("{person} asked for it"),
+    Bar.TRAINED: N_("{person} trained it"),
+    Bar.COMMITTED: N_("{person} made its commit"),
+    Bar.BEFORE: N_("{person} asked for it or trained it, now or before"),
+    Bar.AWAY: N_("{person} is away until {until}"),
+}
+MOVED = N_("{person} moved it")
 
 
 def button_labels(request: TransitionRequest) -> tuple[str, str]:
@@ -114,7 +125,70 @@ def needs_text(request: TransitionRequest, context: CardContext) -> str:
         needs = ngettext(
             "Needs {count} approval: {wanted}.", "Needs {count} approvals: {wanted}.", len(missing), wanted=wanted
         )
-    return sentences(needs, may_stand_in(request, context))
+    return sentences(needs, may_stand_in(request, context), _nobody_left_on(request, context))
+
+
+def _nobody_left_on(request: TransitionRequest, context: CardContext) -> str:
+    known, rule = context.electorate, context.rule
+    if known is None or rule is None:
+        return ""
+    ids = {email: person for person, email in known.emails.items()}
+
+    def name(email: str) -> str:
+        return context.name(ids[email]) if email in ids else email
+
+    return nobody_left(request, rule, context.rule_hash, known, name)
+
+
+def nobody_left(
+    request: TransitionRequest, rule: Rule, rule_hash: str, known: Electorate, name: Callable[[str], str]
+) -> str:
+    """That nobody may give a missing vote, why, and what to do; empty while somebody may. `name` has people's names by address."""
+    shortage = shortage_of(request, rule, rule_hash, known)
+    if shortage is None:
+        return ""
+    why = listed(_why_not(one, request, name) for one in shortage.excluded)
+    wanted = ", ".join(_places(shortage.missing, request, rule))
+    groups, count = listed(shortage.groups), len(shortage.missing)
+    once = ""
+    if shortage.counts_once:
+        wanted = _("{count} of the votes of {groups}", count=count, groups=groups)
+        once = _("Each person counts for one group only.")
+    said = (
+        _("Nobody is left to give {wanted}: {why}.", wanted=wanted, why=why)
+        if why
+        else _("Nobody is left to give {wanted}.", wanted=wanted)
+    )
+    return sentences(said, once, *_ways_on(shortage, request, rule, rule_hash, known))
+
+
+def _why_not(one: Excluded, request: TransitionRequest, name: Callable[[str], str]) -> str:
+    if one.until is not None:
+        return _(EXCLUDED[one.why], person=name(one.email), until=one.until)
+    is_move = one.why is Bar.ASKED and request.kind is Kind.OBSERVED
+    return _(MOVED if is_move else EXCLUDED[one.why], person=name(one.email))
+
+
+def _ways_on(
+    shortage: Shortage, request: TransitionRequest, rule: Rule, rule_hash: str, known: Electorate
+) -> list[str]:
+    """What brings the request forward, and what is possible until then."""
+    if shortage.waits_for_absent:
+        return [_("It waits for them; after /countersign back they can vote at once.")]
+    ways = [_("Add people to {groups} in the policy, or ask for fewer votes there.", groups=listed(shortage.groups))]
+    if ANYONE in shortage.missing and not author_is_unknown(request) and requester_is_unknown(request):
+        told = replace(request, requester=OUTSIDER)
+        if shortage_of(told, rule, rule_hash, known) is None:
+            ways.insert(0, _("If whoever asked says so with countersign request-transition, one vote less is needed."))
+    if rule.break_glass is not None and request.kind is not Kind.OBSERVED:
+        ways.append(_("In an emergency, members of {group} may break the glass.", group=rule.break_glass.group))
+    _approve, reject = button_labels(request)
+    until = (
+        _("Until then only {reject} can decide it.", reject=reject)
+        if shortage.may_be_rejected
+        else _("Until then nobody can decide it.")
+    )
+    return [*ways, until]
 
 
 def _to_ratify(count: int, wanted: str, *, is_begun: bool) -> str:

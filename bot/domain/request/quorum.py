@@ -85,7 +85,7 @@ def tally(request: TransitionRequest, rule: Rule) -> Tally:
     approvals = {vote.person: vote for vote in request.votes if vote.verdict is Verdict.APPROVE}
     wanted = places(request, rule)
     seated: dict[int, Vote] = {}
-    open_to = {person: _places_for(vote, request, rule) for person, vote in approvals.items()}
+    open_to = {person: places_for(vote, request, rule) for person, vote in approvals.items()}
     for _, vote in sorted(approvals.items()):
         _seat(vote, wanted, seated, set(), open_to)
     met = tuple((seated[place].person, wanted[place]) for place in sorted(seated))
@@ -93,7 +93,7 @@ def tally(request: TransitionRequest, rule: Rule) -> Tally:
     return Tally(met, missing)
 
 
-def _places_for(vote: Vote, request: TransitionRequest, rule: Rule) -> frozenset[str]:
+def places_for(vote: Vote, request: TransitionRequest, rule: Rule) -> frozenset[str]:
     """The names of the places that this vote may take. The escalation group counts only after the request was escalated."""
     named = {*(req.group for req in rule.approve.all_of), ANYONE}
     stands_in = rule.escalate is not None and request.escalated_at is not None and rule.escalate.group in vote.groups
