@@ -6,11 +6,12 @@ What is not allowed is in `config.policy.checks`; rules that feed each other are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from bot.domain.text import IN_PROSE, duration_text
-from config.policy.checks import hides
+from bot.domain.policy.rules import UnknownRequester
+from bot.domain.text import IN_PROSE, counted, duration_text
+from config.policy.checks import groups_that_are_short, hides
 from config.policy.cycles import rules_that_feed_on_copies
 from config.policy.parts import Finding
 from config.policy.patterns import common_name
@@ -18,6 +19,7 @@ from config.policy.places import common_place, rules_for_no_place
 from config.policy.shapes import PolicyShape, RuleShape
 
 NEARLY = 0.8  # ana and anna; a name of three letters of which one is another may be somebody else's
+ANY = ""  # no group's name: of any of them
 LETTERS = re.compile(r"\[[^\]!-][^\]-]*\]")  # not [a-z] and [!a], which no one writes by chance
 
 
@@ -34,6 +36,75 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _approvals_that_no_ticket_can_take(policy.rules)
     yield from _seals_among_the_models(policy)
     yield from _addresses_nearly_listed(policy)
+    yield from _votes_that_take_everybody(policy)
+
+
+def _votes_that_take_everybody(policy: PolicyShape) -> Iterator[Finding]:
+    """No one approves their own work, so where everybody's vote is needed, what one of them asks for or trains waits in vain.
+
+    Who is alone in a group was named on purpose: that is noticed only of those whom the policy knows as trainers. Rules that lack the same
+    people are noticed once.
+    """
+    always: dict[tuple[str, ...], list[int]] = {}
+    with_one_more: dict[tuple[tuple[str, ...], UnknownRequester], list[int]] = {}
+    for index, rule in enumerate(policy.rules):
+        needed, unknown = _irreplaceable(policy, rule, more=0), rule.approve.unknown_requester
+        noticed = tuple(one for one in needed if not _is_named_on_purpose(one, policy, rule))
+        if noticed:
+            always.setdefault(noticed, []).append(index)
+        then = tuple(one for one in _irreplaceable(policy, rule, more=1) if one not in needed)
+        if then and unknown is not UnknownRequester.REFUSE:
+            with_one_more.setdefault((then, unknown), []).append(index)
+    for people, places in always.items():
+        yield (
+            ("rules", places[0], "approve", "all_of"),
+            f"{_rules(places, policy)} cannot do without {' and '.join(people)}: what {_each(people)} asked for or trained could never be "
+            "approved, because no one approves their own work. Add a person to the group, lower the quorum, or add escalate.",
+        )
+    for (people, unknown), places in with_one_more.items():
+        is_one_more = unknown is UnknownRequester.ONE_MORE
+        yield (
+            ("rules", places[0], "approve", "unknown_requester"),
+            f"{_rules(places, policy)} takes one vote more when nobody knows {'who asked or ' if is_one_more else ''}who trained the "
+            f"version, and then cannot do without {' and '.join(people)}: what {_each(people)} {'trained or ' if is_one_more else ''}asked "
+            "for could not be approved then. Add a person to the group, or add escalate.",
+        )
+
+
+def _rules(places: Sequence[int], policy: PolicyShape) -> str:
+    more = f", like {counted(len(places) - 1, 'more rule')}," if len(places) > 1 else ""
+    return f'rule "{policy.rules[places[0]].models}"{more}'
+
+
+def _each(people: Sequence[str]) -> str:
+    return "one of them" if len(people) > 1 else "they"
+
+
+def _is_named_on_purpose(person: str, policy: PolicyShape, rule: RuleShape) -> bool:
+    is_alone = any(_people_of(one.group, policy) == {person} for one in rule.approve.all_of)
+    return is_alone and not any(entry.email == person and entry.mlflow_user for entry in policy.people)
+
+
+def _irreplaceable(policy: PolicyShape, rule: RuleShape, *, more: int) -> list[str]:
+    """Those without whom the votes cannot be given, with so many more by any of the groups. Whom only Slack knows may be many."""
+    groups = [one.group for one in rule.approve.all_of]
+    standing_in = _people_of(rule.escalate.group, policy) if rule.escalate else frozenset[str]()
+    if standing_in is None:
+        return []
+    listed = {group: people | standing_in for group in groups if (people := _people_of(group, policy)) is not None}
+    quorums = {one.group: one.quorum for one in rule.approve.all_of if one.group in listed}
+    if more and len(listed) == len(groups):
+        quorums, listed = {**quorums, ANY: more}, {**listed, ANY: frozenset().union(*listed.values())}
+    everybody = sorted(frozenset().union(*listed.values()))
+    return [
+        one for one in everybody if groups_that_are_short(quorums, {name: who - {one} for name, who in listed.items()})
+    ]
+
+
+def _people_of(group: str, policy: PolicyShape) -> frozenset[str] | None:
+    """None when only Slack knows them."""
+    people = policy.groups[group].people
+    return None if people is None else frozenset(people)
 
 
 def _addresses_nearly_listed(policy: PolicyShape) -> Iterator[Finding]:

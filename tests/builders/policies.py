@@ -1,4 +1,4 @@
-"""Two policies as text, a small one and one with every key, and what is said about a changed one."""
+"""Policies as text, small ones and one with every key, and what is said about a changed one."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ rules:
     notify: {slack: "#models"}
     approve: {all_of: [{group: leads, quorum: 1}]}
 """
+
+# As SMALL, with enough people for what one of them asks for or trains.
+ENOUGH = SMALL.replace("ben@example.com]", "ben@example.com, cy@example.com]")
 
 FULL = """\
 version: 1

@@ -39,7 +39,7 @@ def test_a_rule_names_who_breaks_the_glass_and_who_reviews_it() -> None:
     assert rule.ticket is not None
     assert rule.ticket.break_glass_type == "Incident"
     assert read_policy(POLICY.replace(MAY, "")).rules[0].break_glass is None
-    assert not notices(POLICY)
+    assert not notices(POLICY.replace("ben@example.com]", "ben@example.com, dan@example.com]"))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.policy.rules import DigestPlan
 from config.policy import notices, read_policy
-from tests.builders.policies import FULL, SMALL, mistakes_of
+from tests.builders.policies import ENOUGH, FULL, SMALL, mistakes_of
 
 CHANNEL = 'notify: {slack: "#compliance"}'
 
@@ -156,7 +156,7 @@ def test_how_old_an_approval_may_get_voids_no_vote_since_only_the_digest_reads_i
 
 
 def test_an_age_that_nobody_would_be_told_of_is_noticed() -> None:
-    text = f"{SMALL}    approval_valid_for: 90d\n"
+    text = f"{ENOUGH}    approval_valid_for: 90d\n"
 
     (notice,) = notices(text)
 
@@ -176,7 +176,7 @@ def test_who_signs_off_and_by_when() -> None:
 
 
 def test_a_group_that_signs_digests_off_and_decides_nothing_is_no_oversight() -> None:
-    text = SMALL.replace("groups:", "groups:\n  audit: {people: [cy@example.com]}")
+    text = ENOUGH.replace("groups:", "groups:\n  audit: {people: [dan@example.com]}")
 
     assert len(notices(text)) == 1
     assert notices(f"{text}digest: {{{CHANNEL}, sign_off: audit}}\n") == ()

@@ -28,7 +28,7 @@ def policy_with(group: str, *more: str) -> str:
     ],
 )
 def test_an_address_that_nearly_is_somebodys_is_named_with_theirs(typed: str, meant: str) -> None:
-    found = [one.sentence for one in notices(policy_with(typed, "ben@example.com"))]
+    found = [one.sentence for one in notices(policy_with(typed, "ben@example.com", "cy@example.com"))]
 
     expected = f'group "leads" names {typed}, which is not in people. Did you mean {meant}? '
     expected += "If these are two persons, add this one to people."
@@ -36,7 +36,7 @@ def test_an_address_that_nearly_is_somebodys_is_named_with_theirs(typed: str, me
 
 
 def test_two_colleagues_with_nearly_the_same_address_are_told_apart_by_listing_both() -> None:
-    both = policy_with("ana@example.com", "anna@example.com").replace(
+    both = policy_with("ana@example.com", "anna@example.com", "cy@example.com").replace(
         "people:\n", "people:\n  - {name: Anna, email: anna@example.com}\n", 1
     )
 

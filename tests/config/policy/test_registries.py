@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.workspaces import Registry
 from config.policy import PolicyMistakes, notices, read_policy
-from tests.builders.policies import SMALL, replaced
+from tests.builders.policies import ENOUGH, SMALL, replaced
 
 EU = 'registries:\n  eu: {uri: "https://eu.example.com/", workspaces: [default, team-a]}\n'
 
@@ -122,7 +122,7 @@ def test_a_rule_for_a_place_that_is_not_watched_is_told(keys: str, said: str) ->
     "keys", ["registry: eu", 'registry: "*"', 'registry: "e?"\n    workspace: "*"', 'workspace: "d*"']
 )
 def test_a_rule_for_a_watched_place_is_nothing_to_notice(keys: str) -> None:
-    assert notices(for_place(keys)) == notices(SMALL)
+    assert notices(for_place(keys, ENOUGH + EU)) == notices(ENOUGH)
 
 
 def test_rules_for_different_registries_neither_hide_nor_cross_each_other() -> None:

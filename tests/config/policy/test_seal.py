@@ -11,12 +11,12 @@ from bot.domain.digest.control import rule_text
 from bot.domain.policy.changes import changes
 from bot.domain.seals.places import SealPlan
 from config.policy import notices, read_policy
-from tests.builders.policies import SMALL, mistakes_of, replaced
+from tests.builders.policies import ENOUGH, SMALL, mistakes_of, replaced
 
 LINE = "    notify:"
 
 
-def with_seal(seal: str, policy: str = SMALL) -> str:
+def with_seal(seal: str, policy: str = ENOUGH) -> str:
     return replaced(policy, LINE, f"    seal: {seal}\n{LINE}")
 
 
