@@ -81,7 +81,7 @@ def _each(people: Sequence[str]) -> str:
 
 
 def _is_named_on_purpose(person: str, policy: PolicyShape, rule: RuleShape) -> bool:
-    is_alone = any(_people_of(one.group, policy) == {person} for one in rule.approve.all_of)
+    is_alone = any(_people_of(one.group, policy) == frozenset([person]) for one in rule.approve.all_of)
     return is_alone and not any(entry.email == person and entry.mlflow_user for entry in policy.people)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.domain.card.needs import nobody_left
 from bot.domain.model import (
     Ask,
     AskKind,
@@ -25,12 +26,13 @@ from bot.domain.model import (
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Group, PersonEntry, Policy, Rule
 from bot.domain.queries import policy_explanation
-from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
+from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, Member
 from bot.domain.queries.policy_replay import Replayed, replay
 from bot.domain.registry.facts import is_unconfirmed
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track
+from bot.domain.request.needed import Away, Electorate
 from bot.domain.request.rollback import failure_of
 from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
@@ -67,7 +69,7 @@ class Explained:
 class Question:
     """What every answer about one version needs. `asks_notifier` is False when there is none to ask.
 
-    `away` says by e-mail until when a person is away and who decides for them.
+    `away` are by e-mail those who are away; `names` are theirs and their delegates'.
     """
 
     policy: Policy
@@ -77,7 +79,8 @@ class Question:
     asks_notifier: bool
     now: datetime
     s: Services
-    away: Mapping[str, str]
+    away: Mapping[str, Away]
+    names: Mapping[str, str]
 
 
 def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *, asks_notifier: bool) -> Explained:
@@ -88,8 +91,8 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
     version = _version_of(uri, model)
     now = s.clock.now()
     with s.store.transaction() as tx:
-        is_switched_on, away = tx.switches.fast_track_is_on(), _away(tx, now)
-    question = Question(policy, model, version, is_switched_on, asks_notifier, now, s, away)
+        is_switched_on, (away, names) = tx.switches.fast_track_is_on(), _away(tx, now)
+    question = Question(policy, model, version, is_switched_on, asks_notifier, now, s, away, names)
 
     targets = [target] if target else policy_explanation.targets_of(policy, model.workspace, model.name)
     read: dict[VersionId | None, Evidence] = {}
@@ -158,18 +161,34 @@ def _explain_target(question: Question, target: Target, read: dict[VersionId | N
         other = champion if champion != version else None  # a version is not compared with itself
         read[champion] = question.s.registry_at(version.workspace).read_evidence(version, other, policy.artifact_stores)
     request = _as_if_asked(question, target, read[champion])
+    seen = [_seen(group, rule, request, question) for group in policy.groups_of(rule)]
+    known = tuple(group for _, group in seen)
     held = Held(
         place=policy_explanation.place_of(rule, policy),
         rule=rule,
         rule_hash=policy.rule_hash(rule),
-        groups=tuple(_seen(group, rule, request, question) for group in policy.groups_of(rule)),
-        requester_known=policy_explanation.approvals(request, rule, WHOEVER_ASKS),
-        requester_unknown=policy_explanation.approvals(request, rule, None),
+        groups=tuple(group for group, _ in seen),
+        requester_known=_approvals(request, rule, WHOEVER_ASKS, known, question),
+        requester_unknown=_approvals(request, rule, None, known, question),
         judgement=_judged(request, rule, question),
         freeze=freeze_on(request, policy, question.now),
         failed_before=request.failed_before,
     )
     return Explanation(target, champion, passed_over, held)
+
+
+def _approvals(
+    request: TransitionRequest, rule: Rule, requester: str | None, groups: tuple[Group, ...], question: Question
+) -> Approvals:
+    """`groups` list those whose members are known. Everybody's id is their address here."""
+    wanted = policy_explanation.approvals(request, rule, requester)
+    emails = {party: party for party in request.parties}
+    asked = replace(request, requester=requester)
+    known = Electorate(groups, emails, question.away)
+    stuck = nobody_left(
+        asked, rule, "", known, lambda email: question.names.get(email) or _name(email, question.policy)
+    )
+    return replace(wanted, nobody_left="" if wanted.refused else stuck)
 
 
 def _champion(question: Question, target: Target) -> VersionId | None:
@@ -235,23 +254,26 @@ def _judged(request: TransitionRequest, rule: Rule, question: Question) -> Judge
     )
 
 
-def _seen(group: Group, rule: Rule, request: TransitionRequest, question: Question) -> GroupSeen:
+def _seen(group: Group, rule: Rule, request: TransitionRequest, question: Question) -> tuple[GroupSeen, Group]:
+    """And the group with the people who may vote in it, where all of them are known."""
     quorum = next((one.quorum for one in rule.approve.all_of if one.group == group.name), 0)
-    parties = {**question.away, **_parties(request)}
+    shut_out = {**{email: _away_text(one, question) for email, one in question.away.items()}, **_parties(request)}
     handle = group.slack_group
     if handle is None:
-        members = [Member(_name(email, question.policy), parties.get(email, "")) for email in group.people]
-        return GroupSeen(group.name, quorum, None, tuple(members))
+        members = [Member(_name(email, question.policy), shut_out.get(email, "")) for email in group.people]
+        return GroupSeen(group.name, quorum, None, tuple(members)), group
     if not question.asks_notifier:
-        return GroupSeen(group.name, quorum, handle, (), unknown=NOT_ASKED)
+        return GroupSeen(group.name, quorum, handle, (), unknown=NOT_ASKED), group
     try:
         ids = sorted(question.s.notifier.members_of(handle))
         accounts = [question.s.notifier.account(account) for account in ids[:NAMED]]
     except OutsideError as trouble:
-        return GroupSeen(group.name, quorum, handle, (), unknown=str(trouble).removesuffix("."))
-    members = [_member(account, parties, question.policy) for account in accounts]
+        return GroupSeen(group.name, quorum, handle, (), unknown=str(trouble).removesuffix(".")), group
+    members = [_member(account, shut_out, question.policy) for account in accounts]
     named = tuple(sorted(members, key=lambda member: member.name))
-    return GroupSeen(group.name, quorum, handle, named, more=len(ids) - len(named))
+    voters = tuple(one.email.lower() or one.id for one in accounts if one.kind is AccountKind.MEMBER)
+    listed = Group(group.name, None, voters) if len(ids) == len(accounts) else group
+    return GroupSeen(group.name, quorum, handle, named, more=len(ids) - len(named)), listed
 
 
 def _member(account: Account, parties: Mapping[str, str], policy: Policy) -> Member:
@@ -261,15 +283,19 @@ def _member(account: Account, parties: Mapping[str, str], policy: Policy) -> Mem
     return Member(entry.name if entry else account.name, why)
 
 
-def _away(tx: Transaction, now: datetime) -> Mapping[str, str]:
-    people = {
-        absence: (tx.people.get(absence.person), tx.people.get(absence.delegate))
-        for absence in tx.absences.everybody(now)
-    }
-    return {
-        who.email: f"away until {format_utc(absence.until)}, {stand_in.name} decides for them"
-        for absence, (who, stand_in) in people.items()
-    }
+def _away(tx: Transaction, now: datetime) -> tuple[Mapping[str, Away], Mapping[str, str]]:
+    """And the names of those in it."""
+    away: dict[str, Away] = {}
+    names: dict[str, str] = {}
+    for absence in tx.absences.everybody(now):
+        person, delegate = tx.people.get(absence.person), tx.people.get(absence.delegate)
+        away[person.email] = Away(absence.until, delegate.email)
+        names |= {one.email: one.name for one in (person, delegate)}
+    return away, names
+
+
+def _away_text(absence: Away, question: Question) -> str:
+    return f"away until {format_utc(absence.until)}, {question.names[absence.delegate]} decides for them"
 
 
 def _parties(request: TransitionRequest) -> Mapping[str, str]:

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.card.card import Card
 from bot.domain.events import AwayDeclared, AwayEnded
+from bot.domain.model import State
+from bot.engine.lanes import Lane
 from bot.errors import Refused
 from bot.language import _
 from bot.services import Services
@@ -52,6 +54,7 @@ def declare_away(account_id: str, last_day: date, named: str, s: Services) -> tu
         if before is not None and before.delegate != delegate.id:
             tx.record([AwayEnded(now, person.id, before.delegate)])
         tx.record([AwayDeclared(now, person.id, delegate.id, until)])
+        show_who_is_left(tx)
     return absence, delegate
 
 
@@ -65,7 +68,17 @@ def come_back(account_id: str, s: Services) -> Person:
             raise Refused(_("you are not away, as far as Countersign knows, so your votes count already"))
         tx.absences.end(person.id)
         tx.record([AwayEnded(now, person.id, absence.delegate)])
+        show_who_is_left(tx)
         return tx.people.get(absence.delegate)
+
+
+def show_who_is_left(tx: Transaction) -> None:
+    """Cards under rules whose groups list their people say when nobody of them is left. A card that says the same is not written again."""
+    policy = tx.policy()
+    for request in tx.requests.find(states=(State.PENDING,)):
+        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+        if rule is not None and any(group.people for group in policy.groups_of(rule)):
+            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
 
 
 def who_is_away(s: Services) -> list[tuple[Absence, str, str]]:

@@ -15,6 +15,7 @@ from bot.services import Services
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.notify.render_context import unread_key
+from handlers.request.absences import show_who_is_left
 
 # How long a passing failure stays off the card: one sweep of all models.
 A_WHILE = timedelta(minutes=1)
@@ -52,7 +53,9 @@ def tell_waiting(_: str, s: Services) -> None:
 
 
 def _watch_open_votes(tx: Transaction, now: datetime) -> None:
-    """Every ten minutes one look at the evidence of each open vote, which costs the registry a call or two."""
+    """Every ten minutes one look at the evidence of each open vote, which costs the registry a call or two; and who is back may vote."""
+    if len(tx.absences.everybody(now - 2 * A_WHILE)) > len(tx.absences.everybody(now)):
+        show_who_is_left(tx)
     for request in tx.requests.find(states=(State.PENDING,)):
         period = (now - request.opened_at) // EVERY_MINUTE
         if period > 0 and tx.outbox.is_new_tick("evidence_seen", f"{request.id}/{period}", now):

@@ -115,9 +115,7 @@ def _held_lines(held: Held) -> Iterator[str]:
     for group in held.groups:
         yield f"  who         {_who(group)}"
     yield "              besides, whoever asks may not decide"
-    yield f"  approvals   {_needed(held.requester_known)}"
-    if held.requester_unknown != held.requester_known:
-        yield f"              {_needed(held.requester_unknown)}, when nobody knows who asked, as with an alias or a tag"
+    yield from _approvals(held)
     yield from _passkeys(held)
     yield from _in_tickets(held)
     if held.failed_before:
@@ -125,6 +123,17 @@ def _held_lines(held: Held) -> Iterator[str]:
     yield from _times(held)
     yield from _seal(held)
     yield from _fast_track(held)
+
+
+def _approvals(held: Held) -> Iterator[str]:
+    known, unknown = held.requester_known, held.requester_unknown
+    yield f"  approvals   {_needed(known)}"
+    if known.nobody_left:
+        yield f"              {known.nobody_left}"
+    if (unknown.of, unknown.refused) != (known.of, known.refused):
+        yield f"              {_needed(unknown)}, when nobody knows who asked, as with an alias or a tag"
+    if unknown.nobody_left and unknown.nobody_left != known.nobody_left:
+        yield f"              {unknown.nobody_left}"
 
 
 def _who(group: GroupSeen) -> str:

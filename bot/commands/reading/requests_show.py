@@ -72,6 +72,7 @@ def _head(found: RequestRecord) -> dict[str, object]:
         "expires_at": request.expires_at if request.state.is_open else None,
         "rule": found.rule or None,
         "still_needs": ", ".join(found.missing) or None,
+        "nobody_left": found.nobody_left or None,
         "decision": decision_text(outcome) if outcome.decided_at else None,
         "decided_at": outcome.decided_at,
         "outcome": request.outcome or None,

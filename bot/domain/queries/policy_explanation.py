@@ -49,10 +49,14 @@ class GroupSeen:
 
 @dataclass(frozen=True)
 class Approvals:
-    """The groups that must each give one approval; `refused` when no one may approve under the rule."""
+    """The groups that must each give one approval; `refused` when no one may approve under the rule.
+
+    `nobody_left` says when some of them could not be given; empty when they could, or when it is not known who is in a group.
+    """
 
     of: tuple[str, ...]
     refused: bool = False
+    nobody_left: str = ""
 
 
 @dataclass(frozen=True)
