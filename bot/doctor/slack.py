@@ -93,6 +93,13 @@ def groups_have_members(world: World) -> Findings:
                 f"has {counted(len(members), 'active member')}, but a rule wants {most} approvals of it",
                 "add people to it in Slack, or lower the quorum in the policy",
             )
+        elif _takes(group.name, len(members), world):
+            yield warning(
+                what,
+                f"has {counted(len(members), 'active member')}, and a rule wants the approvals of as many: what one of them asks for or "
+                "trains could not be approved",
+                "add people to it in Slack, or lower the quorum or add escalate in the policy",
+            )
         else:
             yield fine(what, counted(len(members), "member"))
 
@@ -262,6 +269,12 @@ def _channel(wanted: str, channel: ChannelSeen, scopes: frozenset[str], world: W
     except OutsideError as trouble:
         return failure(what, f"the bot is in it, but may not read its history: {trouble}")
     return fine(what, "the bot is in it and may read its history")
+
+
+def _takes(group: str, everybody: int, world: World) -> bool:
+    """Whether a rule without an escalation takes everybody's vote."""
+    rules = [rule for rule in world.policy.rules if rule.escalate is None]
+    return any((one.group, one.quorum) == (group, everybody) for rule in rules for one in rule.approve.all_of)
 
 
 def _highest_quorum(group: str, world: World) -> int:

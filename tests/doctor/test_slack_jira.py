@@ -120,6 +120,7 @@ def test_a_workspace_on_the_free_plan_has_no_user_groups_and_is_told_what_to_wri
 
 def test_an_app_of_a_whole_organisation_is_well(installed: Installation) -> None:
     installed.slack.app.enterprise = "E0ORG000001"
+    installed.slack.workspace.groups["ml-leads"] = ("U0ANA000001", "U0BEN000002", "U0CY0000003")
 
     found = {finding.what: finding for finding in installed.examine()}
 
@@ -156,6 +157,15 @@ def test_a_group_that_is_too_small_is_a_failure(installed: Installation, members
     installed.slack.workspace.groups["ml-leads"] = members
 
     assert why in installed.troubles()["slack group @ml-leads"].why
+
+
+def test_a_group_whose_members_must_all_approve_is_a_warning(installed: Installation) -> None:
+    installed.slack.workspace.groups["ml-leads"] = ("U0ANA000001", "U0BEN000002")
+
+    found = installed.troubles()["slack group @ml-leads"]
+
+    assert found.status is Status.WARN
+    assert "what one of them asks for or trains could not be approved" in found.why
 
 
 def test_a_person_whom_slack_does_not_know_is_a_warning(installed: Installation) -> None:
