@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from bot.domain.card.context import CardContext
 from bot.domain.evidence.lineage import in_the_way
-from bot.domain.model import Kind, TransitionRequest
-from bot.domain.policy.rules import Rule
+from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.policy.rules import Rule, UnknownRequester
 from bot.domain.request.needed import OUTSIDER, Bar, Electorate, Excluded, Shortage, shortage_of
 from bot.domain.request.quorum import ANYONE, author_is_unknown, requester_is_unknown, tally, under
 from bot.language import N_, Value, _, listed, ngettext, sentences
@@ -34,6 +34,16 @@ EXCLUDED = {
     Bar.AWAY: N_("{person} is away until {until}"),
 }
 MOVED = N_("{person} moved it")
+REFUSED = {  # by who is unknown
+    "author": N_(
+        "No one can approve it: the policy refuses that while it is not known who trained the version. Add the author to people in the "
+        "policy, and ask again with countersign request-transition."
+    ),
+    "requester": N_(
+        "No one can approve it: the policy refuses that while it is not known who asked. Whoever did can say so with "
+        "countersign request-transition."
+    ),
+}
 
 
 def button_labels(request: TransitionRequest) -> tuple[str, str]:
@@ -144,6 +154,9 @@ def nobody_left(
     request: TransitionRequest, rule: Rule, rule_hash: str, known: Electorate, name: Callable[[str], str]
 ) -> str:
     """That nobody may give a missing vote, why, and what to do; empty while somebody may. `name` has people's names by address."""
+    refuses = rule.approve.unknown_requester is UnknownRequester.REFUSE
+    if refuses and requester_is_unknown(request) and request.state is State.PENDING:
+        return _(REFUSED[unknown_party(request)])
     shortage = shortage_of(request, rule, rule_hash, known)
     if shortage is None:
         return ""

@@ -78,6 +78,20 @@ def context(rule: Rule, *leads: str, risk: tuple[str, ...] = (), away: str = "")
             f"{ADD} Until then only Reject can decide it.",
             id="an unknown requester takes one vote more, and can say so",
         ),
+        pytest.param(
+            UNKNOWN,
+            context(a_rule(unknown_requester=UnknownRequester.REFUSE), "ben"),
+            "No one can approve it: the policy refuses that while it is not known who asked. "
+            "Whoever did can say so with countersign request-transition.",
+            id="the policy refuses an unknown requester",
+        ),
+        pytest.param(
+            a_request(author=None),
+            context(a_rule(unknown_requester=UnknownRequester.REFUSE), "ben"),
+            "No one can approve it: the policy refuses that while it is not known who trained the version. "
+            "Add the author to people in the policy, and ask again with countersign request-transition.",
+            id="the policy refuses an unknown author",
+        ),
     ],
 )
 def test_the_card_says_that_nobody_is_left_and_why_and_what_to_do(
