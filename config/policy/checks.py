@@ -6,7 +6,7 @@ Warnings are in `config.policy.warnings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations
 from zoneinfo import ZoneInfo
@@ -226,27 +226,18 @@ def quorums_can_be_met(index: int, rule: RuleShape, parts: Parts) -> Iterator[Fi
     sized = {
         one.group: (place, one.quorum) for place, one in enumerate(rule.approve.all_of) if parts.members(one.group)
     }
-    short = groups_that_are_short(
-        {group: quorum for group, (_, quorum) in sized.items()},
-        {group: parts.members(group) or frozenset() for group in sized},
-    )
-    if short:
-        everybody = frozenset[str]().union(*(parts.members(group) or () for group in short))
-        where = (*path, sized[short[0]][0], "quorum") if len(short) == 1 else path
-        shortage = _shortage(sum(sized[group][1] for group in short), short, everybody)
-        yield where, f'rule "{rule.models}" asks for {shortage}. Add a person or lower the quorum.'
-    elif len(sized) == len(rule.approve.all_of):
+    for groups in chain.from_iterable(combinations(sized, size) for size in range(1, len(sized) + 1)):
+        everybody = frozenset[str]().union(*(parts.members(group) or () for group in groups))
+        wanted = sum(sized[group][1] for group in groups)
+        if wanted > len(everybody):
+            where = (*path, sized[groups[0]][0], "quorum") if len(groups) == 1 else path
+            shortage = _shortage(wanted, groups, everybody)
+            yield where, f'rule "{rule.models}" asks for {shortage}. Add a person or lower the quorum.'
+            return
+    if len(sized) == len(rule.approve.all_of):
         yield from _one_more_can_be_found(
             index, rule, frozenset().union(*(parts.members(group) or () for group in sized))
         )
-
-
-def groups_that_are_short(quorums: Mapping[str, int], members: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
-    """The fewest groups that have fewer people than votes to give together, each person for one vote; empty when all votes can be given."""
-    for groups in chain.from_iterable(combinations(quorums, size) for size in range(1, len(quorums) + 1)):
-        if sum(quorums[group] for group in groups) > len(frozenset[str]().union(*(members[one] for one in groups))):
-            return groups
-    return ()
 
 
 def _shortage(wanted: int, groups: Sequence[str], everybody: frozenset[str]) -> str:

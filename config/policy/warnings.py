@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import chain, combinations
 
 from bot.domain.policy.rules import UnknownRequester
 from bot.domain.text import IN_PROSE, counted, duration_text
-from config.policy.checks import groups_that_are_short, hides
+from config.policy.checks import hides
 from config.policy.cycles import rules_that_feed_on_copies
 from config.policy.parts import Finding
 from config.policy.patterns import common_name
@@ -86,7 +87,10 @@ def _is_named_on_purpose(person: str, policy: PolicyShape, rule: RuleShape) -> b
 
 
 def _irreplaceable(policy: PolicyShape, rule: RuleShape, *, more: int) -> list[str]:
-    """Those without whom the votes cannot be given, with so many more by any of the groups. Whom only Slack knows may be many."""
+    """Those without whom the votes cannot be given, with so many more by any of the groups. Whom only Slack knows may be many.
+
+    By Hall's theorem they are those of groups that have only as many people together as they have votes to give.
+    """
     groups = [one.group for one in rule.approve.all_of]
     standing_in = _people_of(rule.escalate.group, policy) if rule.escalate else frozenset[str]()
     if standing_in is None:
@@ -95,10 +99,12 @@ def _irreplaceable(policy: PolicyShape, rule: RuleShape, *, more: int) -> list[s
     quorums = {one.group: one.quorum for one in rule.approve.all_of if one.group in listed}
     if more and len(listed) == len(groups):
         quorums, listed = {**quorums, ANY: more}, {**listed, ANY: frozenset().union(*listed.values())}
-    everybody = sorted(frozenset().union(*listed.values()))
-    return [
-        one for one in everybody if groups_that_are_short(quorums, {name: who - {one} for name, who in listed.items()})
-    ]
+    found: set[str] = set()
+    for names in chain.from_iterable(combinations(quorums, size) for size in range(1, len(quorums) + 1)):
+        everybody = frozenset[str]().union(*(listed[name] for name in names))
+        if sum(quorums[name] for name in names) >= len(everybody):
+            found |= everybody
+    return sorted(found)
 
 
 def _people_of(group: str, policy: PolicyShape) -> frozenset[str] | None:

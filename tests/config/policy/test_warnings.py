@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from config.policy import Mistake, PolicyMistakes, notices
 from tests.builders.policies import ENOUGH, FULL, SMALL, replaced, rule_for
@@ -225,3 +229,35 @@ def test_rules_that_lack_the_same_people_are_noticed_once() -> None:
     (notice,) = notices(SMALL + others)
 
     assert notice.sentence.startswith('rule "bike-*", like 3 more rules, takes one vote more')
+
+
+NAMES = ("ana", "ben", "cy", "dan")
+
+
+@given(
+    groups=st.lists(st.sets(st.sampled_from(NAMES), min_size=1), min_size=1, max_size=3),
+    quorums=st.lists(st.integers(1, 2), min_size=3, max_size=3),
+)
+def test_the_people_it_cannot_do_without_are_those_without_whom_no_choice_of_people_gives_the_votes(
+    groups: list[set[str]], quorums: list[int]
+) -> None:
+    """Against every order of the people."""
+    listed = ", ".join(
+        f"g{n}: {{people: [{', '.join(f'{one}@example.com' for one in sorted(who))}]}}" for n, who in enumerate(groups)
+    )
+    all_of = ", ".join(f"{{group: g{n}, quorum: {quorum}}}" for n, quorum in enumerate(quorums[: len(groups)]))
+    entries = ", ".join(f"{{name: {one}, email: {one}@example.com, mlflow_user: {one}}}" for one in NAMES)
+    wanted = [who for who, quorum in zip(groups, quorums, strict=False) for _ in range(quorum)]
+    assume(_can_be_given(wanted, set(NAMES)))
+
+    said = votes(f"all_of: [{all_of}], {REFUSE}", listed, people=f"authors_from: [run]\npeople: [{entries}]\n")
+
+    needed = [one for one in NAMES if not _can_be_given(wanted, set(NAMES) - {one})]
+    named = said[0].removeprefix('rule "bike-*" cannot do without ').partition(":")[0].split(" and ") if said else []
+    assert named == [f"{one}@example.com" for one in needed]
+
+
+def _can_be_given(wanted: list[set[str]], people: set[str]) -> bool:
+    return any(
+        all(one in who for one, who in zip(order, wanted, strict=True)) for order in permutations(people, len(wanted))
+    )
