@@ -111,18 +111,26 @@ def shortage_of(request: TransitionRequest, rule: Rule, rule_hash: str, known: E
 def _with_all_votes(
     valid: TransitionRequest, rule: Rule, known: Electorate, away: Mapping[str, Away]
 ) -> TransitionRequest:
-    """As if everybody approved who still may. Of those whom only Slack knows there may be as many as it takes."""
+    """As if everybody approved who still may. Of those whom only Slack knows there may be as many as it takes.
+
+    Of people in the same groups only as many approve as there are places: more change nothing.
+    """
     named = groups_with_a_say(valid, rule)
     members = _members([group for group in known.groups if group.name in named])
     bound = {*_barred(valid, known), *_used(valid, known)}
-    free = {email: set(groups) for email, groups in members.items() if email not in {*bound, *away}}
+    gone = bound | set(away)
+    free = {email: set(groups) for email, groups in members.items() if email not in gone}
     for email, absence in away.items():
         if email in members and not {email, absence.delegate} & bound and absence.delegate not in away:
             free.setdefault(absence.delegate, set()).update(members[email])
+    alike: dict[frozenset[str], list[str]] = {}
+    for email, groups in free.items():
+        alike.setdefault(frozenset(groups), []).append(email)
     of_slack = [group.name for group in known.groups if group.slack_group is not None and group.name in named]
     count = len(places(valid, rule))
+    listed = [_approval(email, groups, valid) for groups, emails in alike.items() for email in emails[:count]]
     unknown = [_approval(f"{name} {number}", (name,), valid) for name in of_slack for number in range(count)]
-    return replace(valid, votes=(*valid.votes, *(_approval(*one, valid) for one in free.items()), *unknown))
+    return replace(valid, votes=(*valid.votes, *listed, *unknown))
 
 
 def _places_that_are_short(request: TransitionRequest, rule: Rule) -> set[str]:
