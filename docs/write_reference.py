@@ -15,8 +15,8 @@ import click
 from bot.__main__ import main as countersign
 from bot.app import flask_app, status_app
 from bot.assembly import build_services
-from bot.domain import events
 from bot.domain.events import Event
+from bot.store.ledger import EVENTS
 from config.settings import NEEDS, SETTINGS, VARIABLES_OF, Setting, Settings
 from handlers import ON
 from handlers.doors.slack_commands import HELP
@@ -246,7 +246,7 @@ def needed_by(setting: Setting) -> str:
 
 def every_event() -> list[type[Event]]:
     """Those that are recorded: a class that others extend is none of them."""
-    declared = [one for one in vars(events).values() if isinstance(one, type) and issubclass(one, Event)]
+    declared = list(EVENTS.values())
     return [one for one in declared if not any(other.__base__ is one for other in declared)]
 
 

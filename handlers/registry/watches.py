@@ -118,7 +118,7 @@ def _held_when_it_went(
 ) -> tuple[VersionId, ...] | None:
     """The holders on record when the model went; None when that is not known."""
     for entry in tx.ledger.entries(ModelGone.__name__, since=since, until=since + A_MOMENT):
-        event = read_event(entry.kind, entry.body) if seen.name in entry.body else None
+        event = read_event(entry.kind, entry.body)
         if isinstance(event, ModelGone) and (event.workspace, event.model) == (seen.workspace, seen.name):
             held = tuple(one.version for one in event.placements if one.target == target)
             return held if event.placements else None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.__main__ import COMMANDS
-from bot.domain import events
-from bot.domain.events import Event
+from bot.store.ledger import EVENTS
 from config.settings import SETTINGS
 from docs.write_reference import CALLERS, every_route, the_page
 from handlers.effects import EFFECTS
@@ -49,8 +48,7 @@ def test_other_variables_on_the_page_are_mlflows_own() -> None:
 
 
 def test_every_event_that_can_be_recorded_is_named() -> None:
-    declared = {value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)}
-    recorded = {event.__name__ for event in declared if not event.__subclasses__()}
+    recorded = {name for name, event in EVENTS.items() if not event.__subclasses__()}
 
     assert set(first_cells("Events")) == recorded
 
