@@ -11,13 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import OPEN, Kind, State, Target, TargetKind, VersionId
 from bot.domain.registry.facts import RESTORE, Handling
 from bot.domain.registry.names import Renamed, former_names
 from bot.store import tables
 
 EVERY_PLACE = "*"  # means all places that the policy from before the migration covered
-ORDERED = ("RequestApproved", "TargetMoved")  # what a later approval must not seem to be older than
 READ_BACK = 100  # decisions about one place, the newest; a target may be promoted every hour for years
 
 
@@ -186,23 +185,6 @@ class CustodyRows:
         else:
             found = self.connection.execute(DECISIONS_OF, {"workspace": workspace, "models": [*models], **about})
         return list(found.scalars())
-
-    def decided_later(self, request: TransitionRequest, moment: datetime) -> datetime | None:
-        """When another request that counts for the same target was approved or settled, if that is later than the moment."""
-        entries, rows = tables.ledger.c, tables.requests.c
-        later = sa.select(entries.at, tables.entry_request.label("request"))
-        later = later.where(entries.at > moment, entries.kind.in_(ORDERED))  # hardly ever any
-        ordered = later.subquery()
-        is_model = request.target.kind is TargetKind.MODEL  # into which any model may be copied
-        query = (
-            sa.select(sa.func.max(ordered.c.at))
-            .join_from(ordered, tables.requests, rows.id == ordered.c.request)
-            .where(rows.id != request.id, rows.state.in_((State.APPROVED, State.APPLIED)))
-            .where(rows.workspace == request.version.workspace, rows.target == str(request.target))
-            .where(sa.true() if is_model else rows.model == request.version.model)
-        )
-        found: datetime | None = self.connection.execute(query).scalar()
-        return found
 
     def numbers_on_record(self, workspace: str, model: str) -> frozenset[int]:
         """Of the versions that a model is known to hold, that ask for something, that are asked about, and that were applied of late."""

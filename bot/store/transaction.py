@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from bot import tracing
-from bot.domain.events import DigestClosed, DigestSignedOff, Event, RequestApproved, RequestEvent, RequestOpened
+from bot.domain.events import DigestClosed, DigestSignedOff, Event, RequestEvent, RequestOpened
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
@@ -24,7 +24,7 @@ from bot.engine import rows as job_rows
 from bot.engine.deferring import NewJob
 from bot.engine.lanes import STEPS, FollowUp, lane_of
 from bot.engine.pace import PaceRows
-from bot.errors import Refused, Temporary
+from bot.errors import Refused
 from bot.store.absences import AbsenceRows, SwitchRows
 from bot.store.attestations import AttestationRows, GovernedRows, KeyRows, SignedRequestRows, VerdictRows
 from bot.store.contents import ContentRows
@@ -134,23 +134,8 @@ class Transaction:
                 self.requests.insert(evolution.initial(event))
                 self.opened.append(event.request_id)
             elif isinstance(event, RequestEvent):
-                if isinstance(event, RequestApproved):
-                    self._check_that_it_counts(event.request_id)
                 self.requests.update(evolution.evolve(self.requests.get(event.request_id, for_update=True), event))
         self._events.extend(events)
-
-    def _check_that_it_counts(self, request_id: str) -> None:
-        """Of approvals the later one is applied, by the time of the database. Raises Temporary while that is before what is on record: the
-        approval would be taken for the earlier one, and be lost."""
-        request, now = self.requests.get(request_id), self._store.clock.now()
-        later = self.custody.decided_later(request, now)
-        if later is not None:
-            raise Temporary(
-                f"the clock of the database was set back: by it, it is {now:%H:%M:%S} UTC, and another approval for {request.target} of "
-                f"{request.version.model} is of {later:%Y-%m-%d %H:%M:%S} UTC. Until then a new one would count as the older. Set the "
-                "clock, or wait.",
-                retry_after=(later - now).total_seconds(),
-            )
 
     def record_now(self, event: Event) -> int:
         """Returns the event's number in the ledger, whose lock is held from now on: nothing slow may follow in this transaction."""
