@@ -62,9 +62,17 @@ class AbsenceRows:
         """All absences in force, the earliest return first."""
         return self._in_force(now)
 
-    def _in_force(self, now: datetime, *conditions: sa.ColumnElement[bool]) -> list[Absence]:
+    def over_since(self, moment: datetime, now: datetime) -> list[Absence]:
+        """Those that have ended by themselves since then, the earliest first."""
         rows = tables.absences.c
-        query = sa.select(rows.person, rows.delegate, rows.since, rows.until).where(rows.until > now, *conditions)
+        return self._those(rows.until > moment, rows.until <= now)
+
+    def _in_force(self, now: datetime, *conditions: sa.ColumnElement[bool]) -> list[Absence]:
+        return self._those(tables.absences.c.until > now, *conditions)
+
+    def _those(self, *conditions: sa.ColumnElement[bool]) -> list[Absence]:
+        rows = tables.absences.c
+        query = sa.select(rows.person, rows.delegate, rows.since, rows.until).where(*conditions)
         found = self.connection.execute(query.order_by(rows.until, rows.person))
         return [Absence(row.person, row.delegate, row.since, row.until) for row in found]
 

@@ -20,6 +20,7 @@ from handlers.request.absences import show_who_is_left
 # How long a passing failure stays off the card: one sweep of all models.
 A_WHILE = timedelta(minutes=1)
 EVERY_MINUTE = timedelta(minutes=10)  # how long it is tried every minute; after that every ten, for files may be large
+LOOKS_BACK = timedelta(days=7)  # for absences that have ended, perhaps while no worker ran
 REASON_LIMIT = 500  # characters
 
 
@@ -54,7 +55,8 @@ def tell_waiting(_: str, s: Services) -> None:
 
 def _watch_open_votes(tx: Transaction, now: datetime) -> None:
     """Every ten minutes one look at the evidence of each open vote, which costs the registry a call or two; and who is back may vote."""
-    if len(tx.absences.everybody(now - 2 * A_WHILE)) > len(tx.absences.everybody(now)):
+    back = [f"{one.person}/{one.until.isoformat()}" for one in tx.absences.over_since(now - LOOKS_BACK, now)]
+    if [one for one in back if tx.outbox.is_new_tick("absence_over", one, now)]:
         show_who_is_left(tx)
     for request in tx.requests.find(states=(State.PENDING,)):
         period = (now - request.opened_at) // EVERY_MINUTE

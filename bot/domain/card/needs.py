@@ -172,7 +172,7 @@ def nobody_left(
         if why
         else _("Nobody is left to give {wanted}.", wanted=wanted)
     )
-    return sentences(said, once, *_ways_on(shortage, request, rule, rule_hash, known))
+    return sentences(said, once, *_ways_on(shortage, request, rule, rule_hash, known, name))
 
 
 def _why_not(one: Excluded, request: TransitionRequest, name: Callable[[str], str]) -> str:
@@ -182,12 +182,27 @@ def _why_not(one: Excluded, request: TransitionRequest, name: Callable[[str], st
     return _(MOVED if is_move else EXCLUDED[one.why], person=name(one.email))
 
 
+def _waits_for(shortage: Shortage, request: TransitionRequest, name: Callable[[str], str]) -> list[str]:
+    away = [(one.email, one.until) for one in shortage.excluded if one.until is not None]
+    people = listed(name(email) for email, _until in away)
+    is_too_late = request.expires_at is not None and all(until >= request.expires_at for _email, until in away)
+    return [
+        _("It waits for {people}; after /countersign back they can vote at once.", people=people),
+        _("Otherwise the request ends first.") if is_too_late else "",
+    ]
+
+
 def _ways_on(
-    shortage: Shortage, request: TransitionRequest, rule: Rule, rule_hash: str, known: Electorate
+    shortage: Shortage,
+    request: TransitionRequest,
+    rule: Rule,
+    rule_hash: str,
+    known: Electorate,
+    name: Callable[[str], str],
 ) -> list[str]:
     """What brings the request forward, and what is possible until then."""
     if shortage.waits_for_absent:
-        return [_("It waits for them; after /countersign back they can vote at once.")]
+        return _waits_for(shortage, request, name)
     ways = [_("Add people to {groups} in the policy, or ask for fewer votes there.", groups=listed(shortage.groups))]
     if ANYONE in shortage.missing and not author_is_unknown(request) and requester_is_unknown(request):
         told = replace(request, requester=OUTSIDER)

@@ -67,8 +67,15 @@ def context(rule: Rule, *leads: str, risk: tuple[str, ...] = (), away: str = "")
             a_request(requester="cy"),
             context(TWO, "ana", "ben", away="ana"),
             "Nobody is left to give 1 of leads: Ana Ruiz is away until 2026-03-05 12:00 UTC. "
-            "It waits for them; after /countersign back they can vote at once.",
-            id="somebody is away, and the delegate has one vote",
+            "It waits for Ana Ruiz; after /countersign back they can vote at once. Otherwise the request ends first.",
+            id="somebody is away until the request ends, and the delegate has one vote",
+        ),
+        pytest.param(
+            a_request(requester="ana", expires_at=NOON + timedelta(days=4)),
+            context(TWO, "ana", "ben", "cy", away="cy"),
+            "Nobody is left to give 1 of leads: Ana Ruiz asked for it and Cy Lindqvist is away until 2026-03-05 12:00 UTC. "
+            "It waits for Cy Lindqvist; after /countersign back they can vote at once.",
+            id="of those who cannot vote only the one who is away is waited for",
         ),
         pytest.param(
             UNKNOWN,

@@ -70,13 +70,14 @@ def test_the_card_says_who_is_away_and_no_longer_when_they_are_back(installation
     assert "Nobody is left" not in before + installation.card(request).all_text
 
 
-def test_an_absence_that_ends_by_itself_is_no_longer_on_the_card(installation: Installation) -> None:
+@pytest.mark.parametrize("late", [1, 3, 600])  # minutes, as when no worker ran
+def test_an_absence_that_ends_by_itself_is_no_longer_on_the_card(installation: Installation, late: int) -> None:
     request = asked_by(installation, "ben@example.com")
     installation.slack.command("ana", "/countersign", f"away until {_day(installation)} -> @cy", channel="general")
     installation.settle()
     away = installation.card(request).all_text
 
-    installation.clock.ahead += timedelta(minutes=1) + _until_tomorrow(installation)
+    installation.clock.ahead += timedelta(minutes=late) + _until_tomorrow(installation)
     tell_waiting("", installation.s)
     installation.settle()
 
