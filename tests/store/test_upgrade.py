@@ -19,6 +19,7 @@ from alembic import command
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
+from bot.commands.operating.backups import _write
 from bot.database.connect import alembic_config, create_engine, migrate
 from bot.database.schema import needs_migrate
 from bot.domain.events import FreezeEnded, TargetMoved
@@ -40,6 +41,7 @@ from tests.fixtures.installation import CHANNEL, Installation
 from tests.fixtures.old_installation.loading import load_old_database, migrated_database, reopened, store_on
 from tests.fixtures.outcomes import messages_about
 
+NOWHERE = "http://127.0.0.1:9"
 Rows = list[tuple[Any, ...]]
 STATES_OF_THEN = {
     *("collecting", "pending", "approved", "applied", "rejected"),
@@ -444,3 +446,18 @@ def _lane_of_follow_up(follow_up: FollowUp, request: TransitionRequest, tx: Tran
 
 def live_jobs(store: Store) -> list[Job]:
     return [*store.jobs.listing(JobStatus.WAITING, limit=1000), *store.jobs.listing(JobStatus.PARKED, limit=1000)]
+
+
+def test_a_backup_of_the_old_release_comes_back_with_its_rows_listed(old_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "countersign.backup"
+    _write(old_url, file)  # as `countersign backup` of that release did
+    with psycopg.connect(old_url, autocommit=True) as connection:
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+    usual = {"DATABASE_URL": old_url, "COUNTERSIGN_HOME": str(tmp_path / "home"), "MLFLOW_TRACKING_URI": NOWHERE}
+
+    came_back = CliRunner().invoke(main, ["restore", str(file), "--yes"], env=usual)
+    audited = CliRunner().invoke(main, ["audit", "verify"], env=usual)
+
+    assert came_back.exit_code == 0, came_back.output
+    assert audited.exit_code == 0, audited.output

@@ -103,6 +103,7 @@ def restore(file: Path, yes: bool) -> None:
     back until you have seen what changed since and said `countersign registry accept --reason TEXT`.
     """
     from bot.supervisor import only_one
+    from handlers.ledger.old_records import list_old_records
 
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
@@ -118,6 +119,7 @@ def restore(file: Path, yes: bool) -> None:
         _check_is_whole(url, manifest)
         report("updating the schema")
         migrate(url)
+        list_old_records(services)
         report("ending what waited then")
         ended = _begin_again(services, manifest)
         backups.finish(url)
