@@ -97,16 +97,18 @@ def test_an_entry_vouches_for_nothing_but_what_it_says(other: Row, store: Store)
     assert len(audited(store)) == 1
 
 
-def test_a_former_name_vouches_for_what_a_rename_since_then_can_have_copied(store: Store) -> None:
+def test_a_former_name_vouches_for_what_a_rename_can_have_copied_also_after_the_clock_was_set_back(
+    store: Store,
+) -> None:
     record(store, BaselineRecorded(NOON, "default", (Held(CHAMPION, version(1)),)))
-    record(store, ModelRenamed(NOON - HOUR, "default", "bike", "before"))
+    record(store, ModelRenamed(NOON - HOUR, "default", "bike", "tram"))
     record(
         store, ModelRenamed(NOON + HOUR, "default", "bike", "van"), ModelRenamed(NOON + HOUR, "default", "van", "bike")
     )
     record(store, ModelRenamed(NOON + 2 * HOUR, "default", "van", "car"))
     record(store, ModelRenamed(NOON + 2 * HOUR, "team", "bike", "elsewhere"))
-    copied = [row(1), row(1, "van"), row(1, "car")]
-    others = [row(1, "before"), row(1, "elsewhere"), row(2, "car")]
+    copied = [row(1), row(1, "tram"), row(1, "van"), row(1, "car")]
+    others = [row(1, "elsewhere"), row(2, "car")]
     put(store, *copied, *others)
 
     assert vouched(store, [*copied, *others]) == copied
@@ -124,10 +126,13 @@ def test_a_copied_row_of_a_target_model_is_about_the_model_of_that_name(store: S
     assert audited(store) == []
 
 
-def test_of_a_row_that_was_written_again_only_the_newest_time_counts_for_the_audit(store: Store) -> None:
-    for at in (NOON, NOON + HOUR):
+@pytest.mark.parametrize("later", [HOUR, -HOUR], ids=["later", "after the clock was set back"])
+def test_of_a_row_that_was_written_again_only_the_last_time_counts_for_the_audit(
+    later: timedelta, store: Store
+) -> None:
+    for at in (NOON, NOON + later):
         record(store, WatchBegun(at, "default", CHAMPION, "bike", "revert", (version(1),)))
-    put(store, row(1, since=NOON + HOUR))
+    put(store, row(1, since=NOON + later))
     as_written = audited(store)
 
     put(store, row(1))

@@ -48,8 +48,8 @@ class Row(NamedTuple):
 
 
 def is_vouched_for(row: Row, ledger: LedgerRows) -> bool:
-    """Reads the entries of that moment, the renames since then, and the list of old rows as far as it names these models."""
-    renames = (read_event(one.kind, one.body) for one in ledger.entries(ModelRenamed.__name__, since=row.since))
+    """Reads the entries of that moment, all renames, and the list of old rows as far as it names these models."""
+    renames = (read_event(one.kind, one.body) for one in ledger.entries(ModelRenamed.__name__))
     wanted = {row, *_copied_from(row, _by_new_name(renames))}
     entries, models = tables.ledger.c, {one.model for one in wanted}
     of_the_moment = (entries.kind.in_(OF_THE_MOMENT), entries.at == row.since)
@@ -64,9 +64,11 @@ def is_listed(connection: sa.Connection) -> bool:
 
 def differences(connection: sa.Connection) -> Iterator[str]:
     """A sentence for each row that was inserted, edited or deleted beside the ledger."""
-    said, newest = _said(connection), dict[tuple[object, ...], datetime]()
-    for row in said:
-        newest[row.held] = max(row.since, newest.get(row.held, row.since))
+    in_order = list(_said(connection))
+    said, newest = (
+        set(in_order),
+        {row.held: row.since for row in in_order},
+    )  # by the last entry: a clock may have been set back
     renames, unseen = _by_new_name(events_of(connection, ModelRenamed)), set(newest)
     for row in _rows(connection):
         unseen.discard(row.held)
@@ -80,16 +82,16 @@ def differences(connection: sa.Connection) -> Iterator[str]:
 
 def without_entry(connection: sa.Connection) -> list[Placed]:
     """The rows that an older release wrote and no entry vouches for."""
-    said, renames = _said(connection), _by_new_name(events_of(connection, ModelRenamed))
+    said, renames = set(_said(connection)), _by_new_name(events_of(connection, ModelRenamed))
     return [row.placed for row in _rows(connection) if row not in said and said.isdisjoint(_copied_from(row, renames))]
 
 
 def _copied_from(row: Row, renames: Renames) -> set[Row]:
-    """What it may be a copy of: renames since its watch began have led from there to its name."""
+    """What it may be a copy of: renames have led from there to its name. Not asked when, for a clock may have been set back."""
     found, names = {row.model}, [row.model]
     while names:
         into = renames.get((row.workspace, names.pop()), ())
-        new = {one.before for one in into if one.at >= row.since} - found
+        new = {one.before for one in into} - found
         found |= new
         names += new
     return {_under(name, row) for name in found - {row.model}}
@@ -158,16 +160,15 @@ def _first_list(connection: sa.Connection) -> tuple[int, int] | None:
     return (found.seq, 1 + event.follow) if found and isinstance(event, OldBaselinesListed) else None
 
 
-def _said(connection: sa.Connection) -> set[Row]:
-    """By all entries that count."""
-    said, left = set[Row](), -1  # how many entries of the list follow; -1 before there is one
+def _said(connection: sa.Connection) -> Iterator[Row]:
+    """By all entries that count, in their order."""
+    left = -1  # how many entries of the list follow; -1 before there is one
     for event in events_of(connection, WatchBegun, BaselineRecorded, OldBaselinesListed):
         if isinstance(event, OldBaselinesListed):
             if left == 0:
                 continue
             left = event.follow if left < 0 else left - 1
-        said.update(_rows_in(event))
-    return said
+        yield from _rows_in(event)
 
 
 def _rows(connection: sa.Connection) -> Iterator[Row]:
