@@ -82,8 +82,8 @@ def _each(people: Sequence[str]) -> str:
 
 
 def _is_named_on_purpose(person: str, policy: PolicyShape, rule: RuleShape) -> bool:
-    is_alone = any(_people_of(one.group, policy) == frozenset([person]) for one in rule.approve.all_of)
-    return is_alone and not any(entry.email == person and entry.mlflow_user for entry in policy.people)
+    """A group of one person says so itself, as where a risk officer must see everything. The card says it when they have asked."""
+    return any(_people_of(one.group, policy) == frozenset([person]) for one in rule.approve.all_of)
 
 
 def _irreplaceable(policy: PolicyShape, rule: RuleShape, *, more: int) -> list[str]:
