@@ -60,16 +60,22 @@ def _votes_that_take_everybody(policy: PolicyShape) -> Iterator[Finding]:
         yield (
             ("rules", places[0], "approve", "all_of"),
             f"{_rules(places, policy)} cannot do without {' and '.join(people)}: what {_each(people)} asked for or trained could never be "
-            "approved, because no one approves their own work. Add a person to the group, lower the quorum, or add escalate.",
+            f"approved, because no one approves their own work. Add a person to the group, {_lower(places, policy)}or add escalate.",
         )
     for (people, unknown), places in with_one_more.items():
         is_one_more = unknown is UnknownRequester.ONE_MORE
+        asked = "who asked (an alias, a tag or a stage does not say it) or " if is_one_more else ""
         yield (
             ("rules", places[0], "approve", "unknown_requester"),
-            f"{_rules(places, policy)} takes one vote more when nobody knows {'who asked or ' if is_one_more else ''}who trained the "
-            f"version, and then cannot do without {' and '.join(people)}: what {_each(people)} {'trained or ' if is_one_more else ''}asked "
-            "for could not be approved then. Add a person to the group, or add escalate.",
+            f"{_rules(places, policy)} takes one vote more when nobody knows {asked}who trained the version. Then it cannot do without "
+            f"{' and '.join(people)}, so what {_each(people)} {'trained or ' if is_one_more else ''}asked for could not be approved. Add "
+            "a person to the group, or add escalate.",
         )
+
+
+def _lower(places: Sequence[int], policy: PolicyShape) -> str:
+    can = any(one.quorum > 1 for place in places for one in policy.rules[place].approve.all_of)
+    return "lower the quorum, " if can else ""
 
 
 def _rules(places: Sequence[int], policy: PolicyShape) -> str:

@@ -152,6 +152,8 @@ def test_lines_break_between_words_and_a_longer_word_goes_on_in_the_next() -> No
     assert wrapped("one two three", 8) == ["one two", "three"]
     assert wrapped("sha256:0123456789 ok", 8) == ["sha256:0", "12345678", "9 ok"]
     assert wrapped("自行车需求", 4) == ["自行", "车需", "求"]
+    assert wrapped("  one two three", 9) == ["  one two", "  three"]
+    assert wrapped("        one", 8) == ["    one"]
     assert cut("自行车需求", 5) == "自行…"
 
 

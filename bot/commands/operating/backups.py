@@ -103,13 +103,24 @@ def restore(file: Path, yes: bool) -> None:
     back until you have seen what changed since and said `countersign registry accept --reason TEXT`.
     """
     from bot.supervisor import only_one
-    from handlers.ledger.old_records import list_old_records
 
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
-    confirm(_what_happens(settings, manifest), yes=yes)
+    with only_one(lock, f"countersign serve runs in {settings.home}"):
+        confirm(_what_happens(settings, manifest), yes=yes)
+        ended = _bring_back(file, manifest, settings)
+    say(f"restored: {_told(manifest)}; the ledger verifies")
+    if ended:
+        say(f"Ended: {counted(ended, 'request')} that waited then. Ask again for what is still wanted.")
+    say(_about_the_key(settings, manifest))
+    say(NEXT)
+
+
+def _bring_back(file: Path, manifest: Manifest, settings: Settings) -> int:
+    """Returns how many requests that waited then were ended."""
+    from handlers.ledger.old_records import list_old_records
+
     with (
-        only_one(lock, f"countersign serve runs in {settings.home}"),
         _empty_database(settings) as url,
         _services(settings, url) as services,  # first: settings that cannot be used are found before anything is loaded
         progress("loading the backup") as report,
@@ -123,18 +134,16 @@ def restore(file: Path, yes: bool) -> None:
         report("ending what waited then")
         ended = _begin_again(services, manifest)
         backups.finish(url)
-    say(f"restored: {_told(manifest)}; the ledger verifies")
-    if ended:
-        say(f"Ended: {counted(ended, 'request')} that waited then. Ask again for what is still wanted.")
-    say(_about_the_key(settings, manifest))
-    say(NEXT)
+    return ended
 
 
 def _what_happens(settings: Settings, manifest: Manifest) -> str:
     place = (
-        "the database of DATABASE_URL" if settings.database_url.get_secret_value() else f"a new one in {settings.home}"
+        "the database of DATABASE_URL"
+        if settings.database_url.get_secret_value()
+        else f"a new database in {settings.home}"
     )
-    return f"The backup ({_told(manifest)}) is loaded into {place}. Requests that waited then end, and nothing is carried out."
+    return f"The backup ({_told(manifest)}) will be loaded into {place}. Requests that waited then end, and nothing is carried out."
 
 
 @contextmanager

@@ -63,7 +63,10 @@ def cut(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` columns, broken between words; a word that is longer than a line goes on in the next one."""
+    """Lines of at most `width` columns, broken between words and indented as the first one; a longer word goes on in the next line."""
+    indent = min(len(text) - len(text.lstrip(" ")), width // 2)
+    if indent:
+        return [" " * indent + line for line in wrapped(text.lstrip(" "), width - indent)]
     lines, line = list[str](), ""
     for word in text.split(" "):
         joined = f"{line} {word}" if line else word

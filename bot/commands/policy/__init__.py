@@ -60,7 +60,7 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
     people = "1 person" if len(policy.people) == 1 else f"{len(policy.people)} people"
     say(f"{path}: {rules}, {groups}, {people}. No mistakes.")
-    said = [*notices(text, str(path)), *_passkeys_that_cannot_be_used(policy, text)]
+    said = _notices_of(policy, text, path)
     for notice in said:
         _print_notice(path, notice)
     has_warnings = _compare_with_mlflow(policy, text, path, offline=offline)
@@ -86,7 +86,7 @@ def activate(file: Path | None) -> None:
         activated = activate_policy(text, str(path), services, is_example=is_example)
     say(f"{path} is {'now' if activated else 'already'} in force.")
     _say_what_is_not_meant(is_example=is_example)
-    for notice in _passkeys_that_cannot_be_used(read_policy(text, str(path)), text):
+    for notice in _notices_of(read_policy(text, str(path)), text, path):
         _print_notice(path, notice)
 
 
@@ -102,6 +102,10 @@ def _say_what_is_not_meant(*, is_example: bool) -> None:
     for sentence in (EXAMPLE if is_example else "", not_loaded()):
         if sentence:
             say(sentence)
+
+
+def _notices_of(policy: Policy, text: str, path: Path) -> list[Mistake]:
+    return [*notices(text, str(path)), *_passkeys_that_cannot_be_used(policy, text)]
 
 
 def _passkeys_that_cannot_be_used(policy: Policy, text: str) -> list[Mistake]:

@@ -203,7 +203,13 @@ def _ways_on(
     """What brings the request forward, and what is possible until then."""
     if shortage.waits_for_absent:
         return _waits_for(shortage, request, name)
-    ways = [_("Add people to {groups} in the policy, or ask for fewer votes there.", groups=listed(shortage.groups))]
+    groups = listed(shortage.groups)
+    can_ask_for_fewer = any(one.group in shortage.groups and one.quorum > 1 for one in rule.approve.all_of)
+    ways = [
+        _("Add people to {groups} in the policy, or ask for fewer votes there.", groups=groups)
+        if can_ask_for_fewer
+        else _("Add people to {groups} in the policy.", groups=groups)
+    ]
     if ANYONE in shortage.missing and not author_is_unknown(request) and requester_is_unknown(request):
         told = replace(request, requester=OUTSIDER)
         if shortage_of(told, rule, rule_hash, known) is None:

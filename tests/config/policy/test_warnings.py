@@ -181,13 +181,13 @@ def test_groups_that_share_people_are_counted_together() -> None:
     [
         (
             "unknown_requester: one_more",
-            "takes one vote more when nobody knows who asked or who trained the version, and then cannot do without ana@example.com and "
-            "ben@example.com: what one of them trained or asked for could not be approved then.",
+            "takes one vote more when nobody knows who asked (an alias, a tag or a stage does not say it) or who trained the version. Then "
+            "it cannot do without ana@example.com and ben@example.com, so what one of them trained or asked for could not be approved.",
         ),
         (
             AUTHOR_ONLY,
-            "takes one vote more when nobody knows who trained the version, and then cannot do without ana@example.com and "
-            "ben@example.com: what one of them asked for could not be approved then.",
+            "takes one vote more when nobody knows who trained the version. Then it cannot do without ana@example.com and "
+            "ben@example.com, so what one of them asked for could not be approved.",
         ),
     ],
 )

@@ -20,6 +20,7 @@ TWO = a_rule({"leads": 2})
 ONE_MORE = a_rule({"leads": 1}, unknown_requester=UnknownRequester.ONE_MORE)
 UNKNOWN = a_request(requester=None, ask=BY_ALIAS, author="ana")
 ADD = "Add people to leads in the policy, or ask for fewer votes there."
+ADD_ALONE = "Add people to leads in the policy."  # a rule cannot ask for fewer than one
 
 
 def context(rule: Rule, *leads: str, risk: tuple[str, ...] = (), away: str = "") -> CardContext:
@@ -46,7 +47,7 @@ def context(rule: Rule, *leads: str, risk: tuple[str, ...] = (), away: str = "")
         pytest.param(
             a_request(requester="cy", author="ana"),
             context(a_rule(), "ana"),
-            f"Nobody is left to give 1 of leads: Ana Ruiz trained it. {ADD} Until then nobody can decide it.",
+            f"Nobody is left to give 1 of leads: Ana Ruiz trained it. {ADD_ALONE} Until then nobody can decide it.",
             id="no member at all is left, also to reject",
         ),
         pytest.param(
@@ -60,7 +61,7 @@ def context(rule: Rule, *leads: str, risk: tuple[str, ...] = (), away: str = "")
             a_request(),
             context(a_rule({"leads": 1, "risk": 1}), "ana", "ben", risk=("ben",)),
             "Nobody is left to give 1 of the votes of leads and risk: Ana Ruiz asked for it. Each person counts for one group only. "
-            "Add people to leads and risk in the policy, or ask for fewer votes there. Until then only Reject can decide it.",
+            "Add people to leads and risk in the policy. Until then only Reject can decide it.",
             id="one person cannot count for two groups",
         ),
         pytest.param(
@@ -82,7 +83,7 @@ def context(rule: Rule, *leads: str, risk: tuple[str, ...] = (), away: str = "")
             context(ONE_MORE, "ana", "ben"),
             "Nobody is left to give 1 more because the requester is unknown: Ana Ruiz trained it. "
             "If whoever asked says so with countersign request-transition, one vote less is needed. "
-            f"{ADD} Until then only Reject can decide it.",
+            f"{ADD_ALONE} Until then only Reject can decide it.",
             id="an unknown requester takes one vote more, and can say so",
         ),
         pytest.param(

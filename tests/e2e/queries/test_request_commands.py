@@ -28,6 +28,19 @@ def listed(installation: Installation, *words: str) -> list[Any]:
     return [row["request_id"] for row in json.loads(done.stdout)]
 
 
+def test_nobody_has_decided_what_still_waits_for_a_vote(installation: Installation) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked()
+
+    installation.click("ana", request, "approve")
+    waiting = json.loads(command_line(installation, "requests", "list", "--json").stdout)
+    installation.click("ben", request, "approve")
+    installation.settle()
+    decided = json.loads(command_line(installation, "requests", "list", "--json").stdout)
+
+    assert [row["decided_by"] for row in (*waiting, *decided)] == [None, "Ana Ruiz, Ben Okafor"]
+
+
 def test_requests_are_found_by_each_filter_and_read_in_pages(installation: Installation) -> None:
     first = installation.asked()
     installation.approve(first)
