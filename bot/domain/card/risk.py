@@ -242,7 +242,9 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
         alone = _("No approved version to compare with: {metric}", metric=within_text(text, threshold))
         return _Seen(alone, Weight.MEDIUM, is_compared=False)
     if failed:
-        return _Seen(_("Not auto-approved: {why}", why=why_not(failed[0])), Weight.MEDIUM)
+        why = why_not(failed[0])
+        is_on = request.judgement is not None and request.judgement.mode is FastTrackMode.ON
+        return _Seen(_("Not auto-approved: {why}", why=why) if is_on else why, Weight.MEDIUM)
     if (
         threshold.compares and evidence.champion is not None
     ):  # the fast track judges no rollback, and nothing when it is off

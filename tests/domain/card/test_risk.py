@@ -15,6 +15,7 @@ from bot.domain.card.risk import approval_text, metrics_risk
 from bot.domain.card.ticket import ticket_card
 from bot.domain.evidence.lineage import NO_LOCK
 from bot.domain.model import (
+    Check,
     DataSet,
     Evidence,
     FastTrackMode,
@@ -129,6 +130,19 @@ def test_a_comparison_of_the_rule_that_is_not_met_is_no_low_risk_where_the_fast_
 
     assert lead.weight is MEDIUM
     assert said in lead.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [(FastTrackMode.ON, "Not auto-approved: no data set"), (FastTrackMode.SHADOW, "no data set")]
+)
+def test_in_shadow_where_nothing_is_auto_approved_the_risk_does_not_say_so(mode: FastTrackMode, said: str) -> None:
+    rule = a_rule(fast_track=FastTrack(mode, (SHARE,)))
+    evidence = an_evidence(metrics=(a_metric("mae", 9.0),), champion=a_champion(a_metric("mae", 10.0)))
+    judgement = Judgement(mode, (Check(False, "no data set.", "mae"),))
+
+    lead = metrics_risk(a_request(evidence=evidence, judgement=judgement), CardContext({}, rule, RULE_HASH))
+
+    assert (lead.text, lead.weight) == (said, MEDIUM)
 
 
 def test_a_comparison_that_is_met_stays_a_low_risk_without_a_judgement() -> None:
