@@ -1,5 +1,5 @@
-"""Compares tables with the ledger: policies, bindings, people, switch, absences, kept requests, verdicts, lists of files, placements and
-baselines.
+"""Compares tables with the ledger: policies, bindings, people, switch, absences, kept requests, verdicts, lists of files, placements,
+baselines and restored backups.
 
 Each check yields a sentence for each row that was inserted, edited or deleted beside the ledger. Keys, envelopes and requests are compared
 in `audit`. docs/ledger.md says what the ledger cannot show.
@@ -45,6 +45,7 @@ from bot.store import baselines, tables
 from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
 from bot.store.audit import events_of, placements
+from bot.store.baselines import restored
 from bot.store.ledger import A_FETCH
 from bot.store.passkey_checks import passkeys
 from bot.store.passkeys import signed_request_of
@@ -68,6 +69,7 @@ def differences(connection: sa.Connection, read_policy: ReadPolicy | None = None
     yield from _manifests(connection)
     yield from placements(connection)
     yield from baselines.differences(connection)
+    yield from restored.differences(connection)
 
 
 def _policies(connection: sa.Connection) -> Iterator[str]:

@@ -19,6 +19,7 @@ from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.askers import asks_by_the_registry_alone
 from bot.domain.request.renamed import carried_over
 from bot.services import Services
+from bot.store.baselines.restored import restored_by_ledger
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
 from bot.store.transaction import Transaction
@@ -96,7 +97,7 @@ def _facts(
         handling=handling_of(place, policy),
         deletes_copies=_deletes_copies(place, policy),
         watched_since=_watched_since(place, tx),
-        accepted_backup=tx.trust.find(place.workspace).accepted_backup,
+        accepted_backup=_accepted_backup(place.workspace, tx),
         restored=tuple(tx.custody.restored(place.workspace, place.model, place.target, now - WITHIN)),
     )
 
@@ -249,6 +250,14 @@ def _copied_numbers(seen: ModelSnapshot | None, copies: Collection[VersionId]) -
     """The numbers of the versions that these were copied from, where the registry says so."""
     named = (source_of(one.source) for one in (seen.versions if seen else ()) if one.id in copies)
     return {number for _, number in filter(None, named)}
+
+
+def _accepted_backup(workspace: str, tx: Transaction) -> datetime | None:
+    """As the ledger says, which is read only where the row says that there is one: the bot's database role may change the row."""
+    if tx.trust.find(workspace).accepted_backup is None:
+        return None
+    accepted = restored_by_ledger(workspace, tx.ledger).accepted
+    return accepted.made_at if accepted else None
 
 
 def _deletes_copies(place: Place, policy: Policy) -> bool:

@@ -21,7 +21,7 @@ from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.baselines import check_baseline_on_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
-from handlers.custody.on_record import check_on_record
+from handlers.custody.on_record import check_on_record, check_restore_on_record
 from handlers.custody.reading import read_model
 from handlers.registry.settling import announce, end_with_its_ask, go_stale, hold, record_put_back, settle
 from handlers.request.guard import read_guard
@@ -183,8 +183,7 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
         )
         record_put_back(request, facts, s, moved=False, denied=True)
         return False
-    if step.to is not None:
-        _check_held_by_right(step.to, facts, s)
+    _check_held_by_right(step.to, facts, s)
     announce(request, away, s, to=step.to, is_put_back=True)
     if step.how is steps.How.DELETE:
         s.registry_at(away.workspace).delete_version(away.model, away.version)
@@ -198,13 +197,16 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
     return True
 
 
-def _check_held_by_right(version: VersionId, facts: Facts, s: Services) -> None:
-    """Before the target is given back to it. Raises Permanent when the ledger does not say that it came there as our rows say."""
-    brought = brought_by(version, facts)
+def _check_held_by_right(version: VersionId | None, facts: Facts, s: Services) -> None:
+    """Before the target is given back to it, or to no one. Raises Permanent when the ledger does not say what our rows say: that it came
+    there, and what was accepted after a restore.
+    """
+    brought = brought_by(version, facts) if version else None
     with s.store.transaction() as tx:
+        check_restore_on_record(facts.workspace, tx)
         if brought is not None:
             check_on_record(tx.requests.get(brought.id, for_update=True), tx)
-        else:
+        elif version is not None:
             check_baseline_on_record(version, facts, tx)
 
 

@@ -96,6 +96,16 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "changed restore gives back",
+        "a target is given back by what a row alone says was accepted after a restore",
+        "handlers/registry/apply.py",
+        "        check_restore_on_record(facts.workspace, tx)\n",
+        "",
+        (
+            "tests/e2e/custody/test_restored_rows.py::test_a_target_is_not_given_back_by_an_accepted_backup_that_no_entry_vouches_for",
+        ),
+    ),
+    Mutant(
         "changed baseline is a measure",
         "the fast track compares with a version of which a row alone says that it was there before the bot watched",
         "bot/domain/request/fast_track.py",

@@ -64,6 +64,11 @@ DEEDS = {
     "a list of files edited": ("update manifests set text = 'nothing'", "list of files"),
     "a list of files deleted": ("delete from manifests", "list of files"),
     "a list of files inserted": ("insert into manifests (digest, text) values ('sha256:x', 'y')", "list of files"),
+    "a backup accepted that was never restored": (
+        "update registries set accepted_backup = now()",
+        "row of the registry",
+    ),
+    "a backup that waits and was never restored": ("update registries set backup_of = now()", "row of the registry"),
     "a signed request edited": ("update signed_requests set body = 'x'", "signed request"),
     "a signed request deleted": ("delete from signed_requests", "signed request"),
 }
