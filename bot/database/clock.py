@@ -25,13 +25,13 @@ MOST_DRIFT = 0.5  # seconds between this machine's two clocks: one of them was s
 
 
 def steady() -> float:
-    """Seconds by a clock that nobody sets; where the system has one, it also counts while the machine sleeps."""
+    """Seconds by a clock that no one sets; where the system has one, it also counts while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """All in seconds: the database's time, and this machine's two clocks at that moment. `steady` is the one that nobody sets."""
+    """All in seconds: the database's time, and this machine's two clocks at that moment. `steady` is the one that no one sets."""
 
     database: float
     wall: float

@@ -1,4 +1,4 @@
-"""How a form ended that Slack could not wait for: whoever sent it gets a direct message, unless a card tells it.
+"""How a form ended that Slack could not wait for: its sender gets a direct message, unless a card says it.
 
 It lives in the process that took the form. When that dies meanwhile nothing was asked, or there is a card, and no message comes.
 """
@@ -37,7 +37,7 @@ class Ending:
     asking: Future[FormReply]
 
     def as_card(self) -> Card | None:
-        """None when a new request tells it. Read in the language of the person."""
+        """None when a new request says it. Read in the language of the person."""
         if self.asking.exception() is not None:
             said = sentences(_("Nothing was asked."), _("Open the form again."))
             return Card(_("Nothing was asked"), said, paragraphs=(said,))
@@ -51,7 +51,7 @@ class Ending:
 
 
 def tell_late(reply: FormReply, account: str, view: str, s: Services) -> None:
-    """In a thread of its own, which no process waits for when it ends."""
+    """In another thread, which no process waits for when it ends."""
     if reply.late is not None:
         ending = Ending(account, f"form:{view}", reply.late)
         Thread(target=partial(_tell_when_ended, ending, s), name="telling", daemon=True).start()
@@ -68,7 +68,7 @@ def _tell_when_ended(ending: Ending, s: Services) -> None:
 
 
 def _seconds_until_next(ending: Ending, attempt: int, not_after: datetime, s: Services) -> float | None:
-    """Tries to tell it. None when that is done with."""
+    """Tries to send it. None when that is done with."""
     try:
         _tell(ending, s)
     except (OutsideError, SQLAlchemyError, *PASSING) as unheard:

@@ -1,7 +1,7 @@
 """What follows when a person has sent the form in which they ask: all is checked again, and asked.
 
-Slack waits three seconds. What needs nobody's answer is checked first; when asking takes longer, the person reads so, the same try goes on
-without them, and `late` tells how it ended.
+Slack waits three seconds. What needs no answer from outside is checked first; when asking takes longer, the person reads so, the same try goes on
+without them, and `late` says how it ended.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEFT_AT_LEAST = timedelta(seconds=0.3)  # for asking, also when Slack was slow t
 class FormReply:
     """The answer to a form that was sent: sentences beside its fields, another form in its place, or a notice of what was asked.
 
-    `is_new` when a request was opened, whose card tells the rest. `late` is what is still being asked.
+    `is_new` when a request was opened, whose card says the rest. `late` is what is still being asked.
     """
 
     mistakes: Mapping[Field, str] | None = None
@@ -72,7 +72,7 @@ def send(account: str, sent: SentForm, begun: datetime, s: Services) -> FormRepl
 
 
 def _aside(ask: Callable[[], FormReply]) -> Future[FormReply]:
-    """In a thread of its own, which ends with MLflow's answer, or with its absence."""
+    """In another thread, which ends with MLflow's answer, or with its absence."""
     pool = ThreadPoolExecutor(1, "asking")
     asking = pool.submit(ask)
     pool.shutdown(wait=False)

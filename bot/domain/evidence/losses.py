@@ -31,7 +31,7 @@ DELETED, ERASED = (
 
 
 class Part(StrEnum):
-    """The parts of an approval's evidence that can vanish, in the order in which they are told."""
+    """The parts of an approval's evidence that can vanish, in the order in which they are announced."""
 
     VERSION = "version"
     RUN = "run"
@@ -81,7 +81,7 @@ class Kept:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is to be told: lost or out of sight, and acknowledged by no one."""
+        """Whether it is to be announced: lost or out of sight, and acknowledged by no one."""
         return (self.lost_since is not None or self.is_out_of_sight) and self.acknowledged_at is None
 
 
@@ -125,7 +125,7 @@ def looks_in_a_sweep(places: int, every: timedelta) -> int:
 
 
 def next_look(found: Collection[Found], at: datetime, every: timedelta) -> datetime:
-    """Half of `every` later, so that a loss is told within it; soon where something could not be looked at."""
+    """Half of `every` later, so that a loss is announced within it; soon where something could not be looked at."""
     return at + (min(AGAIN, every / 2) if any(one.unread for one in found) else every / 2)
 
 
