@@ -169,19 +169,19 @@ def differing_field(kept: TransitionRequest, made: TransitionRequest) -> str:
     return next((field for field, value in meant.items() if rfc8785.dumps(said[field]) != rfc8785.dumps(value)), "")
 
 
+def is_filed(row: sa.Row[Any], request: TransitionRequest) -> bool:
+    """Whether the columns by which a row is found are what the request says."""
+    version, ticket = request.version, request.ticket.id if request.ticket else None
+    said = (request.state, version.workspace, version.model, version.version, version.created, str(request.target))
+    there = (row.state, row.workspace, row.model, row.version, row.version_created, row.target)
+    kept = (*there, row.opened_at, row.expires_at, row.ticket_id)
+    return kept == (*said, request.opened_at, request.expires_at, ticket)
+
+
 def _compare(row: sa.Row[Any], request: TransitionRequest) -> None:
     if row.body != json.dumps(as_plain(request)):  # the same text except in rare cases, such as -0.0
         _compare_bodies(row, request)
-    version = request.version
-    said = (request.state, version.workspace, version.model, version.version, version.created, str(request.target))
-    ticket = request.ticket.id if request.ticket else None
-    columns = (row.state, row.workspace, row.model, row.version, row.version_created, row.target)
-    if (*said, request.opened_at, request.expires_at, ticket) != (
-        *columns,
-        row.opened_at,
-        row.expires_at,
-        row.ticket_id,
-    ):
+    if not is_filed(row, request):
         raise ChainBroken(
             f"request {request.id} was changed beside the ledger: its columns are not what its events made of it"
         )

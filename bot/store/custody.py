@@ -173,8 +173,8 @@ class CustodyRows:
         targets: Collection[Target],
         numbers: Collection[int] = (),
         ids: Collection[str] = (),
-    ) -> list[str]:
-        """Bodies of the newest requests about a place and of the newest that were applied, whatever came to nothing since, with the
+    ) -> dict[str, str]:
+        """Bodies, by id, of the newest requests about a place and of the newest that were applied, whatever came to nothing since, with the
         rejections of the same versions; of all live ones and rollbacks, of those about these numbers and with these ids.
 
         The oldest first. `models` None: copied from any model.
@@ -184,7 +184,7 @@ class CustodyRows:
             found = self.connection.execute(DECISIONS, {"workspace": workspace, **about})
         else:
             found = self.connection.execute(DECISIONS_OF, {"workspace": workspace, "models": [*models], **about})
-        return list(found.scalars())
+        return {row.id: row.body for row in found}
 
     def numbers_on_record(self, workspace: str, model: str) -> frozenset[int]:
         """Of the versions that a model is known to hold, that ask for something, that are asked about, and that were applied of late."""
@@ -256,7 +256,7 @@ def _decisions(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
         rows.version.in_(sa.bindparam("numbers", expanding=True)),
         rows.id.in_(sa.bindparam("ids", expanding=True)),
     )
-    return sa.select(rows.body).where(*here, wanted).order_by(rows.opened_at, rows.id)
+    return sa.select(rows.id, rows.body).where(*here, wanted).order_by(rows.opened_at, rows.id)
 
 
 DECISIONS = _decisions()

@@ -162,6 +162,13 @@ class LedgerRows:
         query = sa.select(rows).where(tables.was_seen, by_index, sa.or_(sa.false(), *named)).order_by(rows.c.seq)
         return [_entry_of(row) for row in self.connection.execute(query)]
 
+    def at_places(self, models: Iterable[str], after: int) -> list[ledger.Entry]:
+        """Later than the entry `after`, in order: what was asked, and what was moved, at targets of registered models that may be these."""
+        rows = tables.ledger
+        called = [rfc8785.dumps(model).decode()[1:].partition('"')[0] for model in models]
+        query = sa.select(rows).where(tables.of_places, tables.entry_place.in_(called), rows.c.seq > after)
+        return [_entry_of(row) for row in self.connection.execute(query.order_by(rows.c.seq))]
+
     def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
         """The leaves of the entries after `after`, up to and including `until`; streamed as `entries` are."""
         rows = tables.ledger.c

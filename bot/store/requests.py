@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -94,6 +95,10 @@ class RequestRows:
         rows = tables.requests.c
         query = sa.select(rows.id, rows.body).where(rows.id.in_(sorted(request_ids)))
         return {row.id: request_of(row.body) for row in self.connection.execute(query)} if request_ids else {}
+
+    def row_of(self, request_id: str) -> sa.Row[Any] | None:
+        """With the columns by which it is found, as they are now."""
+        return self.connection.execute(sa.select(tables.requests).where(tables.requests.c.id == request_id)).first()
 
     def rollbacks_of(self, models: Collection[tuple[str, str]]) -> list[TransitionRequest]:
         """The rollbacks that were applied in these models, each a workspace and a name."""

@@ -14,6 +14,7 @@ from bot.errors import Permanent
 from bot.store.baselines import Row, is_vouched_for
 from bot.store.transaction import Transaction
 from handlers.custody.facts import facts_of_champion
+from handlers.custody.hidden import is_any_hidden
 
 
 def check_baseline_on_record(version: VersionId, facts: Facts, tx: Transaction) -> None:
@@ -26,13 +27,15 @@ def check_baseline_on_record(version: VersionId, facts: Facts, tx: Transaction) 
 
 
 def is_champion_off_record(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:
-    """Whether the version that its evidence compares with has its place by such a row alone."""
+    """Whether the version that its evidence compares with has its place by rows that the ledger does not bear out, or by hiding others."""
     there = facts_of_champion(request, tx, now)
     if there is None:
         return False
     champion, facts = there
     is_baseline = champion in facts.baseline and brought_by(champion, facts) is None
-    return is_baseline and not _is_on_record(champion, facts, tx)
+    if is_baseline and not _is_on_record(champion, facts, tx):
+        return True
+    return is_any_hidden(champion, facts, tx)
 
 
 def _is_on_record(version: VersionId, facts: Facts, tx: Transaction) -> bool:

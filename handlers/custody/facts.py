@@ -209,16 +209,27 @@ def decided_at(
 def _decisions(
     place: Place, renames: Sequence[Renamed], numbers: Collection[int], ids: Sequence[str | None], tx: Transaction
 ) -> tuple[TransitionRequest, ...]:
-    called = (place.model, *former_names(place.model, renames))
-    is_model = place.target.kind is TargetKind.MODEL
-    targets = [Target(TargetKind.MODEL, name) for name in called] if is_model else [place.target]
-    known, policy = [one for one in ids if one], tx.policy()
-    bodies = tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, known)
-    found = [REQUEST.validate_python(json.loads(body)) for body in bodies]
-    if is_model:
+    bodies, policy = _bodies(place, renames, numbers, [one for one in ids if one], tx), tx.policy()
+    read = ((kept_as, REQUEST.validate_python(json.loads(body))) for kept_as, body in bodies.items())
+    found = [request for kept_as, request in read if request.id == kept_as]  # another's body says nothing here
+    if place.target.kind is TargetKind.MODEL:
         made = tx.custody.copies([one.id for one in found])
         found = [replace(one, copies=one.copies or made.get(one.id, ())) for one in found]
     return tuple(carried_over(found, place.workspace, place.model, place.target, policy, renames))
+
+
+def ids_of_decisions(place: Place, tx: Transaction) -> tuple[str, ...]:
+    """Of the newest rows about the place, also those that count for nothing under its present name."""
+    return tuple(_bodies(place, tx.custody.renames(place.workspace), (), (), tx))
+
+
+def _bodies(
+    place: Place, renames: Sequence[Renamed], numbers: Collection[int], ids: Collection[str], tx: Transaction
+) -> dict[str, str]:
+    called = (place.model, *former_names(place.model, renames))
+    is_model = place.target.kind is TargetKind.MODEL
+    targets = [Target(TargetKind.MODEL, name) for name in called] if is_model else [place.target]
+    return tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, ids)
 
 
 def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:

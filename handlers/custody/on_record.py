@@ -9,28 +9,49 @@ from __future__ import annotations
 from bot.domain.events import EvidenceFrozen
 from bot.domain.model import TransitionRequest
 from bot.domain.workspaces import in_workspace
-from bot.errors import ChainBroken, Permanent
-from bot.store.audit import differing_field, replayed
+from bot.errors import ChainBroken, NotFound, Permanent
+from bot.store.audit import differing_field, is_filed, replayed
 from bot.store.baselines.restored import is_as_said, restored_by_ledger
 from bot.store.transaction import Transaction
 
 
 def check_on_record(request: TransitionRequest, tx: Transaction) -> None:
     """Raises Permanent when they differ. The caller has locked the row, so that no entry is written meanwhile."""
-    entries = tx.ledger.about(request.id)
+    fault = _fault(request, tx)
+    if fault:
+        raise _changed(request.id, fault)
+
+
+def check_id_on_record(request_id: str, tx: Transaction) -> None:
+    """As `check_on_record`; locks the row only when an entry may have been written while it was read."""
+    read = tx.requests.some([request_id]).get(request_id)
+    if read is not None and read.id == request_id and not _fault(read, tx):
+        return
+    try:
+        locked = tx.requests.get(request_id, for_update=True)
+    except NotFound:
+        raise _changed(request_id, "its row is missing, and the ledger tells of it") from None
+    if locked.id != request_id:
+        raise _changed(request_id, "its row has the body of another")
+    check_on_record(locked, tx)
+
+
+def _fault(request: TransitionRequest, tx: Transaction) -> str:
+    entries, row = tx.ledger.about(request.id), tx.requests.row_of(request.id)
     try:
         made = replayed(request.id, entries)
     except ChainBroken as broken:
-        _refuse(request, str(broken))
-        return
+        return str(broken)
     if made is None:
-        _refuse(request, "the ledger has no entry that opened it")
-        return
+        return "the ledger has no entry that opened it"
     field = differing_field(request, made)
     if field:
-        _refuse(request, f"its {field} is not what its entries in the ledger made of it")
+        return f"its {field} is not what its entries in the ledger made of it"
+    if row is None or not is_filed(row, made):
+        return "its columns are not what its entries in the ledger made of it"
     if sum(entry.kind == EvidenceFrozen.__name__ for entry in entries) > 1:
-        _refuse(request, "its evidence was frozen twice in the ledger")
+        return "its evidence was frozen twice in the ledger"
+    return ""
 
 
 def check_restore_on_record(workspace: str, tx: Transaction) -> None:
@@ -44,8 +65,8 @@ def check_restore_on_record(workspace: str, tx: Transaction) -> None:
         )
 
 
-def _refuse(request: TransitionRequest, why: str) -> None:
-    raise Permanent(
-        f"request {request.short_id} was changed beside the ledger: {why}. Nothing is signed and nothing is moved. Run "
+def _changed(request_id: str, why: str) -> Permanent:
+    return Permanent(
+        f"request {request_id[:8]} was changed beside the ledger: {why}. Nothing is signed and nothing is moved. Run "
         "`countersign audit verify`, and find out who can write to the database"
     )

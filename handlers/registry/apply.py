@@ -21,6 +21,7 @@ from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.baselines import check_baseline_on_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import Place, facts_about, facts_of
+from handlers.custody.hidden import check_none_is_hidden
 from handlers.custody.on_record import check_on_record, check_restore_on_record
 from handlers.custody.reading import read_model
 from handlers.registry.settling import announce, end_with_its_ask, go_stale, hold, record_put_back, settle
@@ -199,15 +200,13 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
 
 def _check_held_by_right(version: VersionId | None, facts: Facts, s: Services) -> None:
     """Before the target is given back to it, or to no one. Raises Permanent when the ledger does not say what our rows say: that it came
-    there, and what was accepted after a restore.
+    there, what was accepted after a restore, and what was decided since.
     """
-    brought = brought_by(version, facts) if version else None
     with s.store.transaction() as tx:
         check_restore_on_record(facts.workspace, tx)
-        if brought is not None:
-            check_on_record(tx.requests.get(brought.id, for_update=True), tx)
-        elif version is not None:
+        if version is not None and brought_by(version, facts) is None:
             check_baseline_on_record(version, facts, tx)
+        check_none_is_hidden(version, facts, tx)
 
 
 def _set(facts: Facts, version: VersionId, s: Services) -> None:

@@ -81,9 +81,19 @@ MUTANTS = (
         "changed row gives back",
         "a target is given back by a row that is not what the ledger says",
         "handlers/registry/apply.py",
-        "            check_on_record(tx.requests.get(brought.id, for_update=True), tx)\n",
-        "            pass\n",
+        "        check_none_is_hidden(version, facts, tx)\n",
+        "        pass\n",
         ("tests/e2e/registry/test_changed_rows.py::test_a_target_is_not_given_back_by_a_row_that_was_changed",),
+    ),
+    Mutant(
+        "hidden approval gives back",
+        "a target is given back to an older version, as the row of the newer approval was hidden",
+        "handlers/custody/hidden.py",
+        "            moved.append(event.request_id)\n",
+        "            pass\n",
+        (
+            "tests/e2e/custody/test_hidden_decisions.py::test_a_target_is_not_given_back_while_a_later_approval_is_hidden",
+        ),
     ),
     Mutant(
         "changed baseline gives back",

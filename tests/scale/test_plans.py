@@ -68,6 +68,8 @@ def operations(house: House) -> Mapping[str, Callable[[], object]]:
         "policy replay": lambda: list(islice(replay_since(now - timedelta(days=1), s.store.policy(), s), 300)),
         "history": lambda: history_of(NAME, None, s),
         "history of a target model": lambda: history_of(NAME, Target.parse("model:prod"), s),
+        "later decisions about a place": on_record(lambda tx: tx.ledger.at_places([NAME], 0)),
+        "later decisions about a target model": on_record(lambda tx: tx.ledger.at_places(["prod"], 0)),
         "fast-track report": lambda: fast_track_report.report(now - timedelta(days=1), s),
         "the fast track on a card": on_record(lambda tx: FastTrackRows(tx.connection).agreement(RULE, day)),
         "home: decided": on_record(lambda tx: HomeRows(tx.connection).decided(None, 7, 8)),

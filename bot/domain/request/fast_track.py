@@ -40,8 +40,7 @@ OFF_RECORD = Check(
     False,
     recorded(
         "fast track",
-        "the database says that the champion was there before the bot watched, and the ledger does not, so it is no measure and a "
-        "person decides",
+        "what the database says of how the champion came there is not what the ledger says, so it is no measure and a person decides",
     ),
 )
 
@@ -59,7 +58,7 @@ def judge(
     """Makes all checks, also after the first failure, so that people see all results.
 
     `is_champion_unconfirmed`: what it is compared with has its place by a broken glass alone, so it is no measure;
-    `is_champion_off_record`: by a row that no ledger entry vouches for. `lot` seeds the sample: the id of the first request for this
+    `is_champion_off_record`: by rows that are not as the ledger says. `lot` seeds the sample: the id of the first request for this
     content, so that asking or registering again gives no second draw.
     """
     if track.mode is FastTrackMode.OFF:

@@ -7,6 +7,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.store.tables import calm as calm
 from bot.store.tables import evidence as evidence
+from bot.store.tables.entries import OF_REQUEST as OF_REQUEST
+from bot.store.tables.entries import entry_model as entry_model
+from bot.store.tables.entries import entry_place as entry_place
+from bot.store.tables.entries import entry_request as entry_request
+from bot.store.tables.entries import of_places as of_places
+from bot.store.tables.entries import was_seen as was_seen
 from bot.store.tables.passkeys import passkey_cards as passkey_cards
 from bot.store.tables.passkeys import passkey_requests as passkey_requests
 from bot.store.tables.passkeys import pending_enrolments as pending_enrolments
@@ -36,16 +42,6 @@ activates = sa.text("kind = 'PolicyActivated'")
 of_accounts = sa.text("kind in ('AccountBound', 'AccountUnbound', 'OldRecordsListed')")
 of_passkeys = sa.text("kind in ('PasskeyEnrolled', 'PasskeyConfirmed', 'PasskeyRevoked')")
 of_fast_track = sa.text("kind in ('FastTrackJudged', 'FastTrackCompared', 'RequestApproved', 'RequestRejected')")
-
-# Bodies are canonical JSON with sorted keys, so a value is written in one way only. Parsing them would fail on a NUL in a text.
-# Objections in an event name other requests, but before the event's own: so the last one counts.
-OF_REQUEST = """split_part(reverse(split_part(reverse(body), reverse('"request_id":"'), 1)), '"', 1)"""
-entry_request: sa.ColumnElement[str] = sa.literal_column(f"({OF_REQUEST})", sa.Text)
-
-# What was seen at a target is about one model, and names it before the versions.
-OF_MODEL = """split_part(split_part(body, '"model":"', 2), '"', 1)"""
-entry_model: sa.ColumnElement[str] = sa.literal_column(f"({OF_MODEL})", sa.Text)
-was_seen = sa.text("kind in ('HolderLeft', 'MoveObserved', 'MoveReverted')")
 
 requests = sa.Table(
     "requests",
@@ -126,6 +122,7 @@ ledger = sa.Table(
     sa.Index("entries_by_request", entry_request),
     # A model's history has these, and each promotion may bring one.
     sa.Index("seen_by_model", entry_model, postgresql_where=was_seen),
+    sa.Index("entries_by_place", entry_place, "seq", postgresql_where=of_places),
     # Histories, baselines, renames and left out digests are read by kind, among a million entries about requests.
     sa.Index("entries_by_kind", "kind", "seq"),
 )

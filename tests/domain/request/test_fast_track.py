@@ -382,7 +382,8 @@ def test_only_promotions_pass(request_: TransitionRequest, sentence: str) -> Non
     ids=["its figures", "its signature", "nothing of it"],
 )
 @pytest.mark.parametrize(
-    ("why", "said"), [("is_champion_unconfirmed", "broken glass"), ("is_champion_off_record", "the ledger does not")]
+    ("why", "said"),
+    [("is_champion_unconfirmed", "broken glass"), ("is_champion_off_record", "not what the ledger says")],
 )
 def test_a_champion_by_a_broken_glass_that_nobody_confirmed_or_by_a_row_alone_is_no_measure(
     asks: dict[str, Any], passes: bool, why: str, said: str

@@ -198,5 +198,5 @@ def test_a_row_that_no_entry_vouches_for_is_no_measure_for_the_fast_track(
     request = installation.asked(best)
 
     assert request.judgement is not None
-    assert any("the ledger does not" in check.sentence for check in request.judgement.checks) is is_changed
+    assert any("is not what the ledger says" in check.sentence for check in request.judgement.checks) is is_changed
     assert request.decided_by is (None if is_changed else DecidedBy.FAST_TRACK)
