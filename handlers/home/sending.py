@@ -1,7 +1,7 @@
 """What follows when a person has sent the form in which they ask: all is checked again, and asked.
 
-Slack waits three seconds. What needs no answer from outside is checked first; when asking takes longer, the person reads so, the same try goes on
-without them, and `late` says how it ended.
+Slack waits three seconds. What needs no answer from outside is checked first; when asking takes longer, the person reads so, the same try
+goes on without them, and `late` says how it ended.
 """
 
 from __future__ import annotations

@@ -242,7 +242,7 @@ def test_whoever_presses_while_the_votes_are_awaited_is_shown_the_card_and_keeps
     installation.approve(back, "ana")
 
     assert back.card is not None
-    assert f"Champion is being taken back to {installation.model} v1 already. Its card: {back.card.url}" in refused
+    assert f"champion is being taken back to {installation.model} v1 already. Its card: {back.card.url}" in refused
     assert alone[0].joined == ()
     assert [one.id for one in alone[1]] == [back.id]
     assert installation.champion() == 1
