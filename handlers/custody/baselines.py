@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.model import TransitionRequest, VersionId
-from bot.domain.registry.custody import brought_by
 from bot.domain.registry.facts import Facts
 from bot.errors import Permanent
 from bot.store.baselines import Row, is_vouched_for
@@ -32,8 +31,7 @@ def is_champion_off_record(request: TransitionRequest, tx: Transaction, now: dat
     if there is None:
         return False
     champion, facts = there
-    is_baseline = champion in facts.baseline and brought_by(champion, facts) is None
-    if is_baseline and not _is_on_record(champion, facts, tx):
+    if champion in facts.baseline and not _is_on_record(champion, facts, tx):
         return True
     return is_any_hidden(champion, facts, tx)
 

@@ -204,7 +204,7 @@ def _check_held_by_right(version: VersionId | None, facts: Facts, s: Services) -
     """
     with s.store.transaction() as tx:
         check_restore_on_record(facts.workspace, tx)
-        if version is not None and brought_by(version, facts) is None:
+        if version is not None and (version in facts.baseline or brought_by(version, facts) is None):
             check_baseline_on_record(version, facts, tx)
         check_none_is_hidden(version, facts, tx)
 

@@ -200,3 +200,25 @@ def test_a_row_that_no_entry_vouches_for_is_no_measure_for_the_fast_track(
     assert request.judgement is not None
     assert any("is not what the ledger says" in check.sentence for check in request.judgement.checks) is is_changed
     assert request.decided_by is (None if is_changed else DecidedBy.FAST_TRACK)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_row_makes_no_measure_of_a_version_that_was_approved_once_and_replaced(
+    is_changed: bool, open_installation: Callable[..., Installation]
+) -> None:
+    better = "mae: {threshold: 40, greater_is_better: false, min_relative_change: 0.01}"
+    installation = open_installation(extra=f"fast_track: {{mode: on, metrics: {{{better}}}}}", observed="report")
+    replaced, best, between = [
+        installation.register(metrics={"mae": mae}, measured_on="a1a1a1a1") for mae in (39.0, 30.0, 38.0)
+    ]
+    installation.sweep()
+    installation.approve(installation.asked(replaced))
+    installation.asked(best)  # the fast track lets it through
+    if is_changed:
+        write(installation, INSERTED, replaced)
+    installation.move(replaced)
+
+    request = installation.asked(between)
+
+    assert request.decided_by is None
+    assert installation.champion() != between
