@@ -94,11 +94,10 @@ def groups_have_members(world: World) -> Findings:
                 "add people to it in Slack, or lower the quorum in the policy",
             )
         elif _takes(group.name, len(members), world):
-            yield warning(
+            few = f"{counted(len(members), 'member')}, and a rule wants the approvals of as many: what one of them asks for or trains"
+            yield fine(
                 what,
-                f"has {counted(len(members), 'active member')}, and a rule wants the approvals of as many: what one of them asks for or "
-                "trains could not be approved",
-                "add people to it in Slack, or lower the quorum or add escalate in the policy",
+                f"{few} cannot be approved. Add people to it in Slack, or lower the quorum or add escalate in the policy",
             )
         else:
             yield fine(what, counted(len(members), "member"))

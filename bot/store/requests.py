@@ -26,7 +26,7 @@ REQUEST = JsonReader(TransitionRequest)
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 SHORTEST_ID = 8  # characters; as cards, tickets and lists print it
 BODY = sa.select(tables.requests.c.body).where(tables.requests.c.id == sa.bindparam("request_id"))
-LOCKED_BODY = BODY.with_for_update()
+LOCKED = sa.select(tables.requests).where(tables.requests.c.id == sa.bindparam("request_id")).with_for_update()
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class RequestRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self._held: dict[str, str] = {}  # the bodies of those rows, by id
+        self._locked: dict[str, sa.Row[Any]] = {}  # as they were when they were locked
 
     def governed(self) -> list[GovernedRequest]:
         """Those that wait for an approval or have one. From the columns alone: a house has thousands, and the bodies are large."""
@@ -82,13 +83,12 @@ class RequestRows:
             raise NotFound(_("there is no such request: its id holds letters that no id of ours has"))
         if request_id in self._held:
             return request_of(self._held[request_id])
-        found = self.connection.execute(LOCKED_BODY if for_update else BODY, {"request_id": request_id})
-        body: str | None = found.scalar()
-        if body is None:
+        row = self.connection.execute(LOCKED if for_update else BODY, {"request_id": request_id}).first()
+        if row is None:
             raise NotFound(_('there is no request "{id}". It may belong to another installation', id=request_id[:64]))
         if for_update:
-            self._held[request_id] = body
-        return request_of(body)
+            self._held[request_id], self._locked[request_id] = row.body, row
+        return request_of(row.body)
 
     def some(self, request_ids: Collection[str]) -> dict[str, TransitionRequest]:
         """Those of the ids that there are, in one statement."""
@@ -97,7 +97,9 @@ class RequestRows:
         return {row.id: request_of(row.body) for row in self.connection.execute(query)} if request_ids else {}
 
     def row_of(self, request_id: str) -> sa.Row[Any] | None:
-        """With the columns by which it is found, as they are now."""
+        """With the columns by which it is found; for one that this transaction has locked, as they were then."""
+        if request_id in self._locked:
+            return self._locked[request_id]
         return self.connection.execute(sa.select(tables.requests).where(tables.requests.c.id == request_id)).first()
 
     def rollbacks_of(self, models: Collection[tuple[str, str]]) -> list[TransitionRequest]:
@@ -262,11 +264,13 @@ class RequestRows:
         columns = _columns(request)
         self.connection.execute(sa.insert(tables.requests).values(id=request.id, **columns))
         self._held[request.id] = str(columns["body"])
+        self._locked.pop(request.id, None)
 
     def update(self, request: TransitionRequest) -> None:
         columns = _columns(request)
         self.connection.execute(sa.update(tables.requests).where(tables.requests.c.id == request.id).values(**columns))
         self._held[request.id] = str(columns["body"])
+        self._locked.pop(request.id, None)
 
 
 def _conditions(which: Wanted) -> list[sa.ColumnElement[bool]]:

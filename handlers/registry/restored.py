@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.events import DatabaseRestored
+from bot.domain.events import BaselineTaken, DatabaseRestored
 from bot.domain.model import Kind, StaleCause, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.names import shown
 from bot.domain.registry.diff import ruled_places
@@ -18,6 +18,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.language import recorded
 from bot.services import Services
+from bot.store.ledger import read_event
 from bot.store.outbox import SentRows, ended_by_restore
 from bot.store.transaction import Transaction
 from handlers.registry.baselines import read_models
@@ -69,10 +70,18 @@ def begin_again(made_at: datetime, s: Services) -> int:
         for request in ended:
             SentRows(tx.connection).put(ended_by_restore(request.id), "", now)
         tx.registry.close_all_intents(now)  # also to give an emptied target back, which is of no request
-        for row in tx.trust.all():
+        for workspace in _known_registries(tx):
+            row = tx.trust.find(workspace)
             tx.trust.put(replace(row, doubted_since=row.doubted_since or now, doubt=f"{why}.", backup_of=made_at))
         tx.record([DatabaseRestored(now, made_at, tx.ledger.count(), len(ended))])
     return len(ended)
+
+
+def _known_registries(tx: Transaction) -> list[str]:
+    """Those with a row, and those that the ledger tells of: 0.1.0 wrote no rows."""
+    swept = (read_event(entry.kind, entry.body) for entry in tx.ledger.entries(BaselineTaken.__name__))
+    told_of = {event.workspace for event in swept if isinstance(event, BaselineTaken)}
+    return sorted(told_of | {row.workspace for row in tx.trust.all()})
 
 
 def _end(request: TransitionRequest, why: str, tx: Transaction, now: datetime) -> bool:
