@@ -23,7 +23,7 @@ from bot.store.audit import events_of
 from bot.store.ledger import A_FETCH, LedgerRows, read_event
 
 OF_THE_MOMENT = (WatchBegun.__name__, BaselineRecorded.__name__)
-Renames = Mapping[tuple[str, str], Sequence[ModelRenamed]]  # by workspace and new name
+FormerNames = Mapping[tuple[str, str], set[str]]  # by workspace and new name
 
 
 class Row(NamedTuple):
@@ -65,10 +65,8 @@ def is_listed(connection: sa.Connection) -> bool:
 def differences(connection: sa.Connection) -> Iterator[str]:
     """A sentence for each row that was inserted, edited or deleted beside the ledger."""
     in_order = list(_said(connection))
-    said, newest = (
-        set(in_order),
-        {row.held: row.since for row in in_order},
-    )  # by the last entry: a clock may have been set back
+    newest = {row.held: row.since for row in in_order}  # by the last entry: a clock may have been set back
+    said = set(in_order)
     renames, unseen = _by_new_name(events_of(connection, ModelRenamed)), set(newest)
     for row in _rows(connection):
         unseen.discard(row.held)
@@ -86,22 +84,21 @@ def without_entry(connection: sa.Connection) -> list[Placed]:
     return [row.placed for row in _rows(connection) if row not in said and said.isdisjoint(_copied_from(row, renames))]
 
 
-def _copied_from(row: Row, renames: Renames) -> set[Row]:
+def _copied_from(row: Row, renames: FormerNames) -> set[Row]:
     """What it may be a copy of: renames have led from there to its name. Not asked when, for a clock may have been set back."""
     found, names = {row.model}, [row.model]
     while names:
-        into = renames.get((row.workspace, names.pop()), ())
-        new = {one.before for one in into} - found
+        new = renames.get((row.workspace, names.pop()), set()) - found
         found |= new
         names += new
     return {_under(name, row) for name in found - {row.model}}
 
 
-def _by_new_name(events: Iterable[Event]) -> Renames:
-    found: dict[tuple[str, str], list[ModelRenamed]] = defaultdict(list)
+def _by_new_name(events: Iterable[Event]) -> FormerNames:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for event in events:
         if isinstance(event, ModelRenamed):
-            found[event.workspace, event.after].append(event)
+            found[event.workspace, event.after].add(event.before)
     return found
 
 
