@@ -25,7 +25,7 @@ class OwnRequest(Refused):
 
 
 def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
-    """Raises Refused with the sentence that the person sees. Also asked before a form for a reason is opened."""
+    """Raises Refused with the sentence that the person sees, also for one who has voted. Asked before a form for a reason is opened."""
     if request.state is State.COLLECTING:
         raise Refused(_("the evidence is still being collected. Try again in a moment"))
     if request.state is not State.PENDING:
@@ -37,6 +37,8 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     if not set(wanted) & set(vote.groups):
         raise Refused(_("only members of {groups} may decide this. Ask one of them", groups=", ".join(wanted)))
     counted = under(request, vote.rule_hash).votes
+    if any(vote.ids & earlier.ids for earlier in counted):
+        raise Refused(_("you have voted on this already; your vote stands"))
     if any(vote.ids & set(earlier.standing_in_for) for earlier in counted):
         raise Refused(_("somebody has voted in your place while you were away; that vote stands"))
     if set(vote.standing_in_for) & request.parties:
@@ -63,17 +65,15 @@ def _check_is_no_party(request: TransitionRequest, vote: Vote) -> None:
     if vote.ids & request.parties:
         raise OwnRequest(
             _(
-                "you asked for this version before, or trained it, or your account was another person's who did, "
+                "you, or somebody who had your account before, asked for this version earlier or trained it, "
                 "so someone else must decide it"
             )
         )
 
 
 def check_may_cast(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
-    """Raises Refused for a person who may not vote or has voted, and for a vote without the reason that the policy wants."""
+    """Raises Refused for a person who may not vote, and for a vote without the reason that the policy wants."""
     check_may_vote(request, vote, rule)
-    if any(earlier.ids & vote.ids for earlier in under(request, vote.rule_hash).votes):
-        raise Refused(_("you have voted on this already; your vote stands"))
     if wants_reason(request, vote.verdict, rule) and not vote.reason.strip():
         raise Refused(
             _("the policy wants a reason to approve. Say in a sentence why")

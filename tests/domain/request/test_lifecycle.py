@@ -140,6 +140,13 @@ def test_nobody_votes_twice() -> None:
         cast_vote(voted, a_rejection("cy"), a_rule({"leads": 2}), RULE_HASH)
 
 
+def test_who_has_voted_is_told_so_before_a_form_for_a_reason_opens() -> None:
+    voted = a_request(votes=(a_vote("cy"),))
+
+    with pytest.raises(Refused, match="you have voted on this already; your vote stands"):
+        check_may_vote(voted, replace(a_rejection("cy", reason=""), rule_hash=RULE_HASH), a_rule({"leads": 2}))
+
+
 def test_nobody_votes_before_the_evidence_is_there() -> None:
     with pytest.raises(Refused, match=r"the evidence is still being collected\. Try again in a moment"):
         cast_vote(a_request(State.COLLECTING), a_vote(), RULE, RULE_HASH)
