@@ -42,6 +42,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.baselines import is_champion_off_record
 from handlers.custody.facts import Place, decided_at, is_champion_unconfirmed
+from handlers.request.memory import who_had_part
 from handlers.request.voters import UNWELCOME
 
 REPLAYED_AT_ONCE = 200  # requests read in one transaction
@@ -160,7 +161,7 @@ def _explain_target(question: Question, target: Target, read: dict[VersionId | N
     if champion not in read:
         other = champion if champion != version else None  # a version is not compared with itself
         read[champion] = question.s.registry_at(version.workspace).read_evidence(version, other, policy.artifact_stores)
-    request = _as_if_asked(question, target, read[champion])
+    request = _as_if_asked(question, target, read[champion], rule)
     seen = [_seen(group, rule, request, question) for group in policy.groups_of(rule)]
     known = tuple(group for _, group in seen)
     held = Held(
@@ -202,13 +203,17 @@ def _champion(question: Question, target: Target) -> VersionId | None:
     return next(iter(model.holders(target)), None) if model else None
 
 
-def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> TransitionRequest:
+def _as_if_asked(question: Question, target: Target, evidence: Evidence, rule: Rule) -> TransitionRequest:
     """The request that would be opened if someone asked now. People are in it by their e-mail addresses."""
     version, policy = question.version, question.policy
     is_copy = target == Target(TargetKind.MODEL, version.model)
+    kind = Kind.OBSERVED if is_copy else Kind.PROMOTION
+    with question.s.store.transaction() as tx:
+        had_part = who_had_part(version, target, evidence, rule, kind, tx)
+        barred = tuple(sorted(tx.people.emails(had_part).values()))
     return TransitionRequest(
         id="",
-        kind=Kind.OBSERVED if is_copy else Kind.PROMOTION,
+        kind=kind,
         state=State.PENDING,
         version=version,
         target=target,
@@ -222,6 +227,7 @@ def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> Tran
         rule_hash="",
         evidence=evidence,
         failed_before=_failed_before(version, target, question.s),
+        barred=barred,
     )
 
 
@@ -300,7 +306,7 @@ def _away_text(absence: Away, question: Question) -> str:
 
 def _parties(request: TransitionRequest) -> Mapping[str, str]:
     """By e-mail, why a known person may not decide."""
-    parties = {}
+    parties = dict.fromkeys(request.barred, "asked for it or trained it before")
     if request.commit_author:
         parties[request.commit_author] = "made its commit"
     if request.author:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bot.domain.model import Evidence, Objection, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import Evidence, Kind, Objection, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.facts import when
 from bot.domain.registry.names import Renamed, former_names, request_now
@@ -35,6 +35,15 @@ def alike(
     """Requests under the same rule for the same files, or the same source and run; the oldest first."""
     ids = tx.contents.alike(version.workspace, content_of(evidence))
     return _under(rule, target, ids, version.workspace, tx)
+
+
+def who_had_part(
+    version: VersionId, target: Target, evidence: Evidence, rule: Rule, kind: Kind, tx: Transaction
+) -> frozenset[str]:
+    """Who asked for the version or its content before, or trained it: they may not vote on a new request of that kind."""
+    about = _under(rule, target, tx.contents.about(version), version.workspace, tx)
+    earlier = (*about, *alike(version, target, evidence, rule, tx))
+    return frozenset(person for one in earlier for person in remembered(one, kind))
 
 
 def barred_by(

@@ -13,7 +13,10 @@ from mlflow import MlflowClient
 
 from bot.__main__ import main
 from bot.domain.events import PolicyActivated, PolicyRefused
+from bot.domain.model import Ask, AskKind
 from bot.store.absences import Switch
+from handlers.request.asking import request_transition
+from tests.builders import CHAMPION
 from tests.fixtures.installation import Installation, policy_text
 
 FAST_TRACK = "fast_track: {{mode: {mode}, metrics: {{{metric}: {{threshold: {limit}, greater_is_better: false}}}}}}"
@@ -202,6 +205,23 @@ def test_explain_says_which_rule_who_and_what_the_fast_track_finds(installation:
     assert "1 of ml-leads (@ml-leads in Slack): Ana Ruiz, Bea Baker (not: trained it), Ben Okafor" in told.output
     assert "shadow: people decide; beside them it records that it would let this through" in told.output
     assert "✓ mae 31.5 is at most 40" in told.output
+
+
+def test_explain_names_no_voter_who_asked_for_the_version_or_its_content_before(installation: Installation) -> None:
+    version = installation.register(user="bea")
+    asked = request_transition(
+        installation.model, version, CHAMPION, "ben@example.com", "", Ask(AskKind.COMMAND), installation.s
+    )
+    installation.settle()
+    installation.reject(asked, "worse on rainy days")
+    first = installation.mlflow.get_model_version(installation.model, str(version))
+    same = installation.mlflow.create_model_version(installation.model, first.source, first.run_id).version
+
+    for number in (version, same):
+        told = policy(installation, "explain", f"models:/{installation.model}/{number}")
+
+        assert "Ana Ruiz, Bea Baker (not: " in told.output
+        assert "Ben Okafor (not: asked for it or trained it before)" in told.output
 
 
 def test_explain_shows_what_fails_and_writes_nothing(installation: Installation, file: Path) -> None:
