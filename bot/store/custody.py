@@ -11,10 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.domain.events import ModelRenamed
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, VersionId
 from bot.domain.registry.facts import RESTORE, Handling
 from bot.domain.registry.names import Renamed, former_names
 from bot.store import tables
+from bot.store.ledger import read_event
 
 EVERY_PLACE = "*"  # means all places that the policy from before the migration covered
 READ_BACK = 100  # decisions about one place, the newest; a target may be promoted every hour for years
@@ -49,11 +51,11 @@ class Standing:
 
 
 class CustodyRows:
-    """Renames are read once a transaction, and again after `put_rename`."""
+    """Renames are read once a transaction; what it records itself is added."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
-        self._renames: dict[str, list[Renamed]] = {}
+        self._renamed: list[ModelRenamed] | None = None
 
     # Watches
 
@@ -151,18 +153,21 @@ class CustodyRows:
 
     # Names
 
-    def put_rename(self, workspace: str, before: str, after: str, at: datetime) -> None:
-        values = {"workspace": workspace, "before": before, "after": after, "at": at}
-        self.connection.execute(sa.insert(tables.renames).values(values))
-        self._renames.pop(workspace, None)
+    def add_rename(self, event: ModelRenamed) -> None:
+        """One that this transaction records: its entry is written when the transaction ends."""
+        self._renamed = [*self._all_renames(), event]
 
     def renames(self, workspace: str) -> list[Renamed]:
-        """The oldest first."""
-        if workspace not in self._renames:
-            rows = tables.renames.c
-            query = sa.select(rows.before, rows.after, rows.at).where(rows.workspace == workspace).order_by(rows.id)
-            self._renames[workspace] = [Renamed(*row) for row in self.connection.execute(query)]
-        return [*self._renames[workspace]]
+        """The oldest first, by the ledger, since nobody can change there which model had a name."""
+        return [Renamed(one.before, one.after, one.at) for one in self._all_renames() if one.workspace == workspace]
+
+    def _all_renames(self) -> list[ModelRenamed]:
+        if self._renamed is None:
+            entries = tables.ledger.c
+            query = sa.select(entries.body).where(entries.kind == ModelRenamed.__name__).order_by(entries.seq)
+            events = (read_event(ModelRenamed.__name__, body) for body in self.connection.execute(query).scalars())
+            self._renamed = [event for event in events if isinstance(event, ModelRenamed)]
+        return self._renamed
 
     # Decisions and restores
 

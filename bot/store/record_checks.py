@@ -41,15 +41,15 @@ from bot.domain.policy.changes import digest_of as digest_of_policy
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidPolicy, NotVerified
 from bot.signatures import digest_of, payload_of
-from bot.store import baselines, tables
+from bot.store import tables
 from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
 from bot.store.audit import events_of, placements
-from bot.store.baselines import restored
 from bot.store.ledger import A_FETCH
 from bot.store.passkey_checks import passkeys
 from bot.store.passkeys import signed_request_of
 from bot.store.people import BEFORE
+from bot.store.vouched import baselines, restored
 
 ReadPolicy = Callable[[str], Policy]
 

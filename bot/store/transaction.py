@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from bot import tracing
-from bot.domain.events import DigestClosed, DigestSignedOff, Event, RequestEvent, RequestOpened
+from bot.domain.events import DigestClosed, DigestSignedOff, Event, ModelRenamed, RequestEvent, RequestOpened
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
@@ -135,6 +135,8 @@ class Transaction:
                 self.opened.append(event.request_id)
             elif isinstance(event, RequestEvent):
                 self.requests.update(evolution.evolve(self.requests.get(event.request_id, for_update=True), event))
+            elif isinstance(event, ModelRenamed):
+                self.custody.add_rename(event)
         self._events.extend(events)
 
     def record_now(self, event: Event) -> int:

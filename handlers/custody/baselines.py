@@ -10,8 +10,8 @@ from datetime import datetime
 from bot.domain.model import TransitionRequest, VersionId
 from bot.domain.registry.facts import Facts
 from bot.errors import Permanent
-from bot.store.baselines import Row, is_vouched_for
 from bot.store.transaction import Transaction
+from bot.store.vouched.baselines import Row, is_vouched_for
 from handlers.custody.facts import facts_of_champion
 from handlers.custody.hidden import is_any_hidden
 

@@ -19,10 +19,10 @@ from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.askers import asks_by_the_registry_alone
 from bot.domain.request.renamed import carried_over
 from bot.services import Services
-from bot.store.baselines.restored import restored_by_ledger
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
 from bot.store.transaction import Transaction
+from bot.store.vouched.restored import restored_by_ledger
 from handlers.custody.reading import read_model
 
 

@@ -4,44 +4,64 @@ no entry: a decision that is missing from the rows would make an older holder th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from bot.domain.events import ModelRenamed, RequestOpened, TargetMoved
+from bot.domain.events import RequestOpened, TargetMoved
 from bot.domain.model import State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.custody import brought_by
 from bot.domain.registry.facts import Facts, is_a_no, last_word, when
-from bot.domain.registry.names import Renamed, former_names
+from bot.domain.registry.names import former_names
 from bot.errors import Permanent, Temporary
-from bot.store.audit import event_of, events_of
+from bot.store.audit import event_of
 from bot.store.custody import READ_BACK
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decisions_for, ids_of_decisions
 from handlers.custody.on_record import check_id_on_record
 
 
-def check_none_is_hidden(
+def check_none_is_hidden(version: VersionId | None, facts: Facts, tx: Transaction) -> None:
+    """`version` is to be given the place, or compared with, by the facts: what brought it there, what was moved there later and whether
+    people rejected it later is in the rows as in the ledger; for None, as no version has a right to it, all that was moved there. Raises
+    Permanent when it is not, and Temporary when it has changed meanwhile.
+    """
+    brought = brought_by(version, facts) if version else None
+    _check_since(brought, version, (version.version,) if version else (), facts, tx)
+
+
+def is_any_hidden(version: VersionId, facts: Facts, tx: Transaction) -> bool:
+    """For what people can decide instead. Raises Temporary as above."""
+    try:
+        check_none_is_hidden(version, facts, tx)
+    except Permanent:
+        return True
+    return False
+
+
+def is_any_hidden_since(approved: TransitionRequest, version: VersionId, facts: Facts, tx: Transaction) -> bool:
+    """As `is_any_hidden`, since `approved` moved there; rejections of all versions count, as another may have the same content."""
+    try:
+        _check_since(approved, version, None, facts, tx)
+    except Permanent:
+        return True
+    return False
+
+
+def _check_since(
+    brought: TransitionRequest | None,
     version: VersionId | None,
+    asked_about: Collection[int] | None,
     facts: Facts,
     tx: Transaction,
-    *,
-    of_all: bool = False,
-    by: TransitionRequest | None = None,
 ) -> None:
-    """`version` is to be given the place, or compared with, by the facts: what brought it there (`by`), what was moved there later and what
-    people rejected later is in the rows as in the ledger; for None, as no version has a right to it, all that was moved there. Raises
-    Permanent when it is not, and Temporary when it has changed meanwhile.
-
-    `of_all`: also rejections of other versions, which may have the same content.
-    """
-    names = _names(facts, tx)
-    brought = by or (brought_by(version, facts) if version else None)
+    """`asked_about`: the numbers of the versions whose rejections count; None for all."""
+    names = (facts.model, *former_names(facts.model, tx.custody.renames(facts.workspace)))
     since = _moved_at(brought, facts, tx) if brought else 0
     moved, asked = list[str](), list[str]()
     for event in _at_place(names, since, facts, tx):
         if isinstance(event, TargetMoved):
             moved.append(event.request_id)
-        elif of_all or (version is not None and event.version.version == version.version):
+        elif asked_about is None or event.version.version in asked_about:
             asked.append(event.request_id)
     newest, counted = set(moved[-READ_BACK:]), _counted(facts, when(brought) if brought else None)
     of_brought = (brought.id,) if brought else ()
@@ -55,17 +75,6 @@ def check_none_is_hidden(
         check_all_on_record(ids_of_decisions(place, tx), tx)
 
 
-def is_any_hidden(
-    version: VersionId, facts: Facts, tx: Transaction, *, of_all: bool = False, by: TransitionRequest | None = None
-) -> bool:
-    """For what people can decide instead."""
-    try:
-        check_none_is_hidden(version, facts, tx, of_all=of_all, by=by)
-    except (Permanent, Temporary):
-        return True
-    return False
-
-
 def check_all_on_record(request_ids: Iterable[str], tx: Transaction) -> None:
     for request_id in sorted(set(request_ids)):
         check_id_on_record(request_id, tx)
@@ -75,24 +84,11 @@ def _moved_at(brought: TransitionRequest, facts: Facts, tx: Transaction) -> int:
     """The number of the entry by which it moved the target."""
     moves = [one.seq for one in tx.ledger.about(brought.id) if one.kind == TargetMoved.__name__]
     if not moves or (brought.target_model, brought.target) != (facts.model, facts.target):
-        raise _differs(facts, f"request {brought.short_id} has not moved it")
+        raise Permanent(
+            f"{facts.target} of {facts.model} was changed beside the ledger: request {brought.short_id} has not moved it. Nothing is "
+            "moved. Run `countersign audit verify`, and find out who can write to the database"
+        )
     return max(moves)
-
-
-def _names(facts: Facts, tx: Transaction) -> Sequence[str]:
-    """All that the model was called, by the ledger. Raises Permanent when the rows have other renames of it."""
-    kept = tx.custody.renames(facts.workspace)
-    events = (one for one in events_of(tx.ledger.connection, ModelRenamed) if isinstance(one, ModelRenamed))
-    said = [Renamed(one.before, one.after, one.at) for one in events if one.workspace == facts.workspace]
-    names = {facts.model, *former_names(facts.model, kept), *former_names(facts.model, said)}
-
-    def about(renames: Iterable[Renamed]) -> list[Renamed]:
-        mine = (one for one in renames if not names.isdisjoint((one.before, one.after)))
-        return sorted(mine, key=lambda one: (one.at, one.before, one.after))
-
-    if about(kept) != about(said):
-        raise _differs(facts, "what its model was called is not what the ledger says")
-    return sorted(names)
 
 
 def _at_place(names: Sequence[str], since: int, facts: Facts, tx: Transaction) -> Iterator[RequestOpened | TargetMoved]:
@@ -118,10 +114,3 @@ def _counted(facts: Facts, since: datetime | None) -> list[TransitionRequest]:
 
 def _said(one: TransitionRequest) -> tuple[object, ...]:
     return one.version, one.copies, one.away_from, one.kind, one.state, when(one), last_word(one), is_a_no(one)
-
-
-def _differs(facts: Facts, why: str) -> Permanent:
-    return Permanent(
-        f"{facts.target} of {facts.model} was changed beside the ledger: {why}. Nothing is moved. Run `countersign audit verify`, and "
-        "find out who can write to the database"
-    )

@@ -11,8 +11,8 @@ from bot.domain.model import TransitionRequest
 from bot.domain.workspaces import in_workspace
 from bot.errors import ChainBroken, NotFound, Permanent
 from bot.store.audit import differing_field, is_filed, replayed
-from bot.store.baselines.restored import is_as_said, restored_by_ledger
 from bot.store.transaction import Transaction
+from bot.store.vouched.restored import is_as_said, restored_by_ledger
 
 
 def check_on_record(request: TransitionRequest, tx: Transaction) -> None:

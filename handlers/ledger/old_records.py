@@ -15,9 +15,9 @@ from bot.domain.vote_events import OldBinding, OldVote
 from bot.engine.lanes import Lane
 from bot.services import Services
 from bot.signatures import digest_of
-from bot.store.baselines import is_listed, without_entry
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
+from bot.store.vouched.baselines import is_listed, without_entry
 
 
 def list_old_records(s: Services) -> None:

@@ -47,7 +47,6 @@ def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, 
     for before in sorted(fitting):
         carry_over(workspace, before, fitting[before], tx, now)
     for before, after in sorted(fitting.items()):
-        tx.custody.put_rename(workspace, before, after, now)
         events: list[Event] = [ModelRenamed(now, workspace, before, after)]
         for request in tx.requests.find(workspace=workspace, model=before, states=OPEN, for_update=True):
             why = recorded(

@@ -145,7 +145,7 @@ def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetim
 
 
 def record_baseline(workspace: str, held: Sequence[Held], tx: Transaction, now: datetime) -> None:
-    """In the transaction that wrote the rows, and with their time: these entries vouch for them (`bot.store.baselines`)."""
+    """In the transaction that wrote the rows, and with their time: these entries vouch for them (`bot.store.vouched.baselines`)."""
     tx.record([BaselineRecorded(now, workspace, some) for some in in_lists(held)])
 
 

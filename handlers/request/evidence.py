@@ -28,7 +28,7 @@ from bot.store.transaction import Transaction
 from handlers.custody.baselines import is_champion_off_record
 from handlers.custody.belief import check_believed, check_row_believed
 from handlers.custody.facts import decided_for, facts_of, is_champion_unconfirmed, on_record, place_of
-from handlers.custody.hidden import is_any_hidden
+from handlers.custody.hidden import is_any_hidden_since
 from handlers.custody.on_record import check_on_record
 from handlers.custody.own_keys import is_approval_believed
 from handlers.notify.render_context import needed_rule
@@ -242,7 +242,7 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
             "outcome", "{version} was approved, but not with a signature that this worker believes", version=version
         )
     facts = on_record(place_of(request), tx, s.clock.now())
-    if is_any_hidden(request.version, facts, tx, of_all=True, by=approved):
+    if is_any_hidden_since(approved, request.version, facts, tx):
         return recorded(
             "outcome", "what the database says was decided about {target} is not what the ledger says", target=target
         )

@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         "later list counts",
         "a baseline counts as old although the list of old ones was written before",
-        "bot/store/baselines/__init__.py",
+        "bot/store/vouched/baselines.py",
         "connection.execute(query.order_by(entries.seq).limit(1))",
         "connection.execute(query.order_by(entries.seq.desc()).limit(1))",
         (

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from bot.clients.mlflow.registry import ALL_A_PAGE
 from bot.domain.events import BaselineRecorded, BaselineTaken
 from bot.errors import Permanent, Temporary
-from bot.store.baselines import differences
 from bot.store.ledger import read_event
+from bot.store.vouched.baselines import differences
 from handlers.registry import baselines
 from tests.scale import made_registry
 from tests.scale.house import House, house_on

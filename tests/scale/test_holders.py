@@ -15,6 +15,7 @@ from bot.domain.events import (
     EvidenceFrozen,
     GlassBroken,
     GlassReviewed,
+    ModelRenamed,
     RequestApproved,
     RequestEvent,
     RequestRejected,
@@ -93,7 +94,7 @@ def happen(history: History, model: str, tx: Transaction) -> None:
     if history.by_hand and history.by_hand != holder:
         holder, by, day = history.by_hand, moved.get(history.by_hand), day + 1
     if history.is_renamed:
-        tx.custody.put_rename("default", f"{model}-old", model, NOON + timedelta(days=day))
+        tx.record([ModelRenamed(NOON + timedelta(days=day), "default", f"{model}-old", model)])
     if holder:
         since = NOON + timedelta(days=day)
         tx.registry.put_placements("default", model, CHAMPION, [version_of(model, holder)], since, by)

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.events import BaselineTaken, DatabaseRestored, Event, RegistryTrusted
-from bot.store.baselines.restored import differences, is_as_said, restored_by_ledger
 from bot.store.transaction import Store
 from bot.store.trust import RegistryRow
+from bot.store.vouched.restored import differences, is_as_said, restored_by_ledger
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import NOON

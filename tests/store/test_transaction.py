@@ -20,6 +20,7 @@ from bot.domain.events import (
     EvidenceFrozen,
     KeyAdded,
     KeyRetired,
+    ModelRenamed,
     RequestApproved,
     RequestEvent,
     RequestWithdrawn,
@@ -27,6 +28,7 @@ from bot.domain.events import (
     VoteCast,
 )
 from bot.domain.model import DECISION, State, Target, TargetKind
+from bot.domain.registry.names import Renamed
 from bot.domain.request import lifecycle
 from bot.errors import Refused
 from bot.signatures import trusted_key
@@ -469,3 +471,15 @@ def test_jobs_that_are_asked_about_are_written_first(store: Store) -> None:
         tx.defer("sync_target", "r1", "moves:r1")
 
         assert tx.unfinished("sync_target") == {"r1"}
+
+
+def test_a_rename_is_known_from_the_moment_that_it_is_recorded_and_once(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.record([ModelRenamed(NOON, "default", "bike", "bike-demand"), ModelRenamed(NOON, "other", "bike", "car")])
+        before = tx.custody.renames("default")
+        tx.flush()
+        after = tx.custody.renames("default")
+    with store.transaction() as tx:
+        later = tx.custody.renames("default")
+
+    assert before == after == later == [Renamed("bike", "bike-demand", NOON)]

@@ -13,8 +13,8 @@ from bot.domain.events import BaselineRecorded, Event, ModelRenamed, OldBaseline
 from bot.domain.model import Placed, Target, VersionId
 from bot.domain.registry.watch_events import WatchBegun
 from bot.domain.registry_events import LISTED, Held
-from bot.store.baselines import Row, differences, is_listed, is_vouched_for, without_entry
 from bot.store.transaction import Store
+from bot.store.vouched.baselines import Row, differences, is_listed, is_vouched_for, without_entry
 from config.policy import read_policy
 from handlers import ON
 from handlers.registry.watches import record_baseline

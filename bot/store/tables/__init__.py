@@ -28,7 +28,6 @@ from bot.store.tables.registry import models as models
 from bot.store.tables.registry import placements as placements
 from bot.store.tables.registry import registries as registries
 from bot.store.tables.registry import registry_writes as registry_writes
-from bot.store.tables.registry import renames as renames
 from bot.store.tables.registry import sweeps as sweeps
 from bot.store.tables.registry import unreadable_models as unreadable_models
 from bot.store.tables.registry import watches as watches

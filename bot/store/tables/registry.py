@@ -82,17 +82,6 @@ copies = sa.Table(
     sa.Index("copies_by_request", "request_id"),
 )
 
-renames = sa.Table(
-    "renames",
-    metadata,
-    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
-    sa.Column("workspace", sa.Text, nullable=False),
-    sa.Column("before", sa.Text, nullable=False),
-    sa.Column("after", sa.Text, nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Index("renames_by_name", "workspace", "after"),
-)
-
 asks = sa.Table(
     "asks",
     metadata,

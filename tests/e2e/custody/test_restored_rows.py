@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.domain.registry.custody import custody_of
 from bot.engine.rows import JobStatus
-from bot.store.baselines.restored import differences
+from bot.store.vouched.restored import differences
 from handlers.custody.facts import Place, on_record
 from handlers.policy.kill_switch import person_named
 from handlers.registry.restored import begin_again

@@ -13,7 +13,7 @@ from bot.domain.events import BaselineRecorded, OldBaselinesListed
 from bot.domain.model import DecidedBy, VersionId
 from bot.domain.registry.watch_events import WatchBegun
 from bot.engine.rows import JobStatus
-from bot.store.baselines import differences
+from bot.store.vouched.baselines import differences
 from handlers.ledger.old_records import list_old_records
 from handlers.policy.kill_switch import person_named
 from handlers.registry.sweeps import accept_registry
