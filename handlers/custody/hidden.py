@@ -66,6 +66,8 @@ def _check_since(
     newest, counted = set(moved[-READ_BACK:]), _counted(facts, when(brought) if brought else None)
     of_brought = (brought.id,) if brought else ()
     check_all_on_record((*of_brought, *newest, *asked, *(one.id for one in counted)), tx)
+    if brought is not None:
+        _check_times(brought, {*newest, *asked}, facts)
     place = Place(facts.workspace, facts.model, facts.target)
     now = {one.id: one for one in decisions_for(place, tx, (version,) if version else ())}
     missing = newest - {one.id for one in facts.decisions}
@@ -73,6 +75,17 @@ def _check_since(
         raise Temporary(f"what was decided about {facts.target} of {facts.model} has changed since it was read")
     if missing:  # they count for nothing under its present name, or forged rows have taken their room
         check_all_on_record(ids_of_decisions(place, tx), tx)
+
+
+def _check_times(brought: TransitionRequest, later: Collection[str], facts: Facts) -> None:
+    """The facts order decisions by their times, and a clock may have been set back between two of them."""
+    for one in facts.decisions:
+        if one.id in later and (one.state is State.APPLIED or is_a_no(one)) and last_word(one) < when(brought):
+            raise Permanent(
+                f"request {one.short_id} decided about {facts.target} of {facts.model} after request {brought.short_id}, by the ledger, "
+                "and before it, by their times: a clock was set back. Nothing is moved. Ask for the version that belongs there: "
+                "`countersign request-transition`"
+            )
 
 
 def check_all_on_record(request_ids: Iterable[str], tx: Transaction) -> None:

@@ -96,6 +96,16 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "older after a clock gives back",
+        "a target is given back to the older version, as the clock was set back before the newer one moved",
+        "handlers/custody/hidden.py",
+        "        _check_times(brought, {*newest, *asked}, facts)\n",
+        "        pass\n",
+        (
+            "tests/e2e/custody/test_hidden_decisions.py::test_a_target_is_not_given_back_to_the_older_version_after_the_clock_was_set_back_before_the_newer_one_moved",
+        ),
+    ),
+    Mutant(
         "changed baseline gives back",
         "a target is given back to a version of which a row alone says that it was there before the bot watched",
         "handlers/registry/apply.py",

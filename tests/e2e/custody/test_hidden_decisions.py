@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -96,6 +97,22 @@ def test_a_target_of_a_renamed_model_is_not_given_back_while_a_later_approval_is
     assert champion_of(renamed, installation) is None
 
 
+def test_a_target_is_not_given_back_to_the_older_version_after_the_clock_was_set_back_before_the_newer_one_moved(
+    installation: Installation,
+) -> None:
+    installation.promoted()
+    second = installation.asked()
+    installation.click("ana", second, "approve")
+    installation.clock.ahead -= timedelta(days=1)
+    installation.settle()
+    assert installation.champion() == 2
+
+    take_away(installation)
+
+    assert installation.champion() is None
+    assert any("a clock was set back" in why for why in parked(installation))
+
+
 FORGED = """
 insert into requests (id, state, kind, workspace, model, version, version_created, target, opened_at, body)
 select 'forged' || n, 'applied', kind, workspace, model, version, version_created, target, now() + interval '1 day', {body}
@@ -154,6 +171,30 @@ def test_a_rollback_to_what_people_rejected_since_needs_votes_also_when_that_is_
     request = installation.reread(asked)
     assert (again.state, request.state, installation.champion()) == (State.REJECTED, State.PENDING, 2)
     assert "is not what the ledger says" in request.people_decide
+
+
+def test_a_rollback_to_what_people_rejected_since_needs_votes_also_when_the_clock_was_behind_for_a_while(
+    installation: Installation,
+) -> None:
+    installation.promoted()
+    installation.clock.ahead += timedelta(days=2)
+    second = installation.promoted()
+    installation.promoted()
+    again = installation.asked(2)
+    installation.clock.ahead -= timedelta(days=1)
+    installation.reject(again, reason="it leaks personal data")
+    installation.clock.ahead += timedelta(days=1)
+
+    asked = roll_back(
+        installation.model, CHAMPION, 2, "try it", "bea@example.com", Ask(AskKind.COMMAND), installation.s
+    )
+    installation.settle_once()
+
+    rejected, request = installation.reread(again), installation.reread(asked)
+    assert rejected.decided_at is not None
+    assert second.settled_at is not None
+    assert rejected.decided_at < second.settled_at
+    assert (rejected.state, request.state, installation.champion()) == (State.REJECTED, State.PENDING, 3)
 
 
 @pytest.mark.parametrize("is_hidden", [False, True])
