@@ -23,6 +23,7 @@ ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answer
 MOMENT = 0.001  # seconds
 OWN_WORK = 0.75  # of the shortest time that an answer took
 UNSURE = 0.02  # seconds that are left out of it: so much may another answer's own work be shorter
+ENOUGH = 10  # answers, until the shortest is one that came without delay: the first has to connect
 
 # When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
 paces = sa.Table(
@@ -195,11 +196,13 @@ class AnswerTimes:
 
     def __init__(self) -> None:
         self._shortest = inf
+        self._seen = 0
 
     def arrived_ago(self, seconds: float) -> float:
-        """When a message arrived at the latest that was answered after so many seconds, in seconds before its answer."""
+        """When a message arrived at the latest that was answered after so many seconds, in seconds before its answer; 0 at first."""
         self._shortest = min(self._shortest, seconds)
-        return max(0.0, OWN_WORK * self._shortest - UNSURE)
+        self._seen += 1
+        return max(0.0, OWN_WORK * self._shortest - UNSURE) if self._seen >= ENOUGH else 0.0
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bot.engine.attempts import Attempts
 
 SPARE_THREADS = 4  # beside one for each job: asyncio's own look-ups
+SWITCH = 0.001  # seconds that a thread computes before another one goes on, so that a message waits for no look when its turn has come
 STOPPED, CUT_SHORT, NO_SCHEMA, NO_DATABASE = 0, 1, 2, 3  # exit codes
 
 log = structlog.get_logger()
@@ -63,6 +64,7 @@ class Worker:
 
     def run(self) -> int:
         """Blocks until SIGTERM or SIGINT; returns the exit code. Call it in the main thread."""
+        sys.setswitchinterval(SWITCH)
         return asyncio.run(self._serve())
 
     async def _serve(self) -> int:
