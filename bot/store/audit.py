@@ -20,6 +20,7 @@ from bot.domain.events import (
     SIGNATURES,
     ApprovalCalledOff,
     AttestationSigned,
+    BaselineRecorded,
     Event,
     KeyAdded,
     KeyRetired,
@@ -28,6 +29,7 @@ from bot.domain.events import (
     MoveObserved,
     MoveReverted,
     PolicyActivated,
+    RegistryTrusted,
     RequestEvent,
     RequestOpened,
     TargetMoved,
@@ -208,7 +210,9 @@ def events_of(connection: sa.Connection, *kinds: type[Event]) -> Iterator[Event]
 
 @dataclass(frozen=True)
 class _Moved:
-    """That a request's move was the last event about an alias. `is_watched` until a policy changes, and with it perhaps what is watched."""
+    """That a request's move was the last event about an alias. `is_watched` until a policy changes, and with it perhaps what is watched, or
+    until a person accepts the registry as it is.
+    """
 
     version: VersionId
     request_id: str
@@ -267,6 +271,8 @@ def _last_moves(connection: sa.Connection) -> dict[tuple[str, str, str], _Moved]
         ModelRenamed,
         ModelGone,
         PolicyActivated,
+        BaselineRecorded,
+        RegistryTrusted,
     )
     found: dict[tuple[str, str, str], _Moved] = {}
     called_off = _places_called_off(connection)
@@ -285,6 +291,14 @@ def _last_moves(connection: sa.Connection) -> dict[tuple[str, str, str], _Moved]
         elif isinstance(event, ModelRenamed | ModelGone):
             names = {event.before, event.after} if isinstance(event, ModelRenamed) else {event.model}
             found = {place: one for place, one in found.items() if place[0] != event.workspace or place[1] not in names}
+        elif isinstance(event, BaselineRecorded):
+            for held in event.held:
+                found.pop((event.workspace, held.version.model, str(held.target)), None)
+        elif isinstance(event, RegistryTrusted):  # by a person: what the targets held then is accepted, also nothing
+            accepted = event.workspace if event.person else None
+            found = {
+                place: replace(one, is_watched=one.is_watched and place[0] != accepted) for place, one in found.items()
+            }
         else:
             found = {place: replace(one, is_watched=False) for place, one in found.items()}
     return found

@@ -18,7 +18,7 @@ from bot.domain.card.card import Card
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
-from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
+from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest, Verdict
 from bot.domain.references import NamedTicket, PostedCard
 from bot.engine.lanes import FollowUp, Lane, Urgency
 from bot.errors import MessageGone
@@ -27,13 +27,14 @@ from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
 from bot.store.calm.groups import GroupRows
+from bot.store.outbox import SentRows, ended_by_restore
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
 from handlers.notify.calls import call_key_of, may_call, note_call
 from handlers.notify.grouped.lists import group_lane, put_back
 from handlers.notify.grouped.places import defer_list, group_for, urgency_in
-from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
+from handlers.notify.outbox import CardUpdate, begin_update, post_once, send_all, unsent, unsent_keys
 from handlers.notify.own_posts import NotOnRecord
 from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule, plan_of
@@ -48,6 +49,7 @@ from handlers.notify.ticket_writes import (
 
 log = structlog.get_logger()
 RecordCard = Callable[[Transaction, PostedCard], None]
+ENDED_BY_RESTORE = (State.WITHDRAWN, State.STALE, State.REJECTED)
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -63,15 +65,56 @@ def sync_card(request_id: str, s: Services) -> None:
         language = tx.policy().language
         with in_language(language):
             card = request_card(request, context, version_page(request, s), calls=calls)
-        update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
+        is_older = request.card is not None and _may_say_more(request, tx)
+        update = None if is_older else _update_of(request, card, tx, s)
     with in_language(language):
         if request.card is None:
             _post_card(request, context, card, group, s)
+        elif is_older:
+            _end_card(request, request.card, card, s)
         elif update is not None:
             try:
                 update.send(s)
             except MessageGone:
                 _post_anew(request, context, s)
+
+
+def _update_of(request: TransitionRequest, card: Card, tx: Transaction, s: Services) -> CardUpdate | None:
+    return begin_update(f"card-shown:{request.id}", request.card, card, tx, s) if request.card else None
+
+
+def _may_say_more(request: TransitionRequest, tx: Transaction) -> bool:
+    """Whether it waited in a backup that was restored, and its card may say who decided it since."""
+    is_ended = request.state in ENDED_BY_RESTORE and tx.outbox.is_sent(ended_by_restore(request.id))
+    return is_ended and not tx.outbox.is_sent(_older_card(request))
+
+
+def _older_card(request: TransitionRequest) -> str:
+    """The key under which it is noted that the card still waited after the restore."""
+    return f"{ended_by_restore(request.id)}:card"
+
+
+def _end_card(request: TransitionRequest, posted: PostedCard, card: Card, s: Services) -> None:
+    """A card without buttons is left as it is, and a reply says why."""
+    try:
+        if s.notifier.has_button(posted, Verdict.REJECT):
+            with s.store.transaction() as tx:
+                SentRows(tx.connection).put(_older_card(request), "", s.clock.now())
+                update = _update_of(request, card, tx, s)
+            if update is not None:
+                update.send(s)
+        else:
+            post_once(f"restored:{request.id}", posted.channel, _restored_note(), s, thread=posted.message)
+    except MessageGone:
+        return
+
+
+def _restored_note() -> Card:
+    said = _(
+        "Countersign's database was restored from a backup in which this request still waited. What the card says was decided since, and "
+        "is not on record any more."
+    )
+    return Card(_("Restored from a backup"), said, paragraphs=(said,))
 
 
 def _post_card(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bot.domain.events import BaselineTaken, RegistryTrusted
+from bot.domain.model import Target, VersionId
 from bot.domain.registry.identity import Holdings, lost_models
 from bot.domain.registry.snapshot import ModelSnapshot, VersionPage, VersionSnapshot
 from bot.domain.text import check_reason_fits, counted
@@ -133,6 +134,7 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         row = tx.trust.find(workspace, for_update=True)
         if row.doubted_since is None:
             return "The registry is believed already, so nothing had to be accepted."
+        before = _holders(workspace, tx)
         lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries))))
         tx.record([RegistryTrusted(now, workspace, row.doubted_since, person.id, why)])
         _forget(workspace, lost, models, tx, now)
@@ -145,8 +147,21 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         tx.trust.put(RegistryRow(workspace, identity, accepted_backup=accepted_backup))
         tx.record([BaselineTaken(now, workspace, len(new), held)])
         go_on(workspace, tx)
+        after = _holders(workspace, tx)
+    others = sum(before[place] != after[place] for place in before.keys() | after.keys())
     gone = f"{counted(len(lost), 'model')} {'is' if len(lost) == 1 else 'are'} gone or changed"
-    return f"Accepted: of what was known, {gone}; {counted(len(new), 'model')} as now, {counted(held, 'target')} held."
+    return (
+        f"Accepted: {counted(others, 'target')} held by others than on record, or by none; {gone}. The new baseline: "
+        f"{counted(len(new), 'model')}, {counted(held, 'target')} held."
+    )
+
+
+def _holders(workspace: str, tx: Transaction) -> Mapping[tuple[str, Target], set[VersionId]]:
+    """Which versions held each target, by what is on record."""
+    found = defaultdict[tuple[str, Target], set[VersionId]](set)
+    for one in tx.registry.placements(workspace):
+        found[one.version.model, one.target].add(one.version)
+    return found
 
 
 def checked_reason(reason: str) -> str:

@@ -140,15 +140,23 @@ class SlackNotifier:
         return OwnPost(key, self._posted(channel, message, thread or None)) if key else None
 
     def is_there(self, posted: PostedCard) -> bool:
+        return self._shown(posted) is not None
+
+    def has_button(self, posted: PostedCard, action: str) -> bool:
+        blocks = objects_at(self._shown(posted) or {}, "blocks")
+        return any(text_at(one, "action_id") == action for block in blocks for one in objects_at(block, "elements"))
+
+    def _shown(self, posted: PostedCard) -> Answer | None:
+        """The message as Slack has it now; None when it is gone."""
         method, just = _look_at(posted.channel, posted.message, posted.thread)
         try:
             page = self._calls.call(method, just)
         except SlackError as refusal:
             if refusal.code != "thread_not_found":
                 raise
-            return False
+            return None
         shown = (one for one in objects_at(page, "messages") if text_at(one, "ts") == posted.message)
-        return any(text_at(one, "subtype") != TOMBSTONE for one in shown)
+        return next((one for one in shown if text_at(one, "subtype") != TOMBSTONE), None)
 
     def update(self, posted: PostedCard, card: Card) -> bool:
         message: Content = {"channel": posted.channel, "ts": posted.message}

@@ -24,7 +24,9 @@ from bot.domain.model import State, Target, VersionId
 from bot.domain.registry.facts import Intent
 from bot.engine.lanes import move_lane
 from bot.sandbox.serving import serving
+from config.policy import read_policy
 from handlers.custody.belief import Doubted, check_believed
+from handlers.ledger.audit import audit
 from handlers.policy.kill_switch import person_named
 from handlers.registry.restored import Change, changes_on_record
 from handlers.registry.sweeps import accept_registry
@@ -113,6 +115,27 @@ def test_what_was_decided_since_is_neither_undone_nor_repeated(
     assert "It goes on after `countersign registry accept" in said["error"]
 
 
+@pytest.mark.parametrize("is_decided", [True, False])
+def test_a_card_that_was_decided_since_the_backup_goes_on_saying_by_whom(
+    is_decided: bool, installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    waiting = installation.asked()
+    file = back_up(installation, tmp_path)
+    if is_decided:
+        installation.approve(waiting)
+
+    after = restored(file)
+    after.settle()
+
+    card, replies = after.card(waiting), [one.all_text for one in after.thread(waiting)]
+    was_left = any("this request still waited" in one for one in replies)
+    assert (was_left, "Ana Ruiz" in card.all_text, "Withdrawn" in card.all_text) == (
+        is_decided,
+        is_decided,
+        not is_decided,
+    )
+
+
 @pytest.mark.proof
 def test_once_an_admin_has_accepted_what_is_there_it_is_the_baseline_and_people_go_on(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
@@ -134,6 +157,49 @@ def test_once_an_admin_has_accepted_what_is_there_it_is_the_baseline_and_people_
     assert third.state is State.APPLIED
     assert after.champion() == 3
     assert after.ledger_fault() is None
+
+
+def _empty(installation: Installation) -> None:
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+
+
+def _delete(installation: Installation) -> None:
+    installation.mlflow.delete_model_version(installation.model, "1")
+
+
+def _rename(installation: Installation) -> None:
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-b")
+
+
+def _nothing(_: Installation) -> None:
+    """As right after the backup."""
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        Installation.promoted,
+        *(pytest.param(one, marks=pytest.mark.proof) for one in (_empty, _delete, _rename, _nothing)),
+    ],
+    ids=["approved", "emptied", "deleted", "renamed", "nothing"],
+)
+def test_the_audit_holds_once_an_admin_has_accepted_whatever_happened_since_the_backup(
+    since: Callable[[Installation], object],
+    installation: Installation,
+    restored: Callable[[Path], Installation],
+    tmp_path: Path,
+) -> None:
+    installation.promoted()
+    file = back_up(installation, tmp_path)
+    since(installation)
+    after = restored(file)
+    audit(after.s.store.engine, read_policy=read_policy)
+
+    said = accept_registry("as it was on Monday", person_named("ana@example.com", after.s), after.s)
+    assert ("Accepted: 0 targets held by others" in said) == (since is _nothing)
+    audit(after.s.store.engine, read_policy=read_policy)
+    after.sweep()
+    audit(after.s.store.engine, read_policy=read_policy)
 
 
 @pytest.mark.proof
