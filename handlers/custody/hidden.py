@@ -12,6 +12,7 @@ from bot.domain.model import State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.custody import brought_by
 from bot.domain.registry.facts import Facts, is_a_no, last_word, when
 from bot.domain.registry.names import former_names
+from bot.domain.text import format_utc
 from bot.errors import Permanent, Temporary
 from bot.store.audit import event_of
 from bot.store.custody import READ_BACK
@@ -83,8 +84,8 @@ def _check_times(brought: TransitionRequest, later: Collection[str], facts: Fact
         if one.id in later and (one.state is State.APPLIED or is_a_no(one)) and last_word(one) < when(brought):
             raise Permanent(
                 f"request {one.short_id} decided about {facts.target} of {facts.model} after request {brought.short_id}, by the ledger, "
-                "and before it, by their times: a clock was set back. Nothing is moved. Ask for the version that belongs there: "
-                "`countersign request-transition`"
+                "and before it, by their times: a clock was set back. Nothing is moved. Once the database's clock has passed "
+                f"{format_utc(when(brought))}, ask for the version that belongs there: `countersign request-transition`"
             )
 
 

@@ -156,7 +156,7 @@ BARS = {
     "pace ten refused": Bar("j", "backlog in ten channels: answers of 429", 0, "refusals"),
     "records list": Bar("records", "`requests list --limit 5` with 100,000 ended requests", 1.2, "s"),
     "records list memory": Bar("records", "`requests list`: memory against the same command with none", 1.3),
-    "records replay memory": Bar("records", "`policy replay --since 90d`: memory against the same command with none", 1.3, holds=NOT_YET),
+    "records replay memory": Bar("records", "`policy replay --since 90d`: memory against the same command with none", 1.3),
     "records history": Bar("records", "`history` with 1 M ledger entries", 1.3, "s"),
     "records report": Bar("records", "`fast-track report` with 1 M ledger entries", 1.3, "s", holds=NOT_YET),
     "lost": Bar("others", "the fault script: asks and approvals lost by Countersign", 0, ""),
