@@ -39,10 +39,12 @@ class Held:
 class BaselineRecorded(RegistryEvent):
     """These versions held their targets when the watch of these began: `LISTED` at most in one entry.
 
-    A row of the table `baselines` counts only with the entry that says so. For a new rule that is `WatchBegun`.
+    A row of the table `baselines` counts only with the entry that says so. For a new rule that is `WatchBegun`. `since`: when that was, of
+    rows that a rename has copied; None for this moment.
     """
 
     held: tuple[Held, ...]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)

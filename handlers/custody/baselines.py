@@ -1,6 +1,6 @@
-"""Whether the ledger says of a version, as a row of the table `baselines` does, that it was in its place when the watch began.
+"""Whether the table `baselines` says of a place what the ledger says: which versions were in it when the watch began.
 
-The bot's database role may change these rows, and no entry.
+The bot's database role may change or delete these rows, and no entry: with a row that is missing an older holder would be the lawful one.
 """
 
 from __future__ import annotations
@@ -8,20 +8,28 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.model import TransitionRequest, VersionId
+from bot.domain.registry.custody import brought_by
 from bot.domain.registry.facts import Facts
-from bot.errors import Permanent
+from bot.errors import Permanent, Temporary
 from bot.store.transaction import Transaction
-from bot.store.vouched.baselines import Row, is_vouched_for
-from handlers.custody.facts import facts_of_champion
+from handlers.custody.facts import Place, baseline_of, facts_of_champion
 from handlers.custody.hidden import is_any_hidden
 
 
-def check_baseline_on_record(version: VersionId, facts: Facts, tx: Transaction) -> None:
-    """`version` may hold the place because it was there before. Raises Permanent when no ledger entry says so."""
-    if not _is_on_record(version, facts, tx):
+def check_baseline_on_record(version: VersionId | None, facts: Facts, tx: Transaction) -> None:
+    """Before the place goes to `version`, or to no one. Raises Permanent when the rows are not what the ledger says, or when the version
+    has no other right than to have been there; Temporary when they have changed meanwhile.
+    """
+    place = Place(facts.workspace, facts.model, facts.target)
+    said = baseline_of(place, tx, by_ledger=True)
+    if facts.baseline != said and facts.baseline != baseline_of(place, tx):
+        raise Temporary(f"what was in {facts.target} of {facts.model} before has changed since it was read")
+    is_unknown = version is not None and version not in said and brought_by(version, facts) is None
+    if facts.baseline != said or is_unknown:
         raise Permanent(
-            f"{facts.target} cannot go back to {version}: the database says that it was there before the bot watched, and the ledger "
-            "does not. Nothing is moved. Run `countersign audit verify`, and find out who can write to the database"
+            f"{facts.target} of {facts.model} cannot go back to {version or 'no one'}: the database says one thing about what was there "
+            "before the bot watched, and the ledger another. Nothing is moved. Run `countersign audit verify`, and find out who can write "
+            "to the database"
         )
 
 
@@ -31,14 +39,8 @@ def is_champion_off_record(request: TransitionRequest, tx: Transaction, now: dat
     if there is None:
         return False
     champion, facts = there
-    if champion in facts.baseline and not _is_on_record(champion, facts, tx):
+    try:
+        check_baseline_on_record(None, facts, tx)
+    except Permanent:
         return True
     return is_any_hidden(champion, facts, tx)
-
-
-def _is_on_record(version: VersionId, facts: Facts, tx: Transaction) -> bool:
-    since = facts.baseline.get(version)
-    if since is None:
-        return False
-    row = Row(facts.workspace, facts.model, str(facts.target), version.version, version.created, since)
-    return is_vouched_for(row, tx.ledger)

@@ -22,6 +22,7 @@ from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
 from bot.store.transaction import Transaction
+from bot.store.vouched.baselines import baseline_by_ledger
 from bot.store.vouched.restored import restored_by_ledger
 from handlers.custody.reading import read_model
 
@@ -90,7 +91,7 @@ def _facts(
         holders=holders,
         there=frozenset((*(one.id for one in (seen.versions if seen else ())), *there)),
         decisions=decisions,
-        baseline=_baseline(place, renames, tx),
+        baseline=baseline_of(place, tx),
         seen={held.version: held.since for held in on_record},
         sources=_sources(seen, decisions, renames, place.target),
         intents=tuple(intents),
@@ -232,9 +233,10 @@ def _bodies(
     return tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, ids)
 
 
-def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:
+def baseline_of(place: Place, tx: Transaction, *, by_ledger: bool = False) -> dict[VersionId, datetime]:
     """Of this very name; a rename to a name that was not watched has copied it (`watches.carry_over`)."""
-    rows = tx.custody.baseline(place.workspace, place.model, place.target)
+    of_name, renames = (place.workspace, place.model, place.target), tx.custody.renames(place.workspace)
+    rows = baseline_by_ledger(*of_name, tx.connection) if by_ledger else tx.custody.baseline(*of_name)
     return {under_present_name(version, since, renames): since for version, since in rows.items()}
 
 

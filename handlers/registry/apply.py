@@ -11,7 +11,7 @@ from bot.domain.events import MoveReverted
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry import steps
 from bot.domain.registry.arrivals import step_for_restore
-from bot.domain.registry.custody import brought_by, custody_of
+from bot.domain.registry.custody import custody_of
 from bot.domain.registry.decided import next_step
 from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.engine.lanes import FollowUp, Lane
@@ -199,13 +199,12 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
 
 
 def _check_held_by_right(version: VersionId | None, facts: Facts, s: Services) -> None:
-    """Before the target is given back to it, or to no one. Raises Permanent when the ledger does not say what our rows say: that it came
-    there, what was accepted after a restore, and what was decided since.
+    """Before the target is given back to it, or to no one. Raises Permanent when the ledger does not say what our rows say: what was there
+    before, what was accepted after a restore, and what was decided since.
     """
     with s.store.transaction() as tx:
         check_restore_on_record(facts.workspace, tx)
-        if version is not None and (version in facts.baseline or brought_by(version, facts) is None):
-            check_baseline_on_record(version, facts, tx)
+        check_baseline_on_record(version, facts, tx)
         check_none_is_hidden(version, facts, tx)
 
 

@@ -6,6 +6,7 @@ away, and a model that comes back under the name, or is renamed to it, is judged
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -149,6 +150,14 @@ def record_baseline(workspace: str, held: Sequence[Held], tx: Transaction, now: 
     tx.record([BaselineRecorded(now, workspace, some) for some in in_lists(held)])
 
 
+def _record_copied(target: Target, copied: Mapping[VersionId, datetime], tx: Transaction, now: datetime) -> None:
+    by_time = defaultdict[datetime, list[Held]](list)
+    for version, since in copied.items():
+        by_time[since].append(Held(target, version))
+    for since, held in sorted(by_time.items()):
+        tx.record([BaselineRecorded(now, held[0].version.workspace, some, since) for some in in_lists(held)])
+
+
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
     """A model was renamed: places under its new name are watched as those under the old one were, which stay watched.
 
@@ -159,7 +168,7 @@ def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: da
         renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
         if renamed not in there:
             tx.custody.put_watch(workspace, after, renamed, watch)
-            tx.custody.copy_baseline(workspace, before, target, after, renamed)
+            _record_copied(renamed, tx.custody.copy_baseline(workspace, before, target, after, renamed), tx, now)
     tx.custody.leave(workspace, before, now)
 
 

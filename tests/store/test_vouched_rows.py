@@ -1,8 +1,8 @@
-"""Which rows of `baselines` ledger entries vouch for: also many at once, and rows that a rename has copied."""
+"""Which rows of `baselines` ledger entries vouch for: also many at once, and rows that a rename copies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,15 @@ import sqlalchemy as sa
 
 from bot.domain.events import BaselineRecorded, Event, ModelRenamed, OldBaselinesListed
 from bot.domain.model import Placed, Target, VersionId
+from bot.domain.registry.facts import Handling
 from bot.domain.registry.watch_events import WatchBegun
 from bot.domain.registry_events import LISTED, Held
+from bot.store.custody import Watch
 from bot.store.transaction import Store
-from bot.store.vouched.baselines import Row, differences, is_listed, is_vouched_for, without_entry
+from bot.store.vouched.baselines import Row, baseline_by_ledger, differences, is_listed, without_entry
 from config.policy import read_policy
 from handlers import ON
-from handlers.registry.watches import record_baseline
+from handlers.registry.watches import carry_over, record_baseline
 from tests.builders import CHAMPION, NOON
 from tests.fixtures.clock import SystemClock
 
@@ -53,9 +55,10 @@ def record(store: Store, *events: Event) -> None:
         tx.record(events)
 
 
-def vouched(store: Store, rows: Iterable[Row]) -> list[Row]:
-    with store.transaction() as tx:
-        return [one for one in rows if is_vouched_for(one, tx.ledger)]
+def vouched(store: Store, rows: Sequence[Row]) -> list[Row]:
+    with store.engine.connect() as connection:
+        said = (baseline_by_ledger(one.workspace, one.model, one.placed.target, connection) for one in rows)
+        return [one for one, there in zip(rows, said, strict=True) if there.get(one.placed.version) == one.since]
 
 
 def audited(store: Store) -> list[str]:
@@ -97,33 +100,34 @@ def test_an_entry_vouches_for_nothing_but_what_it_says(other: Row, store: Store)
     assert len(audited(store)) == 1
 
 
-def test_a_former_name_vouches_for_what_a_rename_can_have_copied_also_after_the_clock_was_set_back(
-    store: Store,
-) -> None:
-    record(store, BaselineRecorded(NOON, "default", (Held(CHAMPION, version(1)),)))
-    record(store, ModelRenamed(NOON - HOUR, "default", "bike", "tram"))
-    record(
-        store, ModelRenamed(NOON + HOUR, "default", "bike", "van"), ModelRenamed(NOON + HOUR, "default", "van", "bike")
-    )
-    record(store, ModelRenamed(NOON + 2 * HOUR, "default", "van", "car"))
-    record(store, ModelRenamed(NOON + 2 * HOUR, "team", "bike", "elsewhere"))
-    copied = [row(1), row(1, "tram"), row(1, "van"), row(1, "car")]
-    others = [row(1, "elsewhere"), row(2, "car")]
-    put(store, *copied, *others)
+def test_a_rename_records_what_it_copies_with_the_times_of_then(store: Store) -> None:
+    for target in (CHAMPION, Target.parse("model:bike")):
+        for at in (NOON, NOON - HOUR):  # the clock was set back
+            held = version(1 if at == NOON else 2)
+            put(store, row(held.version, since=at, target=str(target)))
+            record(store, WatchBegun(at, "default", target, "bike", "revert", (held,)))
+            with store.transaction() as tx:
+                tx.custody.put_watch("default", "bike", target, Watch(at, Handling.REVERT))
 
-    assert vouched(store, [*copied, *others]) == copied
-    assert len(audited(store)) == len(others)
+    with store.transaction() as tx:
+        carry_over("default", "bike", "car", tx, NOON + HOUR)
 
-
-def test_a_copied_row_of_a_target_model_is_about_the_model_of_that_name(store: Store) -> None:
-    target = Target.parse("model:bike")
-    record(store, BaselineRecorded(NOON, "default", (Held(target, version(1)),)))
-    record(store, ModelRenamed(NOON + HOUR, "default", "bike", "car"))
-    copied = row(1, "car", target="model:car")
-    put(store, row(1, target="model:bike"), copied)
-
-    assert vouched(store, [copied]) == [copied]
+    of_alias = [row(1, "car"), row(2, "car", since=NOON - HOUR)]
+    copied = [*of_alias, *(one._replace(target="model:car") for one in of_alias)]
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.text("select * from baselines where model = 'car'")).all()
+    assert len(rows) == len(copied)
+    assert vouched(store, copied) == copied
     assert audited(store) == []
+
+
+def test_an_entry_about_a_former_name_alone_vouches_for_nothing(store: Store) -> None:
+    record(store, BaselineRecorded(NOON, "default", (Held(CHAMPION, version(1)),)))
+    record(store, ModelRenamed(NOON + HOUR, "default", "bike", "car"))
+    put(store, row(1), row(1, "car"))
+
+    assert vouched(store, [row(1), row(1, "car")]) == [row(1)]
+    assert ["of car was inserted" in line for line in audited(store)] == [True]
 
 
 @pytest.mark.parametrize("later", [HOUR, -HOUR], ids=["later", "after the clock was set back"])
@@ -151,7 +155,7 @@ def test_what_is_old_is_listed_in_as_many_entries_as_it_takes_and_the_first_list
     record(store, OldBaselinesListed(NOON, (Placed(CHAMPION, version(4), NOON, None),)))
     record(store, OldBaselinesListed(NOON, (Placed(CHAMPION, version(5), NOON, None),), 5))
 
-    assert vouched(store, (row(number) for number in range(1, 6))) == [row(1), row(2), row(3)]
+    assert vouched(store, [row(number) for number in range(1, 6)]) == [row(1), row(2), row(3)]
     with store.transaction() as tx:
         assert is_listed(tx.connection)
         assert [one.version.version for one in without_entry(tx.connection)] == [4, 5]

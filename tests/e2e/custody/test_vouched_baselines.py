@@ -100,7 +100,7 @@ def test_a_target_is_not_given_back_by_a_row_that_no_entry_vouches_for(
 
     assert installation.champion() == (None if how == "emptied" else 3)
     assert any(
-        "before the bot watched, and the ledger does not. Nothing is moved" in why for why in parked(installation)
+        "before the bot watched, and the ledger another. Nothing is moved" in why for why in parked(installation)
     )
     assert said in "; ".join(audited(installation))
 
@@ -175,6 +175,94 @@ def test_what_an_older_release_left_counts_once_it_is_listed_and_no_later_list_d
     ] == [[2]]
     assert installation.champion() is None
     assert len(audited(installation)) == 1
+
+
+def sql(installation: Installation, statement: str, **values: object) -> None:
+    """What someone with the bot's database role does."""
+    with installation.s.store.engine.begin() as connection:
+        assert connection.execute(sa.text(statement), values).rowcount > 0
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("how", ["emptied", "moved"])
+@pytest.mark.parametrize("gone", ["the newest", "the time of the newest"])
+def test_a_target_is_not_given_back_while_a_row_is_deleted_or_dated_back(
+    gone: str, how: str, installation: Installation
+) -> None:
+    model = {"model": installation.model}
+    with installation.s.store.engine.connect() as connection:
+        first = connection.execute(sa.text("select since from baselines where model = :model"), model).scalar_one()
+    for number in (2, 1):
+        installation.use_policy(observed="report")
+        move(installation, number)
+        installation.use_policy(observed="revert")
+        installation.sweep()
+    if gone == "the time of the newest":
+        sql(
+            installation,
+            "update baselines set since = :first where model = :model and version = 1",
+            first=first,
+            **model,
+        )
+    else:
+        sql(installation, "delete from baselines where model = :model and version = 1", **model)
+
+    if how == "emptied":
+        take_away(installation)
+    else:
+        move(installation, 3)
+
+    assert installation.champion() == (None if how == "emptied" else 3)
+    assert len(parked(installation)) == len(audited(installation)) == 1
+
+
+def test_a_target_is_not_left_to_no_one_while_a_row_is_deleted(installation: Installation) -> None:
+    sql(installation, "delete from baselines where model = :model", model=installation.model)
+
+    move(installation, 3)
+
+    assert installation.champion() == 3
+    assert any("cannot go back to no one" in why for why in parked(installation))
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_under_a_new_name_a_row_that_the_rename_copied_is_missed(is_deleted: bool, installation: Installation) -> None:
+    name = f"{installation.model}-b"
+    installation.mlflow.rename_registered_model(installation.model, name)
+    installation.sweep()
+    if is_deleted:
+        sql(installation, "delete from baselines where model = :model", model=name)
+
+    move(installation, 3, name)
+
+    assert champion_of(name, installation) == (3 if is_deleted else 1)
+    assert len(parked(installation)) == len(audited(installation)) == int(is_deleted)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_champion_is_no_measure_while_the_row_of_a_newer_one_is_deleted(
+    is_deleted: bool, open_installation: Callable[..., Installation]
+) -> None:
+    better = "mae: {threshold: 70, greater_is_better: false, min_relative_change: 0.01}"
+    fast = f"fast_track: {{mode: on, metrics: {{{better}}}}}"
+    installation = open_installation(extra=fast, observed="report")
+    worse, best, between = [
+        installation.register(metrics={"mae": mae}, measured_on="a1a1a1a1") for mae in (60.0, 30.0, 50.0)
+    ]
+    installation.ask(worse, "champion")
+    installation.sweep()
+    move(installation, best)
+    installation.use_policy(extra=fast, observed="revert")
+    installation.sweep()
+    if is_deleted:
+        sql(installation, "delete from baselines where model = :m and version = 2", m=installation.model)
+
+    request = installation.asked(between)
+
+    assert request.judgement is not None
+    assert any("is not what the ledger says" in check.sentence for check in request.judgement.checks) is is_deleted
+    assert request.decided_by is None
 
 
 def test_a_row_that_is_gone_is_found(installation: Installation) -> None:
