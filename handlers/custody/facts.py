@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.model import Ask, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import Ask, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.facts import Facts, Handling, is_a_no, is_unconfirmed, when
@@ -22,7 +22,7 @@ from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
 from bot.store.transaction import Transaction
-from bot.store.vouched.baselines import baseline_by_ledger
+from bot.store.vouched.baselines import baseline_by_ledger, was_there_before
 from bot.store.vouched.restored import restored_by_ledger
 from handlers.custody.reading import read_model
 
@@ -116,7 +116,13 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
     with s.store.transaction() as tx:
         facts = facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
         ask = _taken_away(request, own, tx) if may_end else None
-        return replace(facts, taken_away=((request.id, ask),)) if ask else facts
+        may_delete = facts.deletes_copies and request.kind is Kind.OBSERVED
+        is_spared = may_delete and was_there_before(version, tx.connection)
+        return replace(
+            facts,
+            taken_away=((request.id, ask),) if ask else (),
+            spared=frozenset((version,)) if is_spared else frozenset(),
+        )
 
 
 def _read_source(

@@ -128,7 +128,7 @@ def _put_back_copy(request: TransitionRequest, facts: Facts) -> Step:
     version = request.version
     if version not in facts.holders:
         return LeaveIt(moved=_is_put_back(request, facts))
-    is_new = version not in facts.baseline and facts.watched_since is not None
+    is_new = version not in facts.baseline and version not in facts.spared and facts.watched_since is not None
     came_later = facts.watched_since is not None and min(request.opened_at, version.created) >= facts.watched_since
     deletes = facts.deletes_copies and is_new and came_later and not ever_approved(version, facts)
     return PutBack(version, None, How.DELETE if deletes else How.DENY)

@@ -62,7 +62,8 @@ class Facts:
     `handling` and `deletes_copies` are the rule's; `watched_since` is None for a place that is not watched yet.
     `restored`: when the rule has given the emptied target back. `accepted_backup`: our database was restored from a backup of then, and
     an admin has accepted what the registry held: what was decided before gives way to that. `taken_away`: the asks that were taken away
-    in the registry, by the id of the request that nothing else asks for.
+    in the registry, by the id of the request that nothing else asks for. `spared`: the ledger says of these that they were there when a
+    watch began, whatever our rows say.
     """
 
     workspace: str
@@ -81,6 +82,7 @@ class Facts:
     restored: tuple[datetime, ...] = ()
     accepted_backup: datetime | None = None
     taken_away: tuple[tuple[str, Ask], ...] = ()
+    spared: frozenset[VersionId] = frozenset()
 
     @property
     def is_shared(self) -> bool:

@@ -14,7 +14,7 @@ import rfc8785
 import sqlalchemy as sa
 
 from bot.domain.events import BaselineRecorded, Event, OldBaselinesListed
-from bot.domain.model import Placed, Target, VersionId
+from bot.domain.model import Placed, Target, TargetKind, VersionId
 from bot.domain.registry.watch_events import WatchBegun
 from bot.store import tables
 from bot.store.ledger import A_FETCH, read_event
@@ -50,6 +50,14 @@ def baseline_by_ledger(
     said = _said(connection, _has(f'"model":{rfc8785.dumps(model).decode()}'))
     here = (row for row in said if row[:3] == (workspace, model, str(target)))
     return {row.placed.version: row.since for row in here}
+
+
+def was_there_before(version: VersionId, connection: sa.Connection) -> bool:
+    """Whether an entry says of any watch, under any name, that the version was in its target model when that began."""
+    of_version = (version.workspace, version.version, version.created)
+    said = _said(connection, _has(f'"version":{version.version},'))
+    copies = (row.placed.version for row in said if row.target == str(Target(TargetKind.MODEL, row.model)))
+    return any((one.workspace, one.version, one.created) == of_version for one in copies)
 
 
 def is_listed(connection: sa.Connection) -> bool:
@@ -121,7 +129,7 @@ def _said(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Iterator
 
 
 def _has(text: str) -> sa.ColumnElement[bool]:
-    """Bodies are canonical JSON, so that a name, or a time, is written in one way."""
+    """Bodies are canonical JSON, so that a name is written in one way."""
     return sa.func.strpos(tables.ledger.c.body, text) > 0
 
 

@@ -321,12 +321,20 @@ def test_a_foreign_copy_is_tagged_unless_the_rule_says_delete() -> None:
     "changes",
     [
         {"baseline": {C2: WATCHED}},
+        {"spared": frozenset({C2})},
         {"watched_since": None},
         {"watched_since": hours(3)},
         {"decisions": (approved(C2, 1, target=INTO_PROD, state=State.CALLED_OFF),)},
         {"decisions": (applied(V2, 1, target=INTO_PROD),), "sources": {C2: V2}},
     ],
-    ids=["baseline", "never watched", "came before the watch", "approved once", "copied from what was approved"],
+    ids=[
+        "baseline",
+        "baseline by the ledger",
+        "never watched",
+        "came before the watch",
+        "approved once",
+        "copied from what was approved",
+    ],
 )
 def test_no_copy_is_deleted_that_came_before_the_watch_or_that_was_ever_approved(changes: dict[str, Any]) -> None:
     request = moved_by_hand(C2, State.REJECTED, 2, target=INTO_PROD)

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from bot.domain.events import MoveObserved, TargetPutBack
 from bot.domain.model import Kind, State, Target, TransitionRequest
@@ -198,6 +199,35 @@ def test_a_copy_by_hand_of_what_was_approved_is_not_even_deleted_by_such_a_rule(
 
     assert copies(installation) == [1, 2]
     assert gate(installation, 2)[0] is False
+
+
+@pytest.mark.parametrize("name", ["the same", pytest.param("a new", marks=pytest.mark.proof)])
+def test_no_copy_is_deleted_of_which_the_ledger_says_that_it_was_there_before_whatever_the_rows_say(
+    name: str, installation: Installation
+) -> None:
+    for _ in range(2):
+        installation.register(model=prod(installation))
+    installation.sweep()
+    installation.use_policy(**MODEL, observed="revert", extra=DELETES)
+    installation.sweep()
+    if name == "a new":
+        for before, after in (("", "-b"), ("-b", "")):
+            installation.mlflow.rename_registered_model(f"{prod(installation)}{before}", f"{prod(installation)}{after}")
+            installation.sweep()
+    with installation.s.store.engine.begin() as connection:
+        for statement in (
+            "delete from baselines where target = :target",
+            "delete from placements where target = :target",
+            "update watches set since = since - interval '1 day' where target = :target",
+        ):
+            connection.execute(sa.text(statement), {"target": f"model:{prod(installation)}"})
+
+    installation.register(model=prod(installation))
+    installation.sweep()
+    installation.settle_all()
+
+    assert copies(installation)[:2] == [1, 2]
+    assert {str(one.version.version) for one in about_copies(installation)} >= {"1", "2"}
 
 
 def test_what_was_approved_is_known_to_be_however_many_requests_came_since(installation: Installation) -> None:
