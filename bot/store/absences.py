@@ -11,7 +11,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.domain.events import FastTrackSwitched
 from bot.store import tables
+from bot.store.ledger import read_event
 
 FAST_TRACK = "fast_track"
 
@@ -85,14 +87,24 @@ class SwitchRows:
 
     def fast_track_is_on(self, *, lock: bool = False) -> bool:
         """With `lock`, a change to the switch waits for this transaction to end, or is already visible to it."""
-        query = sa.select(tables.switches.c.is_on).where(tables.switches.c.name == FAST_TRACK)
-        found = self.connection.execute(query.with_for_update(read=True) if lock else query).scalar()
-        return found is not False
+        if lock:
+            row = sa.select(tables.switches.c.name).where(tables.switches.c.name == FAST_TRACK)
+            self.connection.execute(row.with_for_update(read=True))
+        return self.fast_track().is_on
 
     def fast_track(self) -> Switch:
+        """Off also when the ledger says so and the row does not: the bot's database role may change the row, and no entry."""
         rows = tables.switches.c
         query = sa.select(rows.is_on, rows.at, rows.person, rows.reason).where(rows.name == FAST_TRACK)
         row = self.connection.execute(query).first()
+        if row is not None and not row.is_on:
+            return Switch(row.is_on, row.at, row.person, row.reason)
+        entries = tables.ledger.c
+        newest = sa.select(entries.body).where(entries.kind == FastTrackSwitched.__name__).order_by(entries.seq.desc())
+        body = self.connection.execute(newest.limit(1)).scalar()
+        said = read_event(FastTrackSwitched.__name__, body) if body else None
+        if isinstance(said, FastTrackSwitched) and not said.on:
+            return Switch(said.on, said.at, said.person, said.reason)
         return Switch(row.is_on, row.at, row.person, row.reason) if row else Switch(True, None, None, "")
 
     def switch_fast_track(self, switch: Switch) -> bool:

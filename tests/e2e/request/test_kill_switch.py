@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from bot.domain.events import FastTrackSwitched
 from bot.domain.model import DecidedBy, State
 from bot.services import Services
 from handlers.effects import effects_of
 from handlers.policy.activation import activate_policy
+from handlers.policy.kill_switch import how_it_is, person_named, switch_fast_track
 from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import CHANNEL, Installation, policy_text, services_with
 
@@ -197,3 +199,15 @@ def test_the_command_line_says_what_is_missing(fast: Installation, words: list[s
     assert done.returncode == code
     assert sentence in done.stderr
     assert fast.entries(FastTrackSwitched) == []
+
+
+@pytest.mark.parametrize("statement", ["update switches set is_on = true", "delete from switches"])
+def test_it_stays_off_when_somebody_changes_its_row_and_not_the_ledger(statement: str, fast: Installation) -> None:
+    switch_fast_track(False, person_named("ana@example.com", fast.s), "mae looks forged", fast.s)
+    with fast.s.store.engine.begin() as connection:
+        connection.execute(sa.text(statement))
+
+    request = fast.asked(fast.register(metrics={"mae": 30.0}, measured_on="a1a1a1a1"))
+
+    assert (request.state, request.decided_by) == (State.PENDING, None)
+    assert "The fast track has been off since" in how_it_is(fast.s)
