@@ -14,6 +14,7 @@ from bot.errors import Permanent, Temporary
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, baseline_of, facts_of_champion
 from handlers.custody.hidden import is_any_hidden
+from handlers.custody.on_record import is_restore_on_record
 
 
 def check_baseline_on_record(version: VersionId | None, facts: Facts, tx: Transaction) -> None:
@@ -39,6 +40,8 @@ def is_champion_off_record(request: TransitionRequest, tx: Transaction, now: dat
     if there is None:
         return False
     champion, facts = there
+    if not is_restore_on_record(facts.workspace, tx):
+        return True
     try:
         check_baseline_on_record(None, facts, tx)
     except Permanent:

@@ -54,10 +54,14 @@ def _fault(request: TransitionRequest, tx: Transaction) -> str:
     return ""
 
 
+def is_restore_on_record(workspace: str, tx: Transaction, *, lock: bool = False) -> bool:
+    """Whose a target is depends on what an admin accepted after a restore. With `lock`, no entry about it is written meanwhile."""
+    return is_as_said(tx.trust.find(workspace, for_update=lock), restored_by_ledger(workspace, tx.ledger))
+
+
 def check_restore_on_record(workspace: str, tx: Transaction) -> None:
-    """Before a target is given back: whose it is depends on what an admin accepted after a restore. Raises Permanent when they differ."""
-    row = tx.trust.find(workspace, for_update=True)
-    if not is_as_said(row, restored_by_ledger(workspace, tx.ledger)):
+    """Before a target is given back. Raises Permanent when the row of the registry is not what the ledger says."""
+    if not is_restore_on_record(workspace, tx, lock=True):
         raise Permanent(
             f"the row of the registry{in_workspace(workspace)} was changed beside the ledger: it does not say what the ledger says about "
             "a backup that was restored or accepted. Nothing is moved. Run `countersign audit verify`, and find out who can write to "

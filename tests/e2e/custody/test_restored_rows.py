@@ -153,3 +153,31 @@ def test_nothing_is_given_back_after_a_restore_that_a_row_alone_calls_accepted(i
 
     assert installation.champion() == 3
     assert any("the row of the registry was changed beside the ledger" in why for why in parked(installation))
+
+
+@pytest.mark.parametrize("is_cleared", [False, True])
+def test_a_champion_is_no_measure_while_the_backup_that_was_accepted_is_cleared_in_its_row(
+    is_cleared: bool, open_installation: Callable[..., Installation]
+) -> None:
+    better = "mae: {threshold: 70, greater_is_better: false, min_relative_change: 0.01}"
+    installation = open_installation(extra=f"fast_track: {{mode: on, metrics: {{{better}}}}}", observed="report")
+    bad, good, between = [
+        installation.register(metrics={"mae": mae}, measured_on="a1a1a1a1") for mae in (60.0, 30.0, 50.0)
+    ]
+    installation.sweep()
+    installation.promoted(bad)
+    installation.clock.ahead += HOUR
+    set_champion(installation, good)
+    begin_again(installation.clock.now(), installation.s)
+    installation.clock.ahead += HOUR
+    accept(installation)
+    installation.sweep()
+    if is_cleared:
+        write(installation, "accepted_backup", None)
+    move(installation, None)
+
+    request = installation.asked(between)
+
+    assert request.judgement is not None
+    assert any("is not what the ledger says" in check.sentence for check in request.judgement.checks) is is_cleared
+    assert request.decided_by is None
