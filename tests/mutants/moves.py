@@ -203,6 +203,45 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "baseline deleted by rows",
+        "the bot deletes a version of which the ledger says that it was there before it watched",
+        "bot/domain/registry/decided.py",
+        " and version not in facts.spared",
+        "",
+        (
+            (
+                "tests/domain/registry/test_steps.py::test_no_copy_is_deleted_that_came_before_the_watch_or_that"
+                "_was_ever_approved"
+            ),
+        ),
+    ),
+    Mutant(
+        "missing row of baseline not missed",
+        "a target is given back although a row of the baseline is missing",
+        "handlers/custody/baselines.py",
+        "    if facts.baseline != said or is_unknown:\n",
+        "    if is_unknown:\n",
+        ("tests/e2e/custody/test_vouched_baselines.py::test_a_target_is_not_left_to_no_one_while_a_row_is_deleted",),
+    ),
+    Mutant(
+        "kill switch by row",
+        "the fast track goes on when somebody changes the row of its switch",
+        "bot/store/absences.py",
+        "        if isinstance(said, FastTrackSwitched) and not said.on:\n",
+        "        if said is None:\n",
+        ("tests/e2e/request/test_kill_switch.py::test_it_stays_off_when_somebody_changes_its_row_and_not_the_ledger",),
+    ),
+    Mutant(
+        "cleared restore is a measure",
+        "the fast track compares with a champion although the row of the registry has lost what was accepted after a restore",
+        "handlers/custody/baselines.py",
+        "    if not is_restore_on_record(facts.workspace, tx):\n",
+        "    if False:\n",
+        (
+            "tests/e2e/custody/test_restored_rows.py::test_a_champion_is_no_measure_while_the_backup_that_was_accepted_is_cleared_in_its_row",
+        ),
+    ),
+    Mutant(
         "adopted holder put back",
         "rejecting a holder that was there before the bot moves it away",
         "bot/domain/registry/decided.py",
