@@ -13,7 +13,7 @@ from bot.domain.registry.facts import Facts
 from bot.errors import Permanent, Temporary
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, baseline_of, facts_of_champion
-from handlers.custody.hidden import is_any_hidden
+from handlers.custody.hidden import check_none_is_hidden, is_any_hidden
 from handlers.custody.on_record import is_restore_on_record
 
 
@@ -47,3 +47,13 @@ def is_champion_off_record(request: TransitionRequest, tx: Transaction, now: dat
     except Permanent:
         return True
     return is_any_hidden(champion, facts, tx)
+
+
+def is_right_off_record(version: VersionId, facts: Facts, tx: Transaction) -> bool:
+    """`version` was moved there by hand and may hold the place by the facts. Raises Temporary when they have changed meanwhile."""
+    try:
+        check_baseline_on_record(None, facts, tx)
+        check_none_is_hidden(version, facts, tx)
+    except Permanent:
+        return True
+    return False

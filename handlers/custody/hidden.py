@@ -48,6 +48,13 @@ def is_any_hidden_since(approved: TransitionRequest, version: VersionId, facts: 
     return False
 
 
+def check_nothing_later_is_hidden(request: TransitionRequest, facts: Facts, tx: Transaction) -> None:
+    """Before `request` moves the target: a later approval there would take its place, and its row may be hidden. Raises Permanent."""
+    opened = min(entry.seq for entry in tx.ledger.about(request.id))
+    later = [event.request_id for event in _at_place(_names(facts, tx), opened, facts, tx)]
+    check_all_on_record(later[-READ_BACK:], tx)
+
+
 def _check_since(
     brought: TransitionRequest | None,
     version: VersionId | None,
@@ -56,10 +63,9 @@ def _check_since(
     tx: Transaction,
 ) -> None:
     """`asked_about`: the numbers of the versions whose rejections count; None for all."""
-    names = (facts.model, *former_names(facts.model, tx.custody.renames(facts.workspace)))
     since = _moved_at(brought, facts, tx) if brought else 0
     moved, asked = list[str](), list[str]()
-    for event in _at_place(names, since, facts, tx):
+    for event in _at_place(_names(facts, tx), since, facts, tx):
         if isinstance(event, TargetMoved):
             moved.append(event.request_id)
         elif asked_about is None or event.version.version in asked_about:
@@ -103,6 +109,10 @@ def _moved_at(brought: TransitionRequest, facts: Facts, tx: Transaction) -> int:
             "moved. Run `countersign audit verify`, and find out who can write to the database"
         )
     return max(moves)
+
+
+def _names(facts: Facts, tx: Transaction) -> tuple[str, ...]:
+    return (facts.model, *former_names(facts.model, tx.custody.renames(facts.workspace)))
 
 
 def _at_place(names: Sequence[str], since: int, facts: Facts, tx: Transaction) -> Iterator[RequestOpened | TargetMoved]:

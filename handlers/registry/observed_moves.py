@@ -24,7 +24,9 @@ from bot.engine.lanes import move_lane
 from bot.language import recorded
 from bot.store.requests import new_request_id
 from bot.store.transaction import Transaction
+from handlers.custody.baselines import is_right_off_record
 from handlers.custody.facts import Place, facts_of, handling_of
+from handlers.custody.on_record import check_id_on_record
 from handlers.registry.renewals import defer_renewals
 from handlers.request.asking import open_new
 
@@ -45,6 +47,8 @@ def judge(
     if under is not None:
         facts = replace(facts, handling=under)
     step = _step(move, facts, now)
+    if isinstance(step, steps.Report) and _is_off_record(step, move, facts, tx):
+        step = steps.Ask(recorded("outcome", "what the database says about its approval is not what the ledger says"))
     defer_renewals(place, tx)
     if isinstance(step, steps.Resume):
         effect = "restore_target" if step.restores else "sync_target"
@@ -72,6 +76,18 @@ def note_departures(left: Iterable[Left], seen: ModelSnapshot, policy: Policy, t
         if ours or handling_of(place, policy) is Handling.IGNORE:
             continue
         tx.record([HolderLeft(now, seen.workspace, one.target, seen.name, one.version, one.stays)])
+
+
+def _is_off_record(step: steps.Report, move: Move, facts: Facts, tx: Transaction) -> bool:
+    """Whether nothing would be asked about the move by a right that the ledger does not bear out.
+
+    Raises Permanent for an approval that waits: people cannot be asked beside it.
+    """
+    if move.version is None or facts.handling not in (Handling.ASK, Handling.REVERT):
+        return False
+    if step.approval:
+        check_id_on_record(step.approval, tx)
+    return is_right_off_record(move.version, facts, tx)
 
 
 def _step(move: Move, facts: Facts, now: datetime) -> Step:

@@ -15,6 +15,7 @@ from bot.engine.lanes import FollowUp, Lane
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.facts import place_of
+from handlers.custody.hidden import check_nothing_later_is_hidden
 from handlers.registry.observed_moves import APPROVED
 from handlers.registry.renewals import defer_renewals
 from handlers.request.asking import open_new
@@ -52,6 +53,7 @@ def announce(
         freeze = None if has_begun else freeze_on(locked, tx.policy(), now)
         if not refusal and freeze is None:
             if found is not None and not has_begun:
+                check_nothing_later_is_hidden(locked, found, tx)
                 tx.record(_moved_by_hand(request, found, (request.version,), now))
             tx.registry.put_intent(intent)
             return True

@@ -106,6 +106,24 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "hidden approval is passed over",
+        "an older approval is carried out, as the row of the later one was hidden",
+        "handlers/registry/settling.py",
+        "                check_nothing_later_is_hidden(locked, found, tx)\n",
+        "                pass\n",
+        ("tests/e2e/custody/test_hidden_steps.py::test_an_approval_is_not_carried_out_while_a_later_one_is_hidden",),
+    ),
+    Mutant(
+        "forged approval hides a move",
+        "a move by hand counts as approved by a request that no entry opened",
+        "handlers/registry/observed_moves.py",
+        "        check_id_on_record(step.approval, tx)\n",
+        "        pass\n",
+        (
+            "tests/e2e/custody/test_hidden_steps.py::test_a_move_by_hand_is_not_taken_for_what_only_a_forged_row_approved",
+        ),
+    ),
+    Mutant(
         "changed baseline gives back",
         "a target is given back to a version of which a row alone says that it was there before the bot watched",
         "handlers/registry/apply.py",
