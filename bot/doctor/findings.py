@@ -65,6 +65,12 @@ def failure(what: str, why: str, fix: str = "") -> Finding:
     return Finding(Status.FAIL, what, why, fix)
 
 
+def failure_as_told(what: str, told: str) -> Finding:
+    """Of an error for people: its first sentence says what is wrong, and the others what to do."""
+    why, _, fix = told.partition(". ")
+    return failure(what, why.removesuffix("."), fix[:1].lower() + fix[1:].removesuffix("."))
+
+
 @dataclass(frozen=True)
 class World:
     """Settings and the policy file. External systems are reached through these, and only when a check needs them.

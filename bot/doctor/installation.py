@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
 from bot.clients.signers import read_signer
-from bot.database.schema import needs_migrate
-from bot.doctor.findings import Findings, World, failure, fine, warning
+from bot.database.schema import check_schema
+from bot.doctor.findings import Findings, World, failure, failure_as_told, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
-from bot.errors import InvalidKey, Permanent
+from bot.errors import InvalidKey, Permanent, WrongSchema
 from bot.signatures import APPROVALS, LEDGER
 from bot.store import tables
 from bot.store.ledger import CheckpointRows, WitnessedRows
@@ -47,10 +47,11 @@ def database_answers(world: World) -> Findings:
         ).total_seconds()
     kind = "DATABASE_URL" if world.settings.database_url.get_secret_value() else "embedded"
     yield fine("database", f"PostgreSQL {version} answers ({kind})")
-    if needs_migrate(world.database_url):
-        yield failure("schema", "is not the one that this version of Countersign needs", "run `countersign migrate`")
-    else:
+    try:
+        check_schema(world.database_url)
         yield fine("schema", "up to date")
+    except WrongSchema as other:
+        yield failure_as_told("schema", str(other))
     if abs(ahead) > CLOCKS_MAY_DIFFER:
         yield warning(
             "time",

@@ -16,9 +16,11 @@ from click.testing import CliRunner, Result
 from bot.__main__ import main
 from bot.assembly import signer_of
 from bot.clients.keys import make_key, make_key_unless_there
+from bot.database.connect import connect
+from bot.database.schema import check_schema
 from bot.doctor.findings import Status
 from bot.domain.ledger.cosignature import WitnessKey
-from bot.errors import Permanent
+from bot.errors import Permanent, WrongSchema
 from bot.sandbox.jira import Deployment
 from bot.signatures import ECDSA_P256, ED25519
 from bot.store import tables
@@ -177,12 +179,27 @@ def test_no_database_is_told_with_the_mend(installed: Installation, tmp_path_fac
     assert (trouble.status, trouble.fix) == (Status.WARN, "start `countersign serve`")
 
 
-def test_a_schema_that_is_behind_is_told(installed: Installation, empty_database_url: str) -> None:
+def test_a_database_without_tables_is_told(installed: Installation, empty_database_url: str) -> None:
     installed.environ["DATABASE_URL"] = empty_database_url
 
     trouble = installed.troubles()["schema"]
 
-    assert (trouble.status, trouble.fix) == (Status.FAIL, "run `countersign migrate`")
+    assert (trouble.status, trouble.fix) == (Status.FAIL, "run `countersign migrate`, then try again")
+
+
+@pytest.mark.parametrize("revision", ["0005", "9999"])
+def test_a_schema_of_another_release_is_a_failure_that_says_what_every_command_says(
+    revision: str, installed: Installation, database_url: str
+) -> None:
+    with connect(database_url) as owner:
+        owner.execute("update alembic_version set version_num = %s", (revision,))
+    with pytest.raises(WrongSchema) as refused:
+        check_schema(database_url)
+
+    trouble = installed.troubles()["schema"]
+
+    assert trouble.status is Status.FAIL
+    assert f"{trouble.why}. {trouble.fix}".lower() == str(refused.value).lower()
 
 
 def test_no_policy_in_force_is_a_failure(installed: Installation, make_database: Callable[[], str]) -> None:
