@@ -58,9 +58,18 @@ def make_key_unless_there(path: Path, algorithm: str = ECDSA_P256) -> None:
         make_key(path, algorithm)
 
 
-def read_key(path: Path) -> PrivateKey:
-    """Raises InvalidKey with a sentence that says why the file cannot be used."""
-    pem = _only_its_owners(path)
+def making(algorithm: str, path: Path | str = "FILE") -> str:
+    """The command that makes a key."""
+    option = "" if algorithm == ECDSA_P256 else f" --algorithm {algorithm}"
+    return f"countersign keys new{option} --out {path}"
+
+
+def read_key(path: Path, algorithm: str = ECDSA_P256) -> PrivateKey:
+    """Raises InvalidKey with a sentence that says why the file cannot be used, and how to make a key of this algorithm."""
+    try:
+        pem = _only_its_owners(path)
+    except FileNotFoundError:
+        raise InvalidKey(f"{path} is not there. Make a key with: {making(algorithm, path)}") from None
     try:
         key = load_pem_private_key(pem, None)
     except TypeError:
@@ -69,7 +78,7 @@ def read_key(path: Path) -> PrivateKey:
             "Store it without one (openssl pkcs8 -topk8 -nocrypt), or use a key service"
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise InvalidKey(f"{path} holds no private key in PEM. Make one with `countersign keys new`") from None
+        raise InvalidKey(f"{path} holds no private key in PEM. Make one with `{making(algorithm)}`") from None
     if isinstance(key, Ed25519PrivateKey):
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
@@ -88,7 +97,10 @@ def public_key(pem: str) -> PublicKey:
 
 
 def _only_its_owners(path: Path) -> bytes:
-    """The content of a file that no one else can read, change or replace; it is opened once, so that it cannot be swapped in between."""
+    """The content of a file that no one else can read, change or replace; it is opened once, so that it cannot be swapped in between.
+
+    Raises FileNotFoundError and InvalidKey.
+    """
     try:
         with path.open("rb") as file:
             exposure = exposed(path, os.fstat(file.fileno())) or exposed_in_folder(path)
@@ -96,7 +108,7 @@ def _only_its_owners(path: Path) -> bytes:
                 raise KeyExposed(exposure)
             return file.read()
     except FileNotFoundError:
-        raise InvalidKey(f"{path} is not there. Make a key with: countersign keys new --out {path}") from None
+        raise
     except OSError as trouble:
         raise InvalidKey(f"{path} cannot be read ({trouble.strerror}). Give it to the worker's user") from None
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.clients.keys import public_key_of, read_key
+from bot.clients.keys import making, public_key_of, read_key
 from bot.domain.ledger.checkpoint import Checkpoint, Note, key_hint
 from bot.errors import InvalidKey, Permanent
 from bot.ports import PublicKey
+from bot.signatures import ED25519
 
-NEW_NOTE_KEY = "countersign keys new --algorithm ed25519 --out FILE"
+NEW_NOTE_KEY = making(ED25519)
 
 
 class NoSigner:
@@ -60,15 +61,13 @@ class NoteKeyFile:
         try:
             return read_note_key(self.path)
         except InvalidKey as mistake:
-            raise Permanent(
-                f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with `{NEW_NOTE_KEY}` and "
-                "named in COUNTERSIGN_CHECKPOINT_KEY"
-            ) from None
+            raise Permanent(f"no checkpoint of the ledger can be signed, because {mistake}") from None
 
 
 def read_note_key(path: Path) -> NoteKey:
     """Raises InvalidKey unless the file holds an Ed25519 key."""
-    key = read_key(path)
+    key = read_key(path, ED25519)
     if not isinstance(key, Ed25519PrivateKey):
-        raise InvalidKey(f"{path} holds a key that is not Ed25519")
+        fix = f"Make another with `{NEW_NOTE_KEY}`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
+        raise InvalidKey(f"{path} holds a key that is not Ed25519. {fix}")
     return NoteKey(key)

@@ -1,5 +1,5 @@
-"""What a check finds, and what it may look at. The checks are in `installation`, `mlflow`, `guard`, `past_mlflow`, `slack`, `passkeys`,
-`sealed_store`, `evidence_data`, `jira`, `ticket_decisions` and `digest`."""
+"""What a check finds, and what it may look at. The checks are in `installation`, `keys`, `mlflow`, `guard`, `past_mlflow`, `slack`,
+`passkeys`, `sealed_store`, `evidence_data`, `jira`, `ticket_decisions` and `digest`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the installation itself: database, ledger, policy, processes, signing keys, and the public address."""
+"""Checks of the installation itself: database, ledger, policy, processes, and the public address."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import requests
 import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
-from bot.clients.signers import read_signer
 from bot.database.schema import check_schema
 from bot.doctor.findings import Findings, World, failure, failure_as_told, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
-from bot.errors import InvalidKey, Permanent, WrongSchema
-from bot.signatures import APPROVALS, LEDGER
+from bot.errors import WrongSchema
 from bot.store import tables
 from bot.store.ledger import CheckpointRows, WitnessedRows
 from bot.store.roles import powers_of
@@ -139,44 +137,6 @@ def no_job_is_parked(world: World) -> Findings:
         yield fine("jobs", "none is parked")
 
 
-def signing_key_is_ready(world: World) -> Findings:
-    """Reads the private key, as only the worker does otherwise, to check that the worker's key is a registered one."""
-    location = world.settings.signing_key_location
-    try:
-        key = read_signer(location, world.settings.hsm_pin.get_secret_value()).key
-    except InvalidKey as mistake:
-        yield failure("signing key", f"{mistake}", "without it the worker does not start, and no approval is applied")
-        yield from _keys_elsewhere(world, "signing key", APPROVALS)
-        return
-    with world.services.store.transaction() as tx:
-        known = tx.keys.find(key.id)
-    elsewhere = list(_keys_elsewhere(world, "signing key", APPROVALS, key.id))
-    if elsewhere and (known is None or known.retired_seq is None):
-        yield from elsewhere
-    elif known is None:
-        yield warning("signing key", f"{key.id[:12]} is not registered yet", "a worker registers it when it starts")
-    elif known.retired_seq is not None:
-        yield failure(
-            "signing key",
-            f"{key.id[:12]} was retired: {known.retired_because}",
-            "make another with `countersign keys new --out FILE`, and name it in COUNTERSIGN_SIGNING_KEY",
-        )
-    else:
-        yield fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry {known.added_seq}")
-
-
-def _keys_elsewhere(world: World, what: str, purpose: str, here: str = "") -> Findings:
-    """A key that the ledger knows, and that is not the one here: it was lost or replaced, as after a restore without the keys."""
-    with world.services.store.transaction() as tx:
-        others = [one.id[:12] for one in tx.keys.counting(purpose) if one.id != here]
-    if others:
-        yield warning(
-            what,
-            f"the ledger knows {others[-1]}, which is not here{f': {here[:12]} is' if here else ''}",
-            f"put the saved file of that key back; if it was replaced on purpose, `countersign keys retire {others[-1]} --reason TEXT`",
-        )
-
-
 def address_leads_here(world: World) -> Findings:
     url = world.settings.public_url
     if not url:
@@ -298,24 +258,3 @@ def witnesses_keep_up(world: World) -> Findings:
             yield failure("witnesses", f"{name} has signed no checkpoint since {missing:%Y-%m-%d %H:%M} UTC", fix)
         else:
             yield warning("witnesses", f"{name} has not signed the newest checkpoint of {newest.size} entries yet", fix)
-
-
-def checkpoints_are_signed(world: World) -> Findings:
-    fix = "make a key with `countersign keys new --algorithm ed25519 --out FILE`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
-    try:
-        key = world.services.checkpoint_signer.key
-    except Permanent as trouble:
-        yield failure("checkpoints", str(trouble).partition(". Checkpoints want")[0], fix)
-        yield from _keys_elsewhere(world, "checkpoints", LEDGER)
-        return
-    with world.services.store.transaction() as tx:
-        known = tx.keys.find(key.id)
-    elsewhere = list(_keys_elsewhere(world, "checkpoints", LEDGER, key.id))
-    if elsewhere and (known is None or known.retired_seq is None):
-        yield from elsewhere
-    elif known is None:
-        yield fine("checkpoints", f"key {key.id[:12]} signs them, and registers itself with the first")
-    elif known.retired_seq is not None:
-        yield failure("checkpoints", f"key {key.id[:12]} was retired: {known.retired_because}", fix)
-    else:
-        yield fine("checkpoints", f"key {key.id[:12]} has signed them since entry {known.added_seq}")

@@ -21,6 +21,7 @@ from bot.doctor import (
     guard,
     installation,
     jira,
+    keys,
     mlflow,
     passkeys,
     past_mlflow,
@@ -64,13 +65,13 @@ SECTIONS = (
             Check(DATABASE, installation.database_answers),
             Check("policy", installation.policy_is_in_force),
             Check("ledger", installation.ledger_is_out_of_reach),
-            Check("checkpoints", installation.checkpoints_are_signed),
+            Check("checkpoints", keys.checkpoints_are_signed),
             Check("witnesses", installation.witnesses_keep_up),
             Check("worker", installation.worker_is_alive),
             Check("clock", installation.clock_is_alive),
             Check("sweeps", installation.sweeps_are_recent),
             Check("jobs", installation.no_job_is_parked),
-            Check("signing key", installation.signing_key_is_ready),
+            Check("signing key", keys.signing_key_is_ready),
         )
     ),
     Section(

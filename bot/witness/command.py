@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.clients.keys import read_key
+from bot.clients.keys import making, read_key
 from bot.errors import InvalidKey, NotVerified, Refused
-from bot.signatures import TrustedKey, ledger_key
+from bot.signatures import ED25519, TrustedKey, ledger_key
 from bot.witness.protocol import WitnessSigner
 from bot.witness.server import WitnessServer
 from bot.witness.state import Seen, newest_of
@@ -79,11 +79,11 @@ def witness(name: str, key_file: Path, state: Path, logs: tuple[Path, ...], list
 
 def _signer(name: str, file: Path) -> WitnessSigner:
     try:
-        key = read_key(file)
+        key = read_key(file, ED25519)
     except InvalidKey as mistake:
         raise click.BadParameter(str(mistake), param_hint="--key") from None
     if not isinstance(key, Ed25519PrivateKey):
-        why = "a witness signs with Ed25519: countersign keys new --algorithm ed25519"
+        why = f"a witness signs with Ed25519: {making(ED25519)}"
         raise click.BadParameter(f"{file} holds another kind of key; {why}", param_hint="--key")
     return WitnessSigner(name, key)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -317,6 +318,47 @@ def test_keys_that_the_ledger_knows_and_that_are_not_here_are_told(installed: In
 
         what = "signing key" if name == "COUNTERSIGN_SIGNING_KEY" else "checkpoints"
         assert what not in former
-        assert [finding.status for finding in without if finding.what == what] == [Status.FAIL, Status.WARN]
+        (lost,) = [finding for finding in without if finding.what == what]
+        assert (lost.status, lost.fix.startswith("put the saved key back there. If it is lost: ")) == (
+            Status.FAIL,
+            True,
+        )
         assert "which is not here" in troubles[what].why
         assert troubles[what].fix.startswith("put the saved file of that key back; if it was replaced on purpose")
+
+
+@pytest.mark.parametrize("content", [None, "no key", ECDSA_P256], ids=["missing", "no key", "of another kind"])
+def test_the_one_command_that_doctor_gives_for_a_checkpoint_key_makes_one_that_it_takes(
+    content: str | None, installed: Installation, tmp_path: Path
+) -> None:
+    path, another = tmp_path / "new" / "checkpoints.pem", tmp_path / "new" / "another.pem"
+    installed.environ["COUNTERSIGN_CHECKPOINT_KEY"] = str(path)
+    if content == ECDSA_P256:
+        make_key(path)
+    elif content:
+        path.parent.mkdir(mode=0o700)
+        path.write_text(content)
+        path.chmod(0o600)
+
+    told = installed.troubles()["checkpoints"]
+
+    (command,) = re.findall(r"countersign (keys new (?:--\S+ \S+ ?)+)", f"{told.fix}`".replace("`", " "))
+    given = command.replace("FILE", str(another)).split()
+    assert CliRunner().invoke(main, given).exit_code == 0
+    installed.environ["COUNTERSIGN_CHECKPOINT_KEY"] = given[-1]
+    assert "checkpoints" not in installed.troubles()
+
+
+def test_before_another_key_is_made_the_one_that_the_ledger_knows_is_to_be_brought_back(
+    installed: Installation, tmp_path: Path
+) -> None:
+    take_checkpoint(installed.s)
+    path = tmp_path / "elliptic.pem"
+    make_key(path)
+    installed.environ["COUNTERSIGN_CHECKPOINT_KEY"] = str(path)
+
+    (told,) = [one for one in installed.examine() if one.what == "checkpoints"]
+
+    known = installed.s.checkpoint_signer.key.id[:12]
+    assert told.why == f"{path} holds a key that is not Ed25519, so no worker starts"
+    assert told.fix.startswith(f"the ledger knows {known}: put the saved file of that key back, or make another with")

@@ -166,7 +166,11 @@ def test_the_key_file_is_read_when_it_is_first_used(tmp_path: Path) -> None:
 def test_a_key_file_that_cannot_be_used_is_refused_with_a_sentence(tmp_path: Path) -> None:
     make_key(tmp_path / "elliptic.pem", ECDSA_P256)
 
-    with pytest.raises(Permanent, match=r"no checkpoint of the ledger can be signed, because .* is not there"):
+    with pytest.raises(
+        Permanent, match=r"can be signed, because .* is not there\. Make a key with: .*--algorithm ed25519"
+    ):
         NoteKeyFile(tmp_path / "checkpoints.pem").sign(SEVEN)
-    with pytest.raises(Permanent, match=r"is not Ed25519\. Checkpoints want a key made with"):
+    with pytest.raises(
+        Permanent, match=r"is not Ed25519\. Make another with `countersign keys new --algorithm ed25519"
+    ):
         NoteKeyFile(tmp_path / "elliptic.pem").sign(SEVEN)
