@@ -10,6 +10,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -30,6 +31,11 @@ LARGEST_MANIFEST = 1024 * 1024  # bytes
 TABLES = "select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
 UNFINISHED = "countersign_restore_unfinished"  # a table that is there from before the dump is loaded until what waited then has ended
 AS_OURS = ("--no-owner", "--no-privileges")  # whoever restores it owns it; `countersign migrate` grants again
+AFTER_SIGNAL: dict[int, str] = {
+    signal.SIGXFSZ: "A file became larger than this shell allows: run `ulimit -f unlimited`, then run it again",
+    signal.SIGXCPU: "It took more processor time than this shell allows: run `ulimit -t unlimited`, then run it again",
+    signal.SIGKILL: "The machine or container may have been out of memory, which `dmesg` says: give it more, then run it again",
+}
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,15 @@ def _run(program: str, *arguments: str, url: str) -> None:
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
     )
     if finished.returncode:
-        raise NoDatabase(f"{program} failed: {finished.stderr.strip()}")
+        raise NoDatabase(_why_failed(program, finished.returncode, finished.stderr.strip()))
+
+
+def _why_failed(program: str, code: int, said: str) -> str:
+    if code > 0:
+        return f"{program} failed: {said or f'exit code {code}'}"
+    name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+    fix = AFTER_SIGNAL.get(-code, "Run it again")
+    return f"{program} was ended by {name} ({signal.strsignal(-code)}){f': {said}' if said else ''}. {fix}"
 
 
 def _program(name: str) -> str:
