@@ -96,6 +96,8 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
             raise NothingFound(str(missing)) from None
         except Refused as refusal:
             raise Failed(str(refusal)) from None
+        except EOFError as cut:  # click would take it for a person who ends the input, and say only "Aborted!"
+            raise Failed(f"what was read ends too early ({cut or 'end of file'}). Run it again") from None
         except OSError as trouble:
             if trouble.errno not in NO_ROOM:
                 raise

@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import os
 import shutil
 import signal
 import subprocess
 import tarfile
 import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -86,17 +90,13 @@ def write_backup(url: str, file: Path, manifest: Manifest, snapshot: str) -> Man
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Raises Refused."""
-    try:
-        with tarfile.open(file) as archive:
-            member = archive.extractfile(MANIFEST)
-            text = member.read(LARGEST_MANIFEST) if member else b""
-    except FileNotFoundError:
-        raise Refused(f"there is no file {file}") from None
-    except (OSError, tarfile.TarError, KeyError):
-        raise Refused(
-            f"{file} is no backup of Countersign, or was cut. Use one that `countersign backup` has written"
-        ) from None
+    """Raises Refused, and OSError for a file that cannot be read."""
+    if not file.exists():
+        raise Refused(f"there is no file {file}")
+    why = f"{file} is no backup of Countersign, or was cut. Use one that `countersign backup` has written"
+    with _refusing(why), tarfile.open(file) as archive:
+        member = archive.extractfile(MANIFEST)
+        text = member.read(LARGEST_MANIFEST) if member else b""
     return Manifest.from_json(text)
 
 
@@ -145,12 +145,23 @@ def check_finished(url: str) -> None:
 
 def _unpack(file: Path, dump: Path) -> None:
     """A member that is not whole is found by its digest."""
+    why = f"{file} was cut: {DUMP} is not in it as a whole. Use another backup"
+    with _refusing(why), tarfile.open(file) as archive, dump.open("wb") as copy:
+        member = archive.extractfile(DUMP)
+        shutil.copyfileobj(member or io.BytesIO(), copy)
+
+
+@contextmanager
+def _refusing(why: str) -> Iterator[None]:
+    """For bytes that are no whole archive, compressed or not. Raises Refused, and OSError for what the file system refuses."""
     try:
-        with tarfile.open(file) as archive, dump.open("wb") as copy:
-            member = archive.extractfile(DUMP)
-            shutil.copyfileobj(member or io.BytesIO(), copy)
-    except (tarfile.TarError, KeyError, EOFError):
-        raise Refused(f"{file} was cut: {DUMP} is not in it as a whole. Use another backup") from None
+        yield
+    except OSError as trouble:
+        if trouble.errno is not None:  # those of Python's decompressors have none
+            raise
+        raise Refused(why) from None
+    except (tarfile.TarError, KeyError, EOFError, zlib.error, lzma.LZMAError):
+        raise Refused(why) from None
 
 
 def _run(program: str, *arguments: str, url: str) -> None:

@@ -74,3 +74,15 @@ def test_any_other_trouble_with_a_file_stays_a_bug() -> None:
 
     with pytest.raises(OSError, match="Bad file"):
         CliRunner().invoke(command, catch_exceptions=False)
+
+
+def test_what_ends_too_early_is_not_taken_for_a_person_who_ends_the_input() -> None:
+    @click.command()
+    @telling_mistakes
+    def command() -> None:
+        raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+
+    done = CliRunner().invoke(command)
+
+    assert (done.exit_code, "Aborted" in done.output) == (1, False)
+    assert "ends too early (Compressed file ended before" in done.output
