@@ -17,7 +17,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from bot.commands.output.terminal import current_colour_choice
+from bot.commands.file_troubles import told
+from bot.commands.output.terminal import columns, current_colour_choice
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ GROUPS: Mapping[str, Mapping[str, Named]] = {
 COMMANDS: Mapping[str, Named] = {name: named for group in GROUPS.values() for name, named in group.items()}
 
 
+WRONG_USAGE = 2
 NEW_OBJECTS = 50_000  # at which garbage is looked for
 
 
@@ -97,7 +99,16 @@ class Commands(click.Group):
         """
         gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
         atexit.register(gc.freeze)
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as trouble:  # here, for a file of `--out` is put in its place after its command has ended
+            said = told(trouble)
+            if not said:
+                raise
+            from bot.commands.output.text import readable
+
+            click.echo(readable(said, columns(err=True)), err=True)
+            sys.exit(WRONG_USAGE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click hands it in
         return sorted(COMMANDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import subprocess
@@ -34,8 +33,6 @@ R = TypeVar("R")
 USAGE, NOTHING_FOUND = 2, 4  # exit codes, beside 0 done and 1 failed; 3 is the gate's
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 ENV_FILE = Path("countersign.env")  # as `countersign init` writes it
 ALWAYS_WRITTEN = ("MLFLOW_TRACKING_URI", "SLACK_BOT_TOKEN")  # there by `init`
@@ -98,11 +95,6 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
             raise Failed(str(refusal)) from None
         except EOFError as cut:  # click would take it for a person who ends the input, and say only "Aborted!"
             raise Failed(f"what was read ends too early ({cut or 'end of file'}). Run it again") from None
-        except OSError as trouble:
-            if trouble.errno not in NO_ROOM:
-                raise
-            where = f" for {trouble.filename}" if trouble.filename else ""
-            raise Mistake(f"the disk is full{where} ({trouble.strerror}). Make room, then run it again") from None
         except OutsideError as trouble:
             raise Failed(without_retries(str(trouble))) from None
 

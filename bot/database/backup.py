@@ -74,8 +74,12 @@ class Manifest:
 
 
 def write_backup(url: str, file: Path, manifest: Manifest, snapshot: str) -> Manifest:
-    """`snapshot` is one that an open transaction has exported. Writes all or nothing. Raises NoDatabase."""
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".countersign-backup-") as place:
+    """`snapshot` is one that an open transaction has exported. Writes all or nothing. Raises NoDatabase and OSError."""
+    try:
+        room = tempfile.TemporaryDirectory(dir=file.parent, prefix=".countersign-backup-")
+    except OSError as trouble:  # about the file that was named, and not about one that nobody knows
+        raise OSError(trouble.errno, trouble.strerror, str(file)) from None
+    with room as place:
         dump, whole = Path(place) / DUMP, Path(place) / "whole.tar"
         _run("pg_dump", "--format=custom", *AS_OURS, f"--snapshot={snapshot}", f"--file={dump}", url=url)
         written = replace(manifest, sha256=_sha256(dump))

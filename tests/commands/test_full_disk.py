@@ -1,4 +1,4 @@
-"""A full disk is said in one sentence, and leaves no half-written key behind."""
+"""A full disk, or a file that cannot be used, is said in one sentence, and leaves no half-written key behind."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import errno
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from bot.__main__ import Commands, main
 from bot.commands.context import telling_mistakes
 from bot.links import KEY_FILE, links_for, make_link_key
 
@@ -52,28 +54,72 @@ def test_an_empty_key_of_links_signs_nothing_and_is_replaced(tmp_path: Path) -> 
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
-def test_a_command_says_it_in_one_sentence() -> None:
+def ended_with(trouble: OSError, monkeypatch: pytest.MonkeyPatch) -> Result:
+    """Of a command that meets it."""
+
     @click.command()
     @telling_mistakes
     def command() -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "/srv/var/keys/link.key")
+        raise trouble
 
-    done = CliRunner().invoke(command)
+    monkeypatch.setattr(Commands, "get_command", lambda *_: command)
+    return CliRunner().invoke(main, ["command"])
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/srv/var/keys/link.key"),
+            "the disk is full for /srv/var/keys/link.key (No space left on device). Make room, then run it again",
+        ),
+        (
+            OSError(errno.EFBIG, "File too large"),
+            "a file became larger than may be (File too large). Raise the limit (`ulimit -f`), then run it again",
+        ),
+        *(
+            (
+                OSError(number, "Not so", "/mnt/out\x1b"),
+                "/mnt/out  cannot be used (Not so). Name another place, or let your user read and write there, then run it again",
+            )
+            for number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+        ),
+    ],
+)
+def test_a_command_says_what_is_wrong_with_a_place_in_one_sentence(
+    trouble: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = ended_with(trouble, monkeypatch)
+
+    assert (done.exit_code, done.output) == (2, f"{said}\n")
+
+
+def test_any_other_trouble_with_a_file_stays_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = ended_with(OSError(errno.EBADF, "Bad file descriptor"), monkeypatch)
+
+    assert isinstance(done.exception, OSError)
+    assert done.output == ""
+
+
+def test_a_file_that_cannot_be_put_in_its_place_after_the_command_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As that of `audit export --out`."""
+    place = tmp_path / "out"
+
+    @click.command()
+    @click.option("--out", type=click.File("w", atomic=True))
+    @telling_mistakes
+    def command(out: TextIO) -> None:
+        out.write("1")
+        place.mkdir()
+
+    monkeypatch.setattr(Commands, "get_command", lambda *_: command)
+    done = CliRunner().invoke(main, ["command", "--out", str(place)])
 
     assert done.exit_code == 2
-    assert done.output == (
-        "the disk is full for /srv/var/keys/link.key (No space left on device). Make room, then run it again\n"
-    )
-
-
-def test_any_other_trouble_with_a_file_stays_a_bug() -> None:
-    @click.command()
-    @telling_mistakes
-    def command() -> None:
-        raise OSError(errno.EBADF, "Bad file descriptor")
-
-    with pytest.raises(OSError, match="Bad file"):
-        CliRunner().invoke(command, catch_exceptions=False)
+    assert done.output.startswith(f"{place} cannot be used (Is a directory)")
+    assert len(done.output.splitlines()) == 1
 
 
 def test_what_ends_too_early_is_not_taken_for_a_person_who_ends_the_input() -> None:

@@ -11,14 +11,16 @@ import random
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from bot.__main__ import main
+from bot.commands.file_troubles import told
 from bot.database import backup
-from bot.database.backup import DUMP, MANIFEST, read_manifest
+from bot.database.backup import DUMP, MANIFEST, Manifest, read_manifest, write_backup
 from bot.errors import NoDatabase, Refused
 
 CUT = "is no backup of Countersign, or was cut. Use one that `countersign backup` has written"
@@ -83,6 +85,18 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         read_manifest(tmp_path / "none")
     with pytest.raises(IsADirectoryError):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["/proc", "none", "a file"])
+def test_a_place_where_no_backup_can_be_written_is_told_by_the_name_that_was_given(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    file = tmp_path / folder / "mine.backup"
+    manifest = Manifest(datetime.now(UTC), "0001", 1, "", "", ())
+
+    with pytest.raises(OSError, match=r"No such file|Not a directory") as refused:
+        write_backup("", file, manifest, "")
+
+    assert told(refused.value).startswith(f"{file} cannot be used (")
 
 
 @pytest.mark.parametrize(
