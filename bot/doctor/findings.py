@@ -24,6 +24,8 @@ from bot.services import Services
 from config.settings import Settings
 from config.settings.registries import RegistrySecrets
 
+REGISTRY = "mlflow registry"
+
 
 class Status(StrEnum):
     OK = "ok"

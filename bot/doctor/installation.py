@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
 from bot.database.schema import check_schema
-from bot.doctor.findings import Findings, World, failure, failure_as_told, fine, warning
+from bot.doctor.findings import REGISTRY, Findings, World, failure, failure_as_told, fine, warning
 from bot.domain.policy.changes import digest_of
+from bot.domain.workspaces import in_workspace
 from bot.engine.sweeper import Timing
 from bot.errors import WrongSchema
 from bot.store import tables
@@ -103,17 +104,26 @@ def clock_is_alive(world: World) -> Findings:
 
 
 def sweeps_are_recent(world: World) -> Findings:
+    """Of a registry that is not believed none ends, which is that registry's failure and no second one."""
     with world.services.store.transaction() as tx:
         last = tx.registry.last_sweeps(world.policy.places)
+        doubted = {row.workspace for row in tx.trust.doubted()}
     poll = world.policy.poll
+    waiting = [place for place in world.policy.places if place in doubted]
+    believed = [place for place in world.policy.places if place not in doubted]
     for kind, interval in (("versions", poll.versions), ("models", poll.aliases)):
         what = f"sweep of {kind}"
-        ended = [last[kind, place] for place in world.policy.places if (kind, place) in last]
-        never = [place for place in world.policy.places if (kind, place) not in last]
+        for place in waiting:
+            why = f"none ends{in_workspace(place)}, because the registry is not believed"
+            yield warning(what, why, f"see the line `{REGISTRY}{in_workspace(place)}`, or `countersign registry show`")
+        ended = [last[kind, place] for place in believed if (kind, place) in last]
+        never = [place for place in believed if (kind, place) not in last]
         if never:
             where = f" in {', '.join(never)}" if ended else ""
             fix = "wait a minute; if it stays so, look at `countersign jobs list`"
             yield warning(what, f"has not ended well yet{where}", fix)
+        elif not ended:
+            continue
         elif (age := world.services.clock.now() - min(ended)) > 3 * interval + timedelta(minutes=1):
             yield failure(
                 what,

@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUnreadable, missing, supported
-from bot.doctor.findings import Findings, World, failure, fine, warning
+from bot.doctor.findings import REGISTRY, Findings, World, failure, fine, warning
 from bot.domain.names import shown
 from bot.domain.policy.rules import Observed
-from bot.domain.workspaces import DEFAULT, Workspace, is_covered
+from bot.domain.workspaces import DEFAULT, Workspace, is_covered, option_for
 from bot.errors import OutsideError, Permanent
 from bot.store.trust import RegistryRow
+from handlers.custody.belief import accept_command
 
 PROBED = 10  # registered models; permissions are given for each, but thousands of calls would take too long
 REGISTER = "run `countersign doctor --register-webhook`"
 WHAT = "mlflow webhook"
-REGISTRY = "mlflow registry"
-ACCEPT = (
-    "check MLFLOW_TRACKING_URI and the database behind it; when what is there now is right, "
-    "run `countersign registry accept --reason TEXT`"
-)
 
 ENCRYPTION_MEND = (
     "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY on the MLflow server to one Fernet key and restart it (without one, each of its processes "
@@ -96,9 +92,11 @@ def registry_is_believed(world: World) -> Findings:
         row, unreadable = tx.trust.find(world.place), tx.trust.unreadable(world.place)
         watched = [one for one in tx.trust.all() if one.workspace in tx.places()]
     if row.doubted_since is not None:
-        yield failure(REGISTRY, f"is not believed since {row.doubted_since:%Y-%m-%d %H:%M} UTC: {row.doubt}", ACCEPT)
+        yield failure(
+            REGISTRY, f"is not believed since {row.doubted_since:%Y-%m-%d %H:%M} UTC: {row.doubt}", _accept(row)
+        )
     elif not _is_same(row, world):
-        yield failure(REGISTRY, f"this is another registry than the one that is known: {row.identity}", ACCEPT)
+        yield failure(REGISTRY, f"this is another registry than the one that is known: {row.identity}", _accept(row))
     else:
         yield fine(REGISTRY, "the one that is known" if row.identity else "no sweep has seen it yet")
     for one in unreadable:
@@ -108,6 +106,14 @@ def registry_is_believed(world: World) -> Findings:
         why = f"{row.workspace} and {twin} say that they are one database: the same server under two addresses, or a copy of it"
         fix = "if it is one server, keep one of its registries in the policy: a move approved in one is a move by hand in the other"
         yield warning(REGISTRY, why, fix)
+
+
+def _accept(row: RegistryRow) -> str:
+    """After a restore of our own database nothing is wrong with the registry: people look at what has moved since, and accept it."""
+    look = "check MLFLOW_TRACKING_URI and the database behind it"
+    if row.doubted_since is not None and row.backup_of is not None:
+        look = f"run `countersign registry accept --dry-run{option_for(row.workspace)}`, which shows what has moved since the backup"
+    return f"{look}; when what is there now is right, run `{accept_command(row.workspace)}`"
 
 
 def twins(row: RegistryRow, watched: Iterable[RegistryRow]) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 
 from bot.clients.mlflow.checkup import EVENTS
 from bot.doctor.findings import Status
-from bot.doctor.mlflow import twins
+from bot.doctor.mlflow import _accept, twins
 from bot.sandbox.serving import serving
+from bot.store.registry import Sweep
 from bot.store.trust import RegistryRow
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.fault_proxy import fault_proxy
@@ -106,7 +107,46 @@ def test_a_registry_that_is_not_believed_is_a_failure(installed: Installation) -
 
     assert trouble.status is Status.FAIL
     assert trouble.why == "is not believed since 2026-03-02 12:00 UTC: 3 of 4 registered models are missing"
-    assert "countersign registry accept" in trouble.fix
+    assert trouble.fix.startswith("check MLFLOW_TRACKING_URI and the database behind it; ")
+    assert trouble.fix.endswith("run `countersign registry accept --reason TEXT`")
+
+
+def test_sweeps_of_a_registry_that_is_not_believed_name_that_cause_and_are_no_second_failure(
+    installed: Installation,
+) -> None:
+    """One of them ended before, long ago; those of a registry that is believed are judged as ever."""
+    long_ago = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    eu = 'registries: {eu: {uri: "http://127.0.0.1:9"}}'
+    installed.rewrite_policy("rules:", f"{eu}\nrules:")
+    with installed.s.store.transaction() as tx:
+        tx.trust.put(RegistryRow("default", None, long_ago, "3 of 4 registered models are missing"))
+        for place in ("default", "eu/default"):
+            tx.registry.put_sweep("versions", place, Sweep(None, (), None), long_ago)
+
+    found = [one for one in installed.examine() if one.what.startswith("sweep of ")]
+
+    waits = "none ends, because the registry is not believed"
+    fix = "see the line `mlflow registry`, or `countersign registry show`"
+    (late,) = [one for one in found if one.status is Status.FAIL]
+    assert [(one.what, one.fix) for one in found if one.why == waits] == [
+        ("sweep of versions", fix),
+        ("sweep of models", fix),
+    ]
+    assert (late.what, late.fix.startswith("look at the lines about worker, clock")) == ("sweep of versions", True)
+
+
+@pytest.mark.parametrize("place", ["default", "eu/team-a"])
+def test_after_a_restore_it_is_said_first_to_look_at_what_has_moved_and_then_to_accept_it(place: str) -> None:
+    option = "" if place == "default" else f" --workspace {place}"
+    at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+    fix = _accept(RegistryRow(place, None, at, "restored from a backup", backup_of=at))
+    other = _accept(RegistryRow(place, None, at, "3 of 4 registered models are missing"))
+
+    assert fix.startswith(f"run `countersign registry accept --dry-run{option}`, which shows what has moved")
+    assert fix.endswith(f"run `countersign registry accept --reason TEXT{option}`")
+    assert other.startswith("check MLFLOW_TRACKING_URI")
+    assert other.endswith(f"run `countersign registry accept --reason TEXT{option}`")
 
 
 def test_another_registry_than_the_one_that_is_known_is_a_failure(installed: Installation) -> None:
