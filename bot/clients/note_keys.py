@@ -61,7 +61,8 @@ class NoteKeyFile:
         try:
             return read_note_key(self.path)
         except InvalidKey as mistake:
-            raise Permanent(f"no checkpoint of the ledger can be signed, because {mistake}") from None
+            why = f"COUNTERSIGN_CHECKPOINT_KEY: no checkpoint of the ledger can be signed, because {mistake}"
+            raise Permanent(why) from None
 
 
 def read_note_key(path: Path) -> NoteKey:
