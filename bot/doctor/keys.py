@@ -20,21 +20,18 @@ def signing_key_is_ready(world: World) -> Findings:
     except InvalidKey as mistake:
         yield _unusable(world, "signing key", APPROVALS, mistake)
         return
-    with world.services.store.transaction() as tx:
-        known = tx.keys.find(key.id)
-    elsewhere = list(_keys_elsewhere(world, "signing key", APPROVALS, key.id))
-    if elsewhere and (known is None or known.retired_seq is None):
-        yield from elsewhere
-    elif known is None:
-        yield warning("signing key", f"{key.id[:12]} is not registered yet", "a worker registers it when it starts")
-    elif known.retired_seq is not None:
-        yield failure(
+    yield from _standing(
+        world,
+        key.id,
+        APPROVALS,
+        new=warning("signing key", f"{key.id[:12]} is not registered yet", "a worker registers it when it starts"),
+        counts=fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry"),
+        retired=failure(
             "signing key",
-            f"{key.id[:12]} was retired: {known.retired_because}",
+            f"{key.id[:12]} was retired",
             "make another with `countersign keys new --out FILE`, and name it in COUNTERSIGN_SIGNING_KEY",
-        )
-    else:
-        yield fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry {known.added_seq}")
+        ),
+    )
 
 
 def checkpoints_are_signed(world: World) -> Findings:
@@ -43,18 +40,30 @@ def checkpoints_are_signed(world: World) -> Findings:
     except InvalidKey as mistake:
         yield _unusable(world, "checkpoints", LEDGER, mistake)
         return
+    fix = f"make another with `{NEW_NOTE_KEY}`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
+    yield from _standing(
+        world,
+        key.id,
+        LEDGER,
+        new=fine("checkpoints", f"key {key.id[:12]} signs them, and registers itself with the first"),
+        counts=fine("checkpoints", f"key {key.id[:12]} has signed them since entry"),
+        retired=failure("checkpoints", f"key {key.id[:12]} was retired", fix),
+    )
+
+
+def _standing(world: World, key_id: str, purpose: str, *, new: Finding, counts: Finding, retired: Finding) -> Findings:
+    """What the ledger says of the key that is here: `counts` is followed by the entry since when, and `retired` by the reason."""
     with world.services.store.transaction() as tx:
-        known = tx.keys.find(key.id)
-    elsewhere = list(_keys_elsewhere(world, "checkpoints", LEDGER, key.id))
+        known = tx.keys.find(key_id)
+    elsewhere = list(_keys_elsewhere(world, new.what, purpose, key_id))
     if elsewhere and (known is None or known.retired_seq is None):
         yield from elsewhere
     elif known is None:
-        yield fine("checkpoints", f"key {key.id[:12]} signs them, and registers itself with the first")
+        yield new
     elif known.retired_seq is not None:
-        fix = f"make another with `{NEW_NOTE_KEY}`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
-        yield failure("checkpoints", f"key {key.id[:12]} was retired: {known.retired_because}", fix)
+        yield replace(retired, why=f"{retired.why}: {known.retired_because}")
     else:
-        yield fine("checkpoints", f"key {key.id[:12]} has signed them since entry {known.added_seq}")
+        yield replace(counts, why=f"{counts.why} {known.added_seq}")
 
 
 def _unusable(world: World, what: str, purpose: str, mistake: InvalidKey) -> Finding:

@@ -73,7 +73,7 @@ def bucket_of(repository: ArtifactRepository) -> Bucket | None:
 
     if type(repository) is not S3ArtifactRepository:
         return None
-    name, path = repository.parse_s3_compliant_uri(repository.artifact_uri)  # type: ignore[no-untyped-call]
+    name, path = repository.parse_s3_compliant_uri(repository.artifact_uri)  # type: ignore[no-untyped-call]  # MLflow's has no types
     options = getattr(repository, "_bucket_owner_params", {})
-    s3 = repository._get_s3_client()  # type: ignore[no-untyped-call]
+    s3 = repository._get_s3_client()  # type: ignore[no-untyped-call]  # as above
     return Bucket(s3, name, f"{path.rstrip('/')}/" if path else "", options)
