@@ -16,11 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.engine.rows import metadata
 
 LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
-LONGEST = 60.0  # seconds; those before it may have been withdrawn meanwhile
+LONGEST = 60.0  # seconds, or half of the wait if that is longer: those before it may have been withdrawn meanwhile
 EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
 UNANSWERED = 10.0  # seconds after which a message that was sent holds up the next one no longer: its worker has died
 ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answered
-MOMENT = 0.001  # seconds
 OWN_WORK = 0.75  # of the shortest time that an answer took
 UNSURE = 0.02  # seconds that are left out of it: so much may another answer's own work be shorter
 ENOUGH = 10  # answers, until the shortest is one that came without delay: the first has to connect
@@ -52,12 +51,13 @@ waiting_posts = sa.Table(
 
 @dataclass(frozen=True)
 class Departure:
-    """Whether a message may be sent now. It has `left_at` when it may; otherwise the caller asks again in `seconds`.
+    """When it `is_granted`, the caller sends its message in `seconds`; otherwise it asks again then.
 
-    `left_at` is None as well where the channel is forgotten: nothing was posted there for an hour.
+    `left_at` is how `PaceRows.arrive` knows it again; None where the channel is forgotten, as nothing was posted there for an hour.
     """
 
-    seconds: float = 0.0
+    seconds: float
+    is_granted: bool
     left_at: float | None = None
 
 
@@ -91,28 +91,28 @@ class PaceRows:
         if before == 0 and wait <= patience:
             self._grant(row, turn if number is not None else None, max(now, free_at) + spacing)
             return PostTurn(wait, is_granted=True)
-        again = min(max(wait - EARLY, spacing / 2), LONGEST)
+        again = min(max(wait - EARLY, spacing / 2), max(LONGEST, wait / 2))
         self._queue(row, turn, now + again)
         return PostTurn(again, is_granted=False)
 
     def leave(self, place: str, spacing: float) -> Departure:
-        """Whether a message whose turn has come may be sent now, which is then noted.
+        """When a message whose turn has come may be sent, which is then noted.
 
-        The other side counts messages when they arrive, so the one before has to be answered first. `left_at` is when it arrived by
-        its answer, and until then in the future. The turns after this one are put off by as much as it is late.
+        The other side counts messages when they arrive, so the one before has to be answered first. The row's `left_at` is when it
+        arrived by its answer, and until then in the future. The turns after this one are put off by as much as it is late.
         """
         rows, here = paces.c, _queue_of(place)
         now = _seconds(sa.func.clock_timestamp())
+        leaves_at = sa.func.greatest(now, rows.left_at + spacing)
         # Another message may give the place its other name meanwhile; then this one asks again, and finds the queue that both lead to.
-        left = sa.update(paces).where(rows.place == here, rows.leads_to.is_(None), rows.left_at + spacing <= now)
-        left = left.values(left_at=now + UNANSWERED, free_at=sa.func.greatest(rows.free_at, now + spacing))
-        left_at = self.connection.execute(left.returning(rows.left_at)).scalar()
-        if left_at is not None:
-            return Departure(left_at=left_at)
-        ago = self.connection.execute(sa.select(now - rows.left_at).where(rows.place == here)).scalar()
-        if ago is None:  # forgotten, as nothing was posted there for an hour
-            return Departure()
-        return Departure(ASK_AGAIN if ago < 0 else max(spacing - float(ago), MOMENT))
+        left = sa.update(paces).where(rows.place == here, rows.leads_to.is_(None), rows.left_at <= now)
+        left = left.values(left_at=leaves_at + UNANSWERED, free_at=sa.func.greatest(rows.free_at, leaves_at + spacing))
+        noted = self.connection.execute(left.returning(rows.left_at, rows.left_at - UNANSWERED - now)).first()
+        if noted is not None:
+            left_at, seconds = noted
+            return Departure(max(0.0, seconds), is_granted=True, left_at=left_at)
+        is_known = self.connection.execute(sa.select(sa.exists().where(rows.place == here))).scalar()
+        return Departure(ASK_AGAIN, is_granted=False) if is_known else Departure(0.0, is_granted=True)
 
     def arrive(self, place: str, departure: Departure, ago: float = 0.0) -> None:
         """The message was answered, or refused: it arrived `ago` seconds ago, from when the next one keeps its distance.

@@ -102,8 +102,7 @@ def _post(
     post = partial(s.notifier.post, channel, made, key, thread, broadcast=broadcast)
     if not s.notifier.post_spacing:
         return post(), None
-    while (departure := _leave(channel, s)).seconds:
-        s.store.sleepers.sleep(departure.seconds)
+    departure = _wait_to_leave(channel, s)
     left = time.monotonic()
     try:
         posted = post()
@@ -122,9 +121,14 @@ class _Arrival:
     ago: float
 
 
-def _leave(channel: str, s: Services) -> Departure:
-    with s.store.transaction() as tx:
-        return tx.pace.leave(channel, s.notifier.post_spacing)
+def _wait_to_leave(channel: str, s: Services) -> Departure:
+    """Waits for the answer to the message before, and then for the distance to it; nothing more has to be asked, so it leaves on time."""
+    while True:
+        with s.store.transaction() as tx:
+            departure = tx.pace.leave(channel, s.notifier.post_spacing)
+        s.store.sleepers.sleep(departure.seconds)
+        if departure.is_granted:
+            return departure
 
 
 def _reserve_in_turn(
