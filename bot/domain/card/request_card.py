@@ -282,7 +282,8 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
             *reviews,
             Button("call_off", _("Call off"), request.id, Tone.DANGER),
         )  # a form asks why, and confirms as well
-    return (*_votes(request, context), *_other_answers(request, context), *_glass(request, context))
+    value = vote_value(request, context.rule_hash)
+    return (*_votes(request, context, value), *_other_answers(value), *_glass(request, context))
 
 
 def _glass(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
@@ -301,19 +302,18 @@ def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button,
     return (Button("roll_back", _("Undo") if context.may_undo else back, request.id, Tone.DANGER),)
 
 
-def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
+def _votes(request: TransitionRequest, context: CardContext, value: str) -> tuple[Button, ...]:
     approve, reject = button_labels(request)
     yes = _confirm(request, Verdict.APPROVE, approve, "", context)
     no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), context)
-    rejects = Button("reject", reject, vote_value(request, context.rule_hash), Tone.DANGER, no)
+    rejects = Button("reject", reject, value, Tone.DANGER, no)
     if not may_be_approved(request, context):
         return (rejects,)
-    return (Button("approve", approve, vote_value(request, context.rule_hash), Tone.PRIMARY, yes), rejects)
+    return (Button("approve", approve, value, Tone.PRIMARY, yes), rejects)
 
 
-def _other_answers(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
+def _other_answers(value: str) -> tuple[Button, ...]:
     """Neither decides anything. Handing over is rarer, so it is in the menu."""
-    value = vote_value(request, context.rule_hash)
     return Button("ask", _("Ask"), value), Button("reassign", _("Hand over"), value, in_menu=True)
 
 
