@@ -42,6 +42,12 @@ class GroupRows:
         row = self._connection.execute(query).first()
         return _group_of(row) if row else None
 
+    def is_placed(self, request_id: str) -> bool:
+        """Whether it is decided where its card is posted. A release that had no lists has begun to post it without a place."""
+        placed = sa.exists().where(card_places.c.request_id == request_id)
+        begun = sa.exists().where(tables.sendings.c.key == f"card:{request_id}")
+        return bool(self._connection.execute(sa.select(placed | begun)).scalar())
+
     def get(self, group_id: str) -> CardGroup:
         return _group_of(self._connection.execute(sa.select(card_groups).where(card_groups.c.id == group_id)).one())
 
@@ -69,13 +75,12 @@ class GroupRows:
 
     def join(self, group: CardGroup, request_ids: Collection[str], at: datetime) -> None:
         """A request that has a place already keeps it."""
-        for request_id in request_ids:
-            self._place(request_id, group.id, group.channel, group.rule, at)
+        self._place(request_ids, group.id, group.channel, group.rule, at)
         self._connection.execute(sa.update(card_groups).where(card_groups.c.id == group.id).values(joined_at=at))
 
-    def stay_alone(self, request_id: str, channel: str, rule: str, at: datetime) -> bool:
-        """False when it has another place meanwhile."""
-        return self._place(request_id, None, channel, rule, at)
+    def stay_alone(self, request_id: str, channel: str, rule: str, at: datetime) -> None:
+        """As `join`, without a group."""
+        self._place([request_id], None, channel, rule, at)
 
     def alone_since(self, channel: str, rule: str, since: datetime) -> int:
         rows = card_places.c
@@ -104,10 +109,11 @@ class GroupRows:
         found = self._connection.execute(query.order_by(rows.opened_at, rows.id))
         return [(row.id, row.workspace, row.model, Target.parse(row.target)) for row in found]
 
-    def _place(self, request_id: str, group_id: str | None, channel: str, rule: str, at: datetime) -> bool:
-        values = {"request_id": request_id, "group_id": group_id, "channel": channel, "rule": rule, "at": at}
-        place = insert(card_places).values(values).on_conflict_do_nothing().returning(card_places.c.request_id)
-        return self._connection.execute(place).first() is not None
+    def _place(self, request_ids: Collection[str], group_id: str | None, channel: str, rule: str, at: datetime) -> None:
+        place = {"group_id": group_id, "channel": channel, "rule": rule, "at": at}
+        rows = [{"request_id": request_id, **place} for request_id in request_ids]
+        if rows:
+            self._connection.execute(insert(card_places).on_conflict_do_nothing(), rows)
 
 
 def _group_of(row: sa.Row[tuple[object, ...]]) -> CardGroup:

@@ -59,39 +59,30 @@ def _before_its_card(
     request: TransitionRequest, rule: Rule | None, groups: GroupRows, tx: Transaction, now: datetime
 ) -> tuple[CardGroup | None, bool]:
     """Its group, and whether it has just joined one whose list is still to come."""
-    if rule is None or not rule.group_above or request.state not in UNDECIDED or not may_share(request, now):
+    may_join = rule is not None and rule.group_above > 0 and request.state in UNDECIDED and may_share(request, now)
+    if rule is None or not may_join or groups.is_placed(request.id):
         return groups.of(request.id), False
-    waiting = groups.waiting()
-    if request.id not in {one[0] for one in waiting}:  # it has its place
-        return groups.of(request.id), False
-    group = _placed(request, rule, waiting, groups, tx, now)
+    group = _placed(request, rule, groups, tx, now)
     return group, group is not None and group.posted is None
 
 
 def _placed(
-    request: TransitionRequest,
-    rule: Rule,
-    waiting: Sequence[tuple[str, str, str, Target]],
-    groups: GroupRows,
-    tx: Transaction,
-    now: datetime,
+    request: TransitionRequest, rule: Rule, groups: GroupRows, tx: Transaction, now: datetime
 ) -> CardGroup | None:
-    """Another worker may be quicker; what it has decided then holds."""
+    """One worker decides for all that wait, while the others wait for its decision, which then holds."""
     channel, name = rule.channel, rule.label
+    groups.lock(channel, name)
     newest = groups.newest(channel, name)
     if newest is not None and still_gathers(newest, now):
         groups.join(newest, [request.id], now)
         return groups.of(request.id)
-    alike = _under(rule, waiting, tx, now)
-    if not is_a_crowd(len(alike), groups.alone_since(channel, name, now - GATHERS_FOR) if alike[1:] else 0, rule):
-        is_alone = groups.stay_alone(request.id, channel, name, now)
-        return None if is_alone else groups.of(request.id)
-    groups.lock(channel, name)
-    newest = groups.newest(channel, name)
-    if newest is None or not still_gathers(newest, now):
-        newest = CardGroup(new_id(), channel, name, now, now)
-        groups.add(newest)
-    groups.join(newest, alike, now)
+    alike = _under(rule, groups.waiting(), tx, now)
+    if is_a_crowd(len(alike), groups.alone_since(channel, name, now - GATHERS_FOR) if alike[1:] else 0, rule):
+        group = CardGroup(new_id(), channel, name, now, now)
+        groups.add(group)
+        groups.join(group, alike, now)
+    else:
+        groups.stay_alone(request.id, channel, name, now)
     return groups.of(request.id)
 
 

@@ -72,7 +72,7 @@ def test_an_ask_and_a_click_are_taken_to_their_ends_without_doing_anything_twice
     assert asked.mlflow.total() <= 12
     assert asked.effects.total() <= 8
     assert asked.transactions.total() <= 25
-    assert asked.statements.total() <= 144
+    assert asked.statements.total() <= 147
     assert clicked.equal_updates == 0
     # Six write tags: the gate reads the signatures, and people the decision. The others are what the move rests on: which registry it is,
     # its run and files as they were approved, and the model with its versions before, right before and after the move.
