@@ -124,8 +124,8 @@ class Notifier(Protocol):
     def is_there(self, posted: PostedCard) -> bool:
         """Whether the message, or the reply, is still in its channel."""
 
-    def has_button(self, posted: PostedCard, action: str) -> bool:
-        """Whether the message shows this button now, as of `bot.domain.card.card.Button`. False when it is gone."""
+    def has_button(self, posted: PostedCard, *actions: str) -> bool:
+        """Whether the message shows one of these buttons now, as of `bot.domain.card.card.Button`. False when it is gone."""
 
     def update(self, posted: PostedCard, card: Card) -> bool:
         """Replaces the message; safe to repeat. Raises MessageGone. False when it went without a part of the card: send that again."""

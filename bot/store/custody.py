@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -125,16 +125,6 @@ class CustodyRows:
             put = insert(tables.baselines).values(values)
             key = ["workspace", "model", "target", "version", "version_created"]
             self.connection.execute(put.on_conflict_do_update(index_elements=key, set_={"since": since}))
-
-    def copy_baseline(
-        self, workspace: str, before: str, target: Target, after: str, renamed: Target
-    ) -> dict[VersionId, datetime]:
-        """Returns what it has written."""
-        found = self.baseline(workspace, before, target).items()
-        copied = {replace(version, model=after): since for version, since in found}
-        for version, since in copied.items():
-            self.put_baseline(after, renamed, (version,), since)
-        return copied
 
     def baseline(self, workspace: str, model: str, target: Target) -> dict[VersionId, datetime]:
         rows = tables.baselines.c

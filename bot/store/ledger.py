@@ -151,6 +151,12 @@ class LedgerRows:
         mine = sa.and_(tables.entry_request == sa.any_(ids), rows.c.kind.in_(ABOUT_REQUESTS))
         return [_entry_of(row) for row in self.connection.execute(sa.select(rows).where(mine).order_by(rows.c.seq))]
 
+    def entries_after(self, kind: str, after: int) -> list[ledger.Entry]:
+        """Those of one kind after the entry with this number, in order."""
+        rows = tables.ledger
+        query = sa.select(rows).where(rows.c.kind == kind, rows.c.seq > after).order_by(rows.c.seq)
+        return [_entry_of(row) for row in self.connection.execute(query)]
+
     def seen_at(self, models: Iterable[str]) -> list[ledger.Entry]:
         """What was seen at these models' targets without us (`tables.was_seen`), in order."""
         rows = tables.ledger

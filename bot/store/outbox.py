@@ -25,6 +25,11 @@ def ended_by_restore(request_id: str) -> str:
     return f"ended-by-restore:{request_id}"
 
 
+def card_ended_by_restore(request_id: str) -> str:
+    """The key under which it is noted that its card says nothing more than our records, and may be updated."""
+    return f"{ended_by_restore(request_id)}:card"
+
+
 class OutboxRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection

@@ -139,6 +139,11 @@ class Transaction:
                 self.custody.add_rename(event)
         self._events.extend(events)
 
+    @property
+    def unwritten(self) -> Sequence[Event]:
+        """What it has recorded, and the ledger does not have before it ends."""
+        return self._events
+
     def record_now(self, event: Event) -> int:
         """Returns the event's number in the ledger, whose lock is held from now on: nothing slow may follow in this transaction."""
         self.record([event])

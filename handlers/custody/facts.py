@@ -242,7 +242,7 @@ def _bodies(
 def baseline_of(place: Place, tx: Transaction, *, by_ledger: bool = False) -> dict[VersionId, datetime]:
     """Of this very name; a rename to a name that was not watched has copied it (`watches.carry_over`)."""
     of_name, renames = (place.workspace, place.model, place.target), tx.custody.renames(place.workspace)
-    rows = baseline_by_ledger(*of_name, tx.connection) if by_ledger else tx.custody.baseline(*of_name)
+    rows = baseline_by_ledger(*of_name, tx.connection, tx.unwritten) if by_ledger else tx.custody.baseline(*of_name)
     return {under_present_name(version, since, renames): since for version, since in rows.items()}
 
 

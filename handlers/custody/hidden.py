@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from bot.domain.events import RequestOpened, TargetMoved
+from bot.domain.events import RequestApproved, RequestOpened, TargetMoved
 from bot.domain.model import State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.custody import brought_by
 from bot.domain.registry.facts import Facts, is_a_no, last_word, when
@@ -50,9 +50,12 @@ def is_any_hidden_since(approved: TransitionRequest, version: VersionId, facts: 
 
 def check_nothing_later_is_hidden(request: TransitionRequest, facts: Facts, tx: Transaction) -> None:
     """Before `request` moves the target: a later approval there would take its place, and its row may be hidden. Raises Permanent."""
-    opened = min(entry.seq for entry in tx.ledger.about(request.id))
-    later = [event.request_id for event in _at_place(_names(facts, tx), opened, facts, tx)]
-    check_all_on_record(later[-READ_BACK:], tx)
+    own = tx.ledger.about(request.id)
+    since = max((one.seq for one in own if one.kind == RequestApproved.__name__), default=own[0].seq)
+    entries = tx.ledger.entries_after(RequestApproved.__name__, since)
+    approved = {event.request_id for entry in entries if isinstance(event := event_of(entry), RequestApproved)}
+    here = {event.request_id for event in _at_place(_names(facts, tx), 0, facts, tx)} if approved else set()
+    check_all_on_record(approved & here, tx)
 
 
 def _check_since(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ import structlog
 
 from bot.domain.calm.grouping import CardGroup
 from bot.domain.card.card import Card
-from bot.domain.card.request_card import request_card
+from bot.domain.card.request_card import CALL_OFF, request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest, Verdict
@@ -27,7 +28,7 @@ from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
 from bot.store.calm.groups import GroupRows
-from bot.store.outbox import SentRows, ended_by_restore
+from bot.store.outbox import SentRows, card_ended_by_restore, ended_by_restore
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
@@ -50,6 +51,7 @@ from handlers.notify.ticket_writes import (
 log = structlog.get_logger()
 RecordCard = Callable[[Transaction, PostedCard], None]
 ENDED_BY_RESTORE = (State.WITHDRAWN, State.STALE, State.REJECTED)
+OF_WAITING = (Verdict.REJECT, CALL_OFF)  # the buttons of cards that wait for votes, or for a freeze to end
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -86,27 +88,21 @@ def _update_of(request: TransitionRequest, card: Card, tx: Transaction, s: Servi
 def _may_say_more(request: TransitionRequest, tx: Transaction) -> bool:
     """Whether it waited in a backup that was restored, and its card may say who decided it since."""
     is_ended = request.state in ENDED_BY_RESTORE and tx.outbox.is_sent(ended_by_restore(request.id))
-    return is_ended and not tx.outbox.is_sent(_older_card(request))
-
-
-def _older_card(request: TransitionRequest) -> str:
-    """The key under which it is noted that the card still waited after the restore."""
-    return f"{ended_by_restore(request.id)}:card"
+    return is_ended and not tx.outbox.is_sent(card_ended_by_restore(request.id))
 
 
 def _end_card(request: TransitionRequest, posted: PostedCard, card: Card, s: Services) -> None:
-    """A card without buttons is left as it is, and a reply says why."""
-    try:
-        if s.notifier.has_button(posted, Verdict.REJECT):
-            with s.store.transaction() as tx:
-                SentRows(tx.connection).put(_older_card(request), "", s.clock.now())
-                update = _update_of(request, card, tx, s)
-            if update is not None:
-                update.send(s)
-        else:
-            post_once(f"restored:{request.id}", posted.channel, _restored_note(), s, thread=posted.message)
-    except MessageGone:
+    """A card that waits no longer is left as it is, and a reply says why."""
+    if not s.notifier.has_button(posted, *OF_WAITING):
+        with suppress(MessageGone):
+            post_once(f"restored:{request.id}", posted.channel, _restored_note(), s, thread=posted.root)
         return
+    with s.store.transaction() as tx:
+        SentRows(tx.connection).put(card_ended_by_restore(request.id), "", s.clock.now())
+        update = _update_of(request, card, tx, s)
+    if update is not None:
+        with suppress(MessageGone):
+            update.send(s)
 
 
 def _restored_note() -> Card:

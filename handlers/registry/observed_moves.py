@@ -81,13 +81,13 @@ def note_departures(left: Iterable[Left], seen: ModelSnapshot, policy: Policy, t
 def _is_off_record(step: steps.Report, move: Move, facts: Facts, tx: Transaction) -> bool:
     """Whether nothing would be asked about the move by a right that the ledger does not bear out.
 
-    Raises Permanent for an approval that waits: people cannot be asked beside it.
+    Raises Permanent when that right is an approval: people cannot be asked beside it, and no entry may say that it approved the move.
     """
-    if move.version is None or facts.handling not in (Handling.ASK, Handling.REVERT):
+    if move.version is None:
         return False
     if step.approval:
         check_id_on_record(step.approval, tx)
-    return is_right_off_record(move.version, facts, tx)
+    return facts.handling in (Handling.ASK, Handling.REVERT) and is_right_off_record(move.version, facts, tx)
 
 
 def _step(move: Move, facts: Facts, now: datetime) -> Step:

@@ -76,6 +76,9 @@ def _look(workspace: str, name: str, s: Services) -> None:
         record_renames(workspace, renamed, tx, now)
         for other in sorted({*renamed, *renamed.values()} - {name}):
             defer_look(tx, workspace, other)
+        if renamed:
+            defer_look(tx, workspace, name)  # its entries are not written yet, and the ledger is asked about moves
+            return
         if seen is None:
             forget(workspace, name, "it was deleted or renamed", tx, now)
             return

@@ -19,7 +19,7 @@ from bot.domain.request import lifecycle
 from bot.language import recorded
 from bot.services import Services
 from bot.store.ledger import read_event
-from bot.store.outbox import SentRows, ended_by_restore
+from bot.store.outbox import SentRows, card_ended_by_restore, ended_by_restore
 from bot.store.transaction import Transaction
 from handlers.registry.baselines import read_models
 
@@ -69,6 +69,8 @@ def begin_again(made_at: datetime, s: Services) -> int:
         ended = [one for one in waiting if _end(one, ends, tx, now)]
         for request in ended:
             SentRows(tx.connection).put(ended_by_restore(request.id), "", now)
+            if request.state is State.REJECTED:  # which is on record
+                SentRows(tx.connection).put(card_ended_by_restore(request.id), "", now)
         tx.registry.close_all_intents(now)  # also to give an emptied target back, which is of no request
         for workspace in _known_registries(tx):
             row = tx.trust.find(workspace)

@@ -52,9 +52,9 @@ def announce(
         has_begun = _has_begun(request.id, tx)
         freeze = None if has_begun else freeze_on(locked, tx.policy(), now)
         if not refusal and freeze is None:
-            if found is not None and not has_begun:
+            if found is not None:
                 check_nothing_later_is_hidden(locked, found, tx)
-                tx.record(_moved_by_hand(request, found, (request.version,), now))
+                tx.record([] if has_begun else _moved_by_hand(request, found, (request.version,), now))
             tx.registry.put_intent(intent)
             return True
         if not refusal and freeze is not None:
@@ -85,6 +85,8 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             return  # it was ended while we moved it: the next look judges it as a move that no one approved
         refusal = "" if moved else why_not_now(locked, tx, lock=True)
         if not refusal:
+            if request.kind is not Kind.OBSERVED:
+                check_nothing_later_is_hidden(locked, facts, tx)
             previous = previous_of(request)
             on_record = [held for held in facts.seen if moved and held not in (*facts.holders, previous)]
             tx.record(_moved_by_hand(request, facts, ours, now) if not moved else [])

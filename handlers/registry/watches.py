@@ -23,6 +23,7 @@ from bot.domain.registry_events import LISTED, Held, in_lists
 from bot.store.custody import Watch
 from bot.store.ledger import read_event
 from bot.store.transaction import Transaction
+from bot.store.vouched.baselines import baseline_by_ledger
 from handlers.custody.facts import Place, facts_of, handling_of
 
 A_MOMENT = timedelta(microseconds=1)
@@ -161,14 +162,19 @@ def _record_copied(target: Target, copied: Mapping[VersionId, datetime], tx: Tra
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
     """A model was renamed: places under its new name are watched as those under the old one were, which stay watched.
 
-    Where the new name has a watch of its own, the holders arrive: what was baseline elsewhere is none there.
+    What was baseline is copied by the ledger, for a row that was changed must not get an entry. Where the new name has a watch of its own,
+    the holders arrive: what was baseline elsewhere is none there.
     """
     there = tx.custody.watches(workspace, after)
     for target, watch in tx.custody.watches(workspace, before).items():
         renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
         if renamed not in there:
             tx.custody.put_watch(workspace, after, renamed, watch)
-            _record_copied(renamed, tx.custody.copy_baseline(workspace, before, target, after, renamed), tx, now)
+            said = baseline_by_ledger(workspace, before, target, tx.connection, tx.unwritten)
+            copied = {replace(version, model=after): since for version, since in said.items()}
+            for version, since in copied.items():
+                tx.custody.put_baseline(after, renamed, (version,), since)
+            _record_copied(renamed, copied, tx, now)
     tx.custody.leave(workspace, before, now)
 
 

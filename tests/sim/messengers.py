@@ -62,9 +62,9 @@ class Notifier:
     def is_there(self, posted: PostedCard) -> bool:
         return any((one.channel, one.ts) == (posted.channel, posted.message) for one in self.messages)
 
-    def has_button(self, posted: PostedCard, action: str) -> bool:
+    def has_button(self, posted: PostedCard, *actions: str) -> bool:
         found = (one.card for one in self.messages if (one.channel, one.ts) == (posted.channel, posted.message))
-        return any(button.action == action for card in found for button in card.buttons)
+        return any(button.action in actions for card in found for button in card.buttons)
 
     def own_post(self, channel: str, message: str, thread: str = "") -> OwnPost | None:
         found = (one for one in self.messages if (one.channel, one.ts) == (channel, message))

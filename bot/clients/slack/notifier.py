@@ -142,9 +142,9 @@ class SlackNotifier:
     def is_there(self, posted: PostedCard) -> bool:
         return self._shown(posted) is not None
 
-    def has_button(self, posted: PostedCard, action: str) -> bool:
+    def has_button(self, posted: PostedCard, *actions: str) -> bool:
         blocks = objects_at(self._shown(posted) or {}, "blocks")
-        return any(text_at(one, "action_id") == action for block in blocks for one in objects_at(block, "elements"))
+        return any(text_at(one, "action_id") in actions for block in blocks for one in objects_at(block, "elements"))
 
     def _shown(self, posted: PostedCard) -> Answer | None:
         """The message as Slack has it now; None when it is gone."""

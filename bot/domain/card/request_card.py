@@ -38,6 +38,8 @@ from bot.domain.request.shown import vote_value
 from bot.domain.text import target_label, version_name
 from bot.language import N_, Value, _, from_record, listed, ngettext, sentences
 
+CALL_OFF = "call_off"
+
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "", *, calls: bool = False) -> Card:
     """`walk_back` is a link to the version's page; empty when there is none. `calls`: those whose votes are missing are mentioned."""
@@ -280,7 +282,7 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
     if request.state is State.APPROVED:
         return (
             *reviews,
-            Button("call_off", _("Call off"), request.id, Tone.DANGER),
+            Button(CALL_OFF, _("Call off"), request.id, Tone.DANGER),
         )  # a form asks why, and confirms as well
     value = vote_value(request, context.rule_hash)
     return (*_votes(request, context, value), *_other_answers(value), *_glass(request, context))

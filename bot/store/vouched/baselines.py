@@ -6,8 +6,9 @@ The bot's database role may change or delete these rows, and no entry. The last 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 
 import rfc8785
@@ -44,11 +45,15 @@ class Row(NamedTuple):
 
 
 def baseline_by_ledger(
-    workspace: str, model: str, target: Target, connection: sa.Connection
+    workspace: str, model: str, target: Target, connection: sa.Connection, unwritten: Sequence[Event] = ()
 ) -> dict[VersionId, datetime]:
-    """What the rows about a place must be, under this very name. Reads the entries that name the model."""
+    """What the rows about a place must be, under this very name. Reads the entries that name the model.
+
+    `unwritten` are events of this transaction, whose rows are written already.
+    """
     said = _said(connection, _has(f'"model":{rfc8785.dumps(model).decode()}'))
-    here = (row for row in said if row[:3] == (workspace, model, str(target)))
+    newer = (row for event in unwritten for row in _rows_in(event))
+    here = (row for row in chain(said, newer) if row[:3] == (workspace, model, str(target)))
     return {row.placed.version: row.since for row in here}
 
 

@@ -101,3 +101,12 @@ def test_an_approval_is_not_carried_out_while_a_later_one_is_hidden(
 
     assert installation.champion() == (1 if is_hidden else 3)
     assert is_parked_as_changed(installation) == is_hidden
+
+
+def test_a_forged_row_approves_no_move_by_hand_where_moves_are_only_reported(installation: Installation) -> None:
+    installation.use_policy(observed="report")
+    forge(installation, "applied")
+
+    move(installation, 2)
+
+    assert "approved" not in [one["handling"] for one in installation.entries(MoveObserved)]

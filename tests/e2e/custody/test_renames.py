@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from bot.domain.events import ModelRenamed, MoveObserved
@@ -9,6 +11,7 @@ from bot.domain.model import Kind, State
 from bot.engine.lanes import FollowUp, Lane
 from handlers.notify.render_context import context_for
 from handlers.policy.activation import activate_policy
+from handlers.registry.reconcile import defer_look
 from tests.fixtures.installation import Installation, policy_text
 
 
@@ -122,3 +125,49 @@ def test_the_card_of_a_version_whose_model_was_renamed_says_that_it_holds_and_ta
     assert context.back_to is not None
     assert (context.back_to.model, context.back_to.version) == (called, 1)
     assert int(installation.mlflow.get_model_version_by_alias(called, "champion").version) == 1
+
+
+@pytest.mark.parametrize("by", ["a look", "a sweep"])
+def test_what_comes_back_by_right_right_after_a_rename_is_not_taken_for_a_changed_row(
+    by: str, open_installation: Callable[..., Installation]
+) -> None:
+    """The entries about the rename, and about what it withdraws and copies, are written when its transaction ends."""
+    installation = open_installation()
+    for _ in range(3):
+        installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()
+    installation.promoted(2)
+    installation.move(3)
+    name = f"{installation.model}-b"
+
+    installation.mlflow.rename_registered_model(installation.model, name)
+    installation.mlflow.set_registered_model_alias(name, "champion", "2")
+    if by == "a look":
+        with installation.s.store.transaction() as tx:
+            defer_look(tx, "default", name)
+        installation.settle()
+    installation.sweep()
+
+    assert [(one.version.version, one.comment) for one in installation.requests(State.PENDING)] == []
+
+
+@pytest.mark.parametrize("is_stricter", [False, True])
+def test_what_comes_back_by_right_when_the_rule_becomes_stricter_is_not_taken_for_a_changed_row(
+    is_stricter: bool, open_installation: Callable[..., Installation]
+) -> None:
+    stage = {"target": "{stage: Production}"}
+    installation = open_installation(**stage)
+    for number in (1, 2):
+        installation.register()
+        installation.stage(number, "Production")
+    installation.sweep()
+    installation.stage(2, "Archived")
+    installation.sweep()
+
+    if is_stricter:
+        installation.use_policy(observed="revert", **stage)
+    installation.stage(2, "Production")
+    installation.sweep()
+
+    assert [(one.version.version, one.comment) for one in installation.requests(State.PENDING)] == []

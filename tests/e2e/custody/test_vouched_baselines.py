@@ -310,3 +310,20 @@ def test_a_row_makes_no_measure_of_a_version_that_was_approved_once_and_replaced
 
     assert request.decided_by is None
     assert installation.champion() != between
+
+
+@pytest.mark.parametrize("renames", [False, True])
+def test_a_rename_vouches_for_no_row_that_was_written_beside_the_ledger(
+    renames: bool, installation: Installation
+) -> None:
+    write(installation, INSERTED, 2)
+    name = installation.model
+    if renames:
+        name = f"{installation.model}-b"
+        installation.mlflow.rename_registered_model(installation.model, name)
+        installation.sweep()
+
+    move(installation, 3, name)
+
+    assert champion_of(name, installation) == (1 if renames else 3)
+    assert len(audited(installation)) == 1

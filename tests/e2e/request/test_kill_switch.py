@@ -211,3 +211,14 @@ def test_it_stays_off_when_somebody_changes_its_row_and_not_the_ledger(statement
 
     assert (request.state, request.decided_by) == (State.PENDING, None)
     assert "The fast track has been off since" in how_it_is(fast.s)
+
+
+def test_it_can_be_switched_on_again_after_somebody_has_changed_its_row(fast: Installation) -> None:
+    switch_fast_track(False, person_named("ana@example.com", fast.s), "mae looks forged", fast.s)
+    with fast.s.store.engine.begin() as connection:
+        connection.execute(sa.text("update switches set is_on = true"))
+
+    said = switch_fast_track(True, person_named("ana@example.com", fast.s), "it was not", fast.s)
+
+    assert said == "The fast track is on now, for all rules."
+    assert "The fast track has been on since" in how_it_is(fast.s)
