@@ -114,6 +114,24 @@ MUTANTS = (
         ("tests/e2e/custody/test_hidden_steps.py::test_an_approval_is_not_carried_out_while_a_later_one_is_hidden",),
     ),
     Mutant(
+        "hidden approval is settled over",
+        "an approval counts as applied past a later one that is hidden, because somebody moved its version by hand",
+        "handlers/registry/settling.py",
+        "                check_nothing_later_is_hidden(locked, facts, tx)\n",
+        "                pass\n",
+        ("tests/e2e/custody/test_later_approvals.py::test_a_move_that_seems_to_be_made_or_begun_is_none",),
+    ),
+    Mutant(
+        "rename vouches for rows",
+        "a rename gives a ledger entry to a row of which no entry says that it is baseline",
+        "handlers/registry/watches.py",
+        "baseline_by_ledger(workspace, before, target, tx.connection, tx.unwritten)",
+        "tx.custody.baseline(workspace, before, target)",
+        (
+            "tests/e2e/custody/test_vouched_baselines.py::test_a_rename_vouches_for_no_row_that_was_written_beside_the_ledger",
+        ),
+    ),
+    Mutant(
         "forged approval hides a move",
         "a move by hand counts as approved by a request that no entry opened",
         "handlers/registry/observed_moves.py",
