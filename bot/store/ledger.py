@@ -100,6 +100,11 @@ class LedgerRows:
             self.connection.execute(sa.select(sa.func.coalesce(sa.func.max(tables.ledger.c.seq), 0))).scalar_one()
         )
 
+    def latest(self) -> datetime | None:
+        """The latest time of any entry, which need not be that of the newest: a clock may have been set back."""
+        found: datetime | None = self.connection.execute(sa.select(sa.func.max(tables.ledger.c.at))).scalar()
+        return found
+
     def refused_votes(self) -> int:
         """How many votes on record were refused because nothing proves them."""
         refused = sa.text(

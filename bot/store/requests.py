@@ -132,7 +132,7 @@ class RequestRows:
     ) -> list[TransitionRequest]:
         """Oldest first; with `for_update`, locked in the order of their ids. `number` is of any version that had it."""
         rows = tables.requests.c
-        query = sa.select(rows.body).order_by(rows.id if for_update else rows.opened_at, rows.id)
+        query = sa.select(rows.id, rows.body).order_by(rows.id if for_update else rows.opened_at, rows.id)
         if states:
             query = query.where(rows.state.in_(states))
         if version is not None:
@@ -148,7 +148,8 @@ class RequestRows:
             query = query.where(rows.target == str(target))
         if for_update:
             query = query.with_for_update()
-        return [request_of(body) for body in self.connection.execute(query).scalars()]
+        read = ((row.id, request_of(row.body)) for row in self.connection.execute(query))
+        return [request for kept_as, request in read if request.id == kept_as]  # another's body says nothing here
 
     def collecting_before(self, request: TransitionRequest, limit: int) -> int:
         """How many requests of the same person, or of the same model where nobody is known to ask, were opened before this one and lack

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.domain.events import MoveObserved
 from bot.domain.model import Ask, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.policy.rules import Copies, Policy
+from bot.domain.policy.rules import Copies, Observed, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.facts import Facts, Handling, is_a_no, is_unconfirmed, when
 from bot.domain.registry.model_uri import source_of
@@ -19,6 +20,7 @@ from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.askers import asks_by_the_registry_alone
 from bot.domain.request.renamed import carried_over
 from bot.services import Services
+from bot.store.audit import event_of
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
 from bot.store.transaction import Transaction
@@ -117,12 +119,20 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
         facts = facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
         ask = _taken_away(request, own, tx) if may_end else None
         may_delete = facts.deletes_copies and request.kind is Kind.OBSERVED
-        is_spared = may_delete and was_there_before(version, tx.connection)
+        is_spared = may_delete and (was_there_before(version, tx.connection) or _was_reported(version, place, tx))
         return replace(
             facts,
             taken_away=((request.id, ask),) if ask else (),
             spared=frozenset((version,)) if is_spared else frozenset(),
         )
+
+
+def _was_reported(version: VersionId, place: Place, tx: Transaction) -> bool:
+    """Whether an entry says of the version that it was moved there while the rule only reported that: then it may stay."""
+    names = (place.model, *former_names(place.model, tx.custody.renames(place.workspace)))
+    seen = map(event_of, tx.ledger.seen_at(names))
+    reported = (one.version for one in seen if isinstance(one, MoveObserved) and one.handling == Observed.REPORT)
+    return any(one is not None and (one.version, one.created) == (version.version, version.created) for one in reported)
 
 
 def _read_source(

@@ -27,13 +27,22 @@ def check_id_on_record(request_id: str, tx: Transaction) -> None:
     read = tx.requests.some([request_id]).get(request_id)
     if read is not None and read.id == request_id and not _fault(read, tx):
         return
-    try:
-        locked = tx.requests.get(request_id, for_update=True)
-    except NotFound:
-        raise _changed(request_id, "its row is missing, and the ledger tells of it") from None
+    locked = get_locked(request_id, tx)
     if locked.id != request_id:
         raise _changed(request_id, "its row has the body of another")
     check_on_record(locked, tx)
+
+
+def is_on_record(request: TransitionRequest, tx: Transaction) -> bool:
+    return not _fault(request, tx)
+
+
+def get_locked(request_id: str, tx: Transaction) -> TransitionRequest:
+    """One that other rows or entries name. Raises Permanent when its row is missing."""
+    try:
+        return tx.requests.get(request_id, for_update=True)
+    except NotFound:
+        raise _changed(request_id, "its row is missing, and the ledger tells of it") from None
 
 
 def _fault(request: TransitionRequest, tx: Transaction) -> str:

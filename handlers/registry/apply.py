@@ -103,7 +103,7 @@ def _restore(intent_id: str, s: Services) -> None:
         elif tx.registry.close_intents(intent.workspace, intent.model, intent.target, now):
             (lawful,) = facts.holders
             holding = custody_of(facts).of(lawful)
-            approval = holding.request_id if holding else None
+            approval = holding.approved_by if holding else None
             ours = (lawful,)
             tx.registry.place_ours(intent.workspace, intent.model, intent.target, ours, ours, now, approval)
             tx.record([MoveReverted(now, intent.workspace, intent.target, intent.model, lawful)])

@@ -117,7 +117,7 @@ def record_put_back(
         is_lawful = back is not None and back.basis.is_lawful
         if moved and (is_lawful or not facts.holders):  # else another version came since, and the next look judges it
             ours = (back.version,) if back else ()
-            approval = back.request_id if back else None
+            approval = back.approved_by if back else None
             tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
         elif not denied and facts.holders and request.version not in facts.holders:
             # If it comes back, that is a move by hand again. That a place was emptied is for the next look to tell.

@@ -38,6 +38,7 @@ from bot.store.people import Person
 from bot.store.requests import LIVE, new_request_id
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at, is_newest_copy
+from handlers.custody.on_record import get_locked
 from handlers.request.accounts import defer_binding
 from handlers.request.calling_off import end_approval, end_dropped
 from handlers.request.memory import with_memory
@@ -278,7 +279,7 @@ def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime,
     request_id = tx.registry.take_ask(ask)
     if request_id is None or tx.registry.still_asked(request_id):
         return
-    request = tx.requests.get(request_id, for_update=True)
+    request = get_locked(request_id, tx)
     if not asks_by_the_registry_alone(request):
         return
     why = why_ended(ask, seen, tx.policy())

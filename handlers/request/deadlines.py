@@ -18,6 +18,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from bot.store.web.homes import HomeRows
 from bot.store.web.sessions import SessionRows
+from handlers.custody.on_record import is_on_record
 from handlers.request.askers import are_looked_up, void_votes_of_askers
 
 log = structlog.get_logger()
@@ -54,7 +55,11 @@ def resume_after_freeze(_: str, s: Services) -> None:
         held = [request for request in tx.requests.find(states=(State.APPROVED,)) if request.frozen_until is not None]
     for request in held:
         with s.store.transaction() as tx:
-            tx.record(_hold_or_thaw(tx.requests.get(request.id, for_update=True), policy, now))
+            locked = tx.requests.get(request.id, for_update=True)
+            if is_on_record(locked, tx):
+                tx.record(_hold_or_thaw(locked, policy, now))
+            else:  # and must not keep the others frozen
+                log.warning("approval_changed_beside_the_ledger", request=request.id, next="countersign audit verify")
 
 
 def _show_freezes(policy: Policy, tx: Transaction, now: datetime) -> None:

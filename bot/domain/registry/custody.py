@@ -39,6 +39,11 @@ class Holding:
     since: datetime | None
     request_id: str | None
 
+    @property
+    def approved_by(self) -> str | None:
+        """The applied request by which it is there; None where a request only asks about it."""
+        return self.request_id if self.basis in (Basis.APPROVED, Basis.RATIFIED) else None
+
 
 @dataclass(frozen=True)
 class Custody:
@@ -221,11 +226,14 @@ def _came_at(version: VersionId, facts: Facts) -> datetime:
 
 
 def _is_rejected(version: VersionId, facts: Facts) -> bool:
-    return any(is_a_no(one) for one in facts.about(version))
+    """Also before it became baseline, unless an admin has accepted since, after a restore, that it is there."""
+    since, backup = facts.baseline.get(version), facts.accepted_backup
+    accepted = since if since is not None and backup is not None and since > backup else None
+    return any(is_a_no(one) and (accepted is None or last_word(one) > accepted) for one in facts.about(version))
 
 
 def _floor(facts: Facts) -> tuple[VersionId, ...]:
-    """Baseline counts only while nothing was approved; a version that people rejected since cannot be restored."""
+    """Baseline counts only while nothing was approved; a version that people rejected cannot be restored."""
     kept = [one for one in facts.baseline if not _is_rejected(one, facts) and not _is_left_out(one, facts)]
     latest = max((facts.baseline[version] for version in kept), default=None)
     return tuple(sorted(version for version in kept if facts.baseline[version] == latest))

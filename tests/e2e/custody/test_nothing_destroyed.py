@@ -371,3 +371,29 @@ def test_a_new_target_model_that_is_emptied_before_it_is_first_looked_at_is_reco
     with installation.s.store.transaction() as tx:
         (move,) = [json.loads(entry.body) for entry in tx.ledger.entries(MoveObserved.__name__)]
     assert (move["model"], move["version"], move["previous"]["version"]) == (prod, None, 1)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_no_copy_is_deleted_that_was_moved_there_while_that_was_only_reported(
+    is_changed: bool, installation: Installation
+) -> None:
+    """The row of the watch may say that the rule was as strict as now when it came."""
+    installation.use_policy(**MODEL, observed="report")
+    to_model(installation)
+    installation.sweep()
+    installation.register(model=prod(installation))
+    installation.sweep()
+    installation.settle_all()
+
+    installation.use_policy(**MODEL, observed="revert", extra=DELETES)
+    if is_changed:
+        with installation.s.store.engine.begin() as connection:
+            for statement in (
+                "update watches set handling = 'revert' where target = :target",
+                "delete from placements where target = :target and version = 2",
+            ):
+                connection.execute(sa.text(statement), {"target": f"model:{prod(installation)}"})
+    installation.sweep()
+    installation.settle_all()
+
+    assert copies(installation) == [1, 2]

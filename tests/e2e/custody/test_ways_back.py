@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 
 from bot.domain.events import MoveObserved, MoveReverted
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest
 from bot.domain.registry.watch_events import HolderLeft
+from config.policy import read_policy
+from handlers.ledger.audit import audit
 from handlers.registry import apply, reconcile
+from handlers.request.adopting import adopt
 from handlers.request.asking import request_transition
 from handlers.request.rollbacks import roll_back
 from tests.e2e.request.test_freeze import freeze_for_days
@@ -228,3 +234,31 @@ def test_a_version_that_leaves_a_stage_by_hand_leaves_an_entry_and_the_others_al
     }
     assert stages == {first: "Production", second: "Archived"}
     assert installation.happened(HolderLeft) == ["HolderLeft"]
+
+
+@pytest.mark.parametrize("how", ["moved", pytest.param("emptied", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("answer", ["none yet", pytest.param("expired", marks=pytest.mark.proof)])
+def test_what_is_to_be_adopted_goes_back_and_the_audit_holds(
+    answer: str, how: str, open_installation: Callable[..., Installation]
+) -> None:
+    """Its request has approved nothing, so it is not what the version has its place by."""
+    installation = open_installation(observed="revert")
+    for _ in range(3):
+        installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()
+    adopt(installation.s)
+    installation.settle()
+    if answer == "expired":
+        installation.clock.ahead += timedelta(days=4)
+        installation.sweep("expire_requests")
+
+    if how == "moved":
+        installation.move(2)
+    else:
+        installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    installation.sweep()
+    installation.sweep()
+
+    assert installation.champion() == 1
+    audit(installation.s.store.engine, read_policy=read_policy)

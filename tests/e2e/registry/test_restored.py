@@ -7,7 +7,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -28,7 +28,7 @@ from config.policy import read_policy
 from handlers.custody.belief import Doubted, check_believed
 from handlers.ledger.audit import audit
 from handlers.policy.kill_switch import person_named
-from handlers.registry.restored import Change, changes_on_record
+from handlers.registry.restored import Change, begin_again, changes_on_record
 from handlers.registry.sweeps import accept_registry
 from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, services_with
 
@@ -429,3 +429,27 @@ def test_the_embedded_database_comes_back_in_an_empty_home_and_never_over_anothe
         assert kinds[-1] == ("DatabaseRestored",)
     finally:
         embedded.stop(home)
+
+
+@pytest.mark.parametrize("is_rejected", [False, True])
+def test_what_an_admin_accepted_is_given_back_also_when_people_had_rejected_it_before(
+    is_rejected: bool, open_installation: Callable[..., Installation]
+) -> None:
+    installation = open_installation(observed="revert")
+    for _ in range(3):
+        installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()
+    asked = installation.asked(2)
+    if is_rejected:
+        installation.reject(asked, "not yet")
+    begin_again(installation.clock.now(), installation.s)
+    installation.ask(2, "champion")  # approved since the backup, as the registry alone shows
+    installation.clock.ahead += timedelta(minutes=2)
+
+    accept_registry("version 2 was approved on Monday", person_named("ana@example.com", installation.s), installation.s)
+    installation.sweep()
+    installation.move(3)
+    installation.sweep()
+
+    assert installation.champion() == 2

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.domain.events import ModelReadable, ModelRenamed, ModelUnreadable, MoveObserved
 from bot.engine.rows import JobStatus
@@ -169,3 +170,16 @@ def test_a_long_retry_after_of_one_answer_stops_no_sweep_for_longer_than_a_quart
     (waiting,) = [job for job in installation.s.store.jobs.listing(JobStatus.WAITING) if job.name == "sweep_models"]
     assert waiting.scheduled_at is not None
     assert (waiting.scheduled_at - installation.clock.now()).total_seconds() <= 15 * 60
+
+
+def test_a_look_that_misses_the_row_of_a_request_says_so(installation: Installation) -> None:
+    installation.promoted()
+    request = installation.asked()
+    with installation.s.store.engine.begin() as connection:
+        connection.execute(sa.text("delete from requests where id = :id"), {"id": request.id})
+
+    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    installation.sweep()
+
+    (told,) = installation.entries(ModelUnreadable)
+    assert "its row is missing, and the ledger tells of it" in told["reason"]

@@ -5,7 +5,11 @@ That a freeze never blocks a rollback is tested in `test_rollback`; a shortened 
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
 
 from bot.domain.events import ApprovalHeld, FreezeEnded, TargetMoved
 from bot.domain.model import DecidedBy, State, TransitionRequest
@@ -13,6 +17,11 @@ from bot.domain.text import format_utc
 from handlers.policy.kill_switch import person_named, switch_fast_track
 from tests.fixtures.installation import Installation
 
+FORGED = """
+insert into requests (id, state, kind, workspace, model, version, version_created, target, opened_at, body)
+select 'forged', state, kind, 'default', 'another-model', version, version_created, target, opened_at - interval '1 day',
+    (body::jsonb || cast(:body as jsonb))::text from requests where id = :id
+"""
 BY_FIGURES = "fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
 
 
@@ -163,3 +172,19 @@ def test_a_freeze_whose_end_nobody_can_see_is_recorded_once(installation: Instal
 
     assert installation.reread(request).state is State.APPROVED
     assert len(installation.entries(ApprovalHeld)) == 1
+
+
+@pytest.mark.parametrize("body", [{"id": "nowhere"}, {"id": "forged"}])
+def test_a_row_that_was_forged_keeps_no_other_approval_frozen(body: dict[str, str], installation: Installation) -> None:
+    installation.promoted()
+    ends = freeze_for_days(installation, 4)
+    request = approved(installation)
+    with installation.s.store.engine.begin() as connection:
+        connection.execute(sa.text(FORGED), {"id": request.id, "body": json.dumps(body)})
+
+    go_to(installation, ends + timedelta(minutes=1))
+    installation.sweep("thaw_approvals")
+    installation.settle_once()
+
+    assert installation.reread(request).state is State.APPLIED
+    assert installation.champion() == 2
