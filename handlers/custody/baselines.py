@@ -29,8 +29,8 @@ def check_baseline_on_record(version: VersionId | None, facts: Facts, tx: Transa
     if facts.baseline != said or is_unknown:
         raise Permanent(
             f"{facts.target} of {facts.model} cannot go back to {version or 'no one'}: the database says one thing about what was there "
-            "before the bot watched, and the ledger another. Nothing is moved. Run `countersign audit verify`, and find out who can write "
-            "to the database"
+            "before the bot watched, and the ledger another. Nothing is moved. Run `countersign audit verify`, put back the rows that it "
+            "names, replay the job, and find out who can write to the database"
         )
 
 

@@ -77,11 +77,21 @@ def differences(connection: sa.Connection) -> Iterator[str]:
     for row in _rows(connection):
         unseen.discard(row.held)
         if row.since != newest.get(row.held):
-            how = "edited: it was not there" if row.held in newest else "inserted: no entry says that it was there"
-            yield f"version {row.version} in the baseline of {row.target} of {row.model} was {how} at that time"
+            yield f"{_named(row.held)} was {_how_it_was_changed(newest.get(row.held))}"
     for held in sorted(unseen, key=str):
-        _, model, target, version, _ = held
-        yield f"version {version} in the baseline of {target} of {model} was deleted"
+        yield f"{_named(held)} was deleted: by the ledger it is there since {newest[held].isoformat()}"
+
+
+def _named(held: tuple[object, ...]) -> str:
+    _, model, target, version, _ = held
+    return f"version {version} in the baseline of {target} of {model}"
+
+
+def _how_it_was_changed(since: datetime | None) -> str:
+    """`since`: when it came by the ledger, with all digits, so that the row can be written again."""
+    if since is None:
+        return "inserted: no entry says that it was there"
+    return f"edited: by the ledger it is there since {since.isoformat()}"
 
 
 def without_entry(connection: sa.Connection) -> list[Placed]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -327,3 +327,20 @@ def test_a_rename_vouches_for_no_row_that_was_written_beside_the_ledger(
 
     assert champion_of(name, installation) == (1 if renames else 3)
     assert len(audited(installation)) == 1
+
+
+def test_once_a_row_is_put_back_as_the_audit_names_it_the_job_can_be_replayed(installation: Installation) -> None:
+    sql(installation, "delete from baselines where model = :model", model=installation.model)
+    move(installation, 3)
+    (line,) = audited(installation)
+
+    with installation.s.store.engine.begin() as connection:
+        since = datetime.fromisoformat(line.rpartition(" since ")[2])
+        values = {"model": installation.model, "version": 1, "created": version(installation, 1).created}
+        connection.execute(sa.text(INSERTED), {**values, "since": since})
+    for job in installation.s.store.jobs.listing(JobStatus.PARKED):
+        installation.s.store.jobs.replay(job.id)
+    installation.settle_once()
+
+    assert installation.champion() == 1
+    assert parked(installation) == audited(installation) == []
