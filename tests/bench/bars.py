@@ -106,9 +106,9 @@ BARS = {
     "ask mlflow": Bar("counts", "one ask: MLflow calls", 15, "calls"),
     "ask transactions": Bar("counts", "one ask: SQL transactions of the effects and doors", 60, "transactions"),
     "ask jobs": Bar("counts", "one ask: effects run", 15, "effects"),
-    # Two more than the 25 that were aimed at: right before and after the move the versions are read too, so that none that was deleted
-    # meanwhile, or created again under its number, gets the alias or counts as the one that was approved.
-    "click calls": Bar("counts", "one click: calls to MLflow, Slack and Jira", 27, "calls"),
+    # Two more: right before and after the move the versions are read too, so that none that was deleted meanwhile, or created again under
+    # its number, gets the alias or counts as the one that was approved. `tests/e2e/notify/test_same_once.py` allows no third.
+    "click calls": Bar("counts", "one click: calls to MLflow, Slack and Jira", 25, "calls", holds=NOT_YET),
     "click transactions": Bar("counts", "one click: SQL transactions of the effects and doors", 50, "transactions"),
     "click jobs": Bar("counts", "one click: effects run", 15, "effects"),
     "poll calls": Bar("d", "steady poll of 10,000 models, 100,000 versions: calls", 2, "calls"),
