@@ -34,6 +34,7 @@ def check_id_on_record(request_id: str, tx: Transaction) -> None:
 
 
 def is_on_record(request: TransitionRequest, tx: Transaction) -> bool:
+    """As `check_on_record`, for an effect that goes on with other requests."""
     return not _fault(request, tx)
 
 

@@ -151,7 +151,7 @@ class _Fetching:
 
 def _require_deltalake() -> None:
     try:
-        import deltalake  # noqa: F401
+        import deltalake  # noqa: F401 - only whether it is there
     except ImportError:
         raise NotFetched(EXTRA_WANTED) from None
 

@@ -180,7 +180,8 @@ class MlflowCheckup:
                 if target.kind is TargetKind.ALIAS:
                     self._client.set_registered_model_alias(model, target.name, NO_VERSION)
                 else:
-                    plainly(self._client).transition_model_version_stage(model, NO_VERSION, target.name)  # type: ignore[no-untyped-call]
+                    client = plainly(self._client)
+                    client.transition_model_version_stage(model, NO_VERSION, target.name)  # type: ignore[no-untyped-call]  # MLflow has no types
         except NotThere:
             return False
         except Permanent as refusal:
