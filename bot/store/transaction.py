@@ -9,14 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from bot import tracing
-from bot.domain.events import DigestClosed, DigestSignedOff, Event, ModelRenamed, RequestEvent, RequestOpened
+from bot.domain.events import (
+    ApprovalCalledOff,
+    DigestClosed,
+    DigestSignedOff,
+    Event,
+    GlassReviewed,
+    ModelRenamed,
+    RequestApproved,
+    RequestEvent,
+    RequestOpened,
+    RequestRejected,
+    TargetMoved,
+    TargetPutBack,
+)
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
@@ -48,6 +62,17 @@ if TYPE_CHECKING:
 
 
 FollowUps = Mapping[type[Event], Sequence[FollowUp]]
+
+A_MOMENT = timedelta(microseconds=1)
+DECISIONS = (
+    ApprovalCalledOff,
+    RequestApproved,
+    RequestRejected,
+    TargetMoved,
+    TargetPutBack,
+    GlassReviewed,
+    ModelRenamed,
+)
 
 
 class Store:
@@ -122,6 +147,7 @@ class Transaction:
         self._store = store
         self.opened: list[str] = []
         self._events: list[Event] = []
+        self._latest: datetime | None = None
         self._deferred: set[tuple[str, str, str]] = set()
         self._jobs: list[NewJob] = []
 
@@ -129,7 +155,8 @@ class Transaction:
 
     def record(self, events: Sequence[Event]) -> None:
         """Brings the requests up to date now; the ledger entries and the jobs follow when the transaction ends."""
-        for event in events:
+        dated = [replace(one, at=self.in_order(one.at)) if isinstance(one, DECISIONS) else one for one in events]
+        for event in dated:
             if isinstance(event, RequestOpened):
                 self.requests.insert(evolution.initial(event))
                 self.opened.append(event.request_id)
@@ -137,7 +164,13 @@ class Transaction:
                 self.requests.update(evolution.evolve(self.requests.get(event.request_id, for_update=True), event))
             elif isinstance(event, ModelRenamed):
                 self.custody.add_rename(event)
-        self._events.extend(events)
+        self._events.extend(dated)
+
+    def in_order(self, at: datetime) -> datetime:
+        """`at`, or a moment after all entries when the clock was set back since: which of two decisions counts is told by their times."""
+        if not self._latest:
+            self._latest = self.ledger.latest() or at - A_MOMENT
+        return max(at, self._latest + A_MOMENT)
 
     @property
     def unwritten(self) -> Sequence[Event]:

@@ -105,7 +105,9 @@ def _restore(intent_id: str, s: Services) -> None:
             holding = custody_of(facts).of(lawful)
             approval = holding.approved_by if holding else None
             ours = (lawful,)
-            tx.registry.place_ours(intent.workspace, intent.model, intent.target, ours, ours, now, approval)
+            tx.registry.place_ours(
+                intent.workspace, intent.model, intent.target, ours, ours, tx.in_order(now), approval
+            )
             tx.record([MoveReverted(now, intent.workspace, intent.target, intent.model, lawful)])
 
 

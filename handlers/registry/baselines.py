@@ -101,7 +101,7 @@ def _take_part(
     now = s.clock.now()
     with s.store.transaction() as tx:
         new = [model for model in seen if tx.registry.find_model(workspace, model.name) is None]
-        held = take_baseline(workspace, new, tx, now)
+        held = take_baseline(workspace, new, tx, tx.in_order(now))
         done = replace(progress, models=progress.models + len(new), held=progress.held + held)
         _note(workspace, done, tx, now)
     return done
@@ -141,7 +141,7 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         known = {model.name for model in tx.registry.models(workspace)}
         is_new = row.backup_of is not None  # whatever moved since the backup was made may have been approved
         new = [model for name, model in models.items() if is_new or name in lost or name not in known]
-        held = take_baseline(workspace, new, tx, now)
+        held = take_baseline(workspace, new, tx, tx.in_order(now))
         _end_at(workspace, summaries, tx, now)
         accepted_backup = row.backup_of or row.accepted_backup
         tx.trust.put(RegistryRow(workspace, identity, accepted_backup=accepted_backup))

@@ -13,7 +13,7 @@ from bot.ports import ModelSummary
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
-from handlers.registry.watches import A_MOMENT, carry_over
+from handlers.registry.watches import carry_over
 
 
 def find_renames(workspace: str, known: ModelRow | None, created: datetime | None, s: Services) -> Mapping[str, str]:
@@ -36,14 +36,9 @@ def find_renames(workspace: str, known: ModelRow | None, created: datetime | Non
 
 
 def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, now: datetime) -> None:
-    """Moves rows to the new names; withdraws open requests, which name the old ones.
-
-    Which name counted when is told by times, so a rename is later than all that is on record, also when a clock was set back since.
-    """
+    """Moves rows to the new names; withdraws open requests, which name the old ones."""
     if not renamed:
         return
-    latest = tx.ledger.latest()
-    moment = now if latest is None else max(now, latest + A_MOMENT)
     found = {row.name for row in tx.registry.models(workspace)}
     fitting = {before: after for before, after in renamed.items() if before in found}
     for taken in sorted((set(fitting.values()) & found) - set(fitting)):
@@ -52,7 +47,7 @@ def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, 
     for before in sorted(fitting):
         carry_over(workspace, before, fitting[before], tx, now)
     for before, after in sorted(fitting.items()):
-        events: list[Event] = [ModelRenamed(moment, workspace, before, after)]
+        events: list[Event] = [ModelRenamed(now, workspace, before, after)]
         for request in tx.requests.find(workspace=workspace, model=before, states=OPEN, for_update=True):
             why = recorded(
                 "outcome", "{before} is called {after} now. Ask again under that name", before=before, after=after

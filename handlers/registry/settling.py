@@ -97,7 +97,9 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             _take_the_buttons_away(locked, place.model, tx, now)
             # Who came into a stage while we moved it is taken off the record, so that the next look judges them.
             stay = ours if moved and request.target.kind is TargetKind.STAGE else facts.holders
-            tx.registry.place_ours(place.workspace, place.model, request.target, stay, ours, now, request.id)
+            tx.registry.place_ours(
+                place.workspace, place.model, request.target, stay, ours, tx.in_order(now), request.id
+            )
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
             defer_renewals(place, tx)
     if refusal:
@@ -118,10 +120,14 @@ def record_put_back(
         if moved and (is_lawful or not facts.holders):  # else another version came since, and the next look judges it
             ours = (back.version,) if back else ()
             approval = back.approved_by if back else None
-            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
+            tx.registry.place_ours(
+                place.workspace, place.model, request.target, facts.holders, ours, tx.in_order(now), approval
+            )
         elif not denied and facts.holders and request.version not in facts.holders:
             # If it comes back, that is a move by hand again. That a place was emptied is for the next look to tell.
-            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, (), now, None)
+            tx.registry.place_ours(
+                place.workspace, place.model, request.target, facts.holders, (), tx.in_order(now), None
+            )
         if moved:
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
         else:
