@@ -31,7 +31,8 @@ from bot.domain.events import (
     TargetMoved,
     TargetPutBack,
 )
-from bot.domain.model import TransitionRequest
+from bot.domain.model import TargetKind, TransitionRequest
+from bot.domain.registry.names import request_now
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
 from bot.engine import rows as job_rows
@@ -64,15 +65,7 @@ if TYPE_CHECKING:
 FollowUps = Mapping[type[Event], Sequence[FollowUp]]
 
 A_MOMENT = timedelta(microseconds=1)
-DECISIONS = (
-    ApprovalCalledOff,
-    RequestApproved,
-    RequestRejected,
-    TargetMoved,
-    TargetPutBack,
-    GlassReviewed,
-    ModelRenamed,
-)
+DECISIONS = (ApprovalCalledOff, RequestApproved, RequestRejected, TargetMoved, TargetPutBack, GlassReviewed)
 
 
 class Store:
@@ -147,7 +140,7 @@ class Transaction:
         self._store = store
         self.opened: list[str] = []
         self._events: list[Event] = []
-        self._latest: datetime | None = None
+        self._latest: dict[tuple[str, tuple[str, ...]], datetime | None] = {}
         self._deferred: set[tuple[str, str, str]] = set()
         self._jobs: list[NewJob] = []
 
@@ -155,22 +148,34 @@ class Transaction:
 
     def record(self, events: Sequence[Event]) -> None:
         """Brings the requests up to date now; the ledger entries and the jobs follow when the transaction ends."""
-        dated = [replace(one, at=self.in_order(one.at)) if isinstance(one, DECISIONS) else one for one in events]
-        for event in dated:
-            if isinstance(event, RequestOpened):
+        for event in events:
+            self._events.append(self._recorded(event))
+
+    def _recorded(self, event: Event) -> Event:
+        """As it will be in the ledger: which of two decisions counts, and which model had a name, is told by their times."""
+        match event:
+            case RequestOpened():
+                called = {event.version.model, *([event.target.name] if event.target.kind is TargetKind.MODEL else [])}
+                renamed = self.custody.renamed_at(event.version.workspace, called)
+                event = replace(event, at=after(renamed, event.at))
                 self.requests.insert(evolution.initial(event))
                 self.opened.append(event.request_id)
-            elif isinstance(event, RequestEvent):
-                self.requests.update(evolution.evolve(self.requests.get(event.request_id, for_update=True), event))
-            elif isinstance(event, ModelRenamed):
+            case RequestEvent():
+                request = self.requests.get(event.request_id, for_update=True)
+                if isinstance(event, DECISIONS):
+                    place = request_now(request, self.custody.renames(request.version.workspace))
+                    event = replace(event, at=self.in_order(event.at, place.version.workspace, place.target_model))
+                self.requests.update(evolution.evolve(request, event))
+            case ModelRenamed():
                 self.custody.add_rename(event)
-        self._events.extend(dated)
+        return event
 
-    def in_order(self, at: datetime) -> datetime:
-        """`at`, or a moment after all entries when the clock was set back since: which of two decisions counts is told by their times."""
-        if not self._latest:
-            self._latest = self.ledger.latest() or at - A_MOMENT
-        return max(at, self._latest + A_MOMENT)
+    def in_order(self, at: datetime, workspace: str, *models: str) -> datetime:
+        """`at`, or when the clock was set back since, a moment after all that was decided or found at targets of these models."""
+        place = (workspace, models)
+        if place not in self._latest:
+            self._latest[place] = self.custody.latest_at(workspace, models)
+        return after(self._latest[place], at)
 
     @property
     def unwritten(self) -> Sequence[Event]:
@@ -271,3 +276,8 @@ class Transaction:
     def defer_for(self, follow_up: FollowUp, request: TransitionRequest) -> None:
         behind = self.requests.collecting_before(request, STEPS) if follow_up.takes_turns else 0
         self.defer(follow_up.effect, request.id, lane_of(follow_up.lane, request), behind=behind)
+
+
+def after(latest: datetime | None, at: datetime) -> datetime:
+    """`at`, or a moment after `latest` when that is not earlier."""
+    return max(at, latest + A_MOMENT) if latest else at

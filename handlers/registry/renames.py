@@ -44,10 +44,11 @@ def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, 
     for taken in sorted((set(fitting.values()) & found) - set(fitting)):
         forget(workspace, taken, "another model has its name now", tx, now)
     tx.registry.rename_models(workspace, fitting)
+    moment = tx.in_order(now, workspace, *sorted({*fitting, *fitting.values()}))  # one for all: names may be exchanged
     for before in sorted(fitting):
         carry_over(workspace, before, fitting[before], tx, now)
     for before, after in sorted(fitting.items()):
-        events: list[Event] = [ModelRenamed(now, workspace, before, after)]
+        events: list[Event] = [ModelRenamed(moment, workspace, before, after)]
         for request in tx.requests.find(workspace=workspace, model=before, states=OPEN, for_update=True):
             why = recorded(
                 "outcome", "{before} is called {after} now. Ask again under that name", before=before, after=after

@@ -101,7 +101,7 @@ def test_a_target_of_a_renamed_model_is_not_given_back_while_a_later_approval_is
 @pytest.fixture
 def by_an_older_release(monkeypatch: pytest.MonkeyPatch) -> None:
     """It dated decisions by the clock alone, also by one that had been set back."""
-    monkeypatch.setattr(Transaction, "in_order", lambda _, at: at)
+    monkeypatch.setattr(Transaction, "in_order", lambda _, at, *_place: at)
 
 
 @pytest.mark.usefixtures("by_an_older_release")
