@@ -18,7 +18,7 @@ import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from bot import tracing
-from bot.engine.patience import QUEUE, TASK, utc_now
+from bot.engine.patience import LONGEST_WAIT, QUEUE, TASK, utc_now
 from bot.engine.patience import RetryPolicy as RetryPolicy
 from bot.engine.rows import Job, JobStatus, do_not_count, let_go_of_queueing_lock, note_error
 from bot.errors import NotYet, OutcomeUnknown, OutsideError, Permanent, Temporary
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 Effect = Callable[[str], None]
 Effects = Mapping[str, Effect]
 OnParked = Callable[[Job, str], None]
-
-LONGEST_WAIT = 15 * 60.0  # seconds; a maintenance page may say `Retry-After: 86400` and be gone in five minutes
 
 # Temporary failures: those that the clients raise, and a database that went away, is full of sessions, or took too long.
 PASSING = (

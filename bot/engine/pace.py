@@ -2,7 +2,7 @@
 
 Among equally urgent ones the people on whose behalf they are posted take turns: in each round one message of each. A message that has to
 wait keeps its place in the queue by its key, and its job goes back to its lane until it is its turn. A job that is late, as after a crash,
-does not hold up those behind it.
+does not hold up those behind it. Nor does a time that is further ahead than can be: the database's clock was set back since.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from math import inf
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from bot.engine.patience import LONGEST_WAIT
 from bot.engine.rows import metadata
 
 LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
 LONGEST = 60.0  # seconds, or half of the wait if that is longer: those before it may have been withdrawn meanwhile
+AHEAD = (
+    60.0  # seconds that a turn or an answer may be ahead; what is further was noted by a fast clock, and counts as now
+)
 EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
 UNANSWERED = 10.0  # seconds after which a message that was sent holds up the next one no longer: its worker has died
 ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answered
@@ -87,11 +91,12 @@ class PaceRows:
         row = _Waiting(key, place, urgency, asker)
         number, turn = self._turn_of(row)
         before = self._before(row, number, turn, now)
-        wait = max(0.0, free_at - now) + before * spacing
+        free_at = max(now, free_at) if free_at <= now + AHEAD else now
+        wait = free_at - now + before * spacing
         if before == 0 and wait <= patience:
-            self._grant(row, turn if number is not None else None, max(now, free_at) + spacing)
+            self._grant(row, turn if number is not None else None, free_at + spacing)
             return PostTurn(wait, is_granted=True)
-        again = min(max(wait - EARLY, spacing / 2), max(LONGEST, wait / 2))
+        again = min(max(wait - EARLY, spacing / 2), max(LONGEST, wait / 2), LONGEST_WAIT)
         self._queue(row, turn, now + again)
         return PostTurn(again, is_granted=False)
 
@@ -103,9 +108,10 @@ class PaceRows:
         """
         rows, here = paces.c, _queue_of(place)
         now = _seconds(sa.func.clock_timestamp())
-        leaves_at = sa.func.greatest(now, rows.left_at + spacing)
+        is_past, is_too_far = rows.left_at <= now, rows.left_at > now + AHEAD
+        leaves_at = sa.case((is_too_far, now), else_=sa.func.greatest(now, rows.left_at + spacing))
         # Another message may give the place its other name meanwhile; then this one asks again, and finds the queue that both lead to.
-        left = sa.update(paces).where(rows.place == here, rows.leads_to.is_(None), rows.left_at <= now)
+        left = sa.update(paces).where(rows.place == here, rows.leads_to.is_(None), sa.or_(is_past, is_too_far))
         left = left.values(left_at=leaves_at + UNANSWERED, free_at=sa.func.greatest(rows.free_at, leaves_at + spacing))
         noted = self.connection.execute(left.returning(rows.left_at, rows.left_at - UNANSWERED - now)).first()
         if noted is not None:
@@ -139,10 +145,11 @@ class PaceRows:
 
     def prune(self) -> None:
         """Forgets the places of jobs that were parked or dropped, and channels in which nothing was posted for an hour."""
-        long_ago = _seconds(sa.func.clock_timestamp()) - 3_600
+        now, back_at = _seconds(sa.func.clock_timestamp()), waiting_posts.c.back_at
+        long_ago, too_far = now - 3_600, now + 3_600
         quiet = sa.and_(paces.c.free_at < long_ago, paces.c.leads_to.is_(None))
         self.connection.execute(sa.delete(paces).where(quiet))  # first, as `take` locks first
-        self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.back_at < long_ago))
+        self.connection.execute(sa.delete(waiting_posts).where(sa.or_(back_at < long_ago, back_at > too_far)))
 
     def _lock(self, place: str) -> tuple[str, float, float]:
         """The queue that the place leads to, the database's time once it is locked, and when it is free, in seconds."""
@@ -172,7 +179,8 @@ class PaceRows:
         asked_first = sa.true() if number is None else rows.id < number
         in_round = sa.or_(rows.round < turn, sa.and_(rows.round == turn, asked_first))
         first = sa.or_(rows.urgency > row.urgency, sa.and_(rows.urgency == row.urgency, in_round))
-        waits = sa.and_(rows.place == row.place, rows.key != row.key, rows.back_at > now - LATE)
+        comes_back = rows.back_at.between(now - LATE, now + LONGEST_WAIT)
+        waits = sa.and_(rows.place == row.place, rows.key != row.key, comes_back)
         return int(self.connection.execute(sa.select(sa.func.count()).where(waits, first)).scalar_one())
 
     def _grant(self, row: _Waiting, turn: int | None, free_at: float) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 TASK = "run_effect"
 QUEUE = "effects"
+LONGEST_WAIT = 15 * 60.0  # seconds; a maintenance page may say `Retry-After: 86400` and be gone in five minutes
 
 
 def utc_now() -> datetime:

@@ -1,4 +1,4 @@
-"""Which clock may tick: one a period, however many run, and no period is lost when a clock is set back."""
+"""Which clock may tick: one a period, however many run. And nothing waits for as long as the database's clock was ahead, once it is set back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.engine.jobs import Jobs
+from bot.engine.pace import PaceRows
 from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
+from tests.engine.test_pace import PATIENCE, SPACING, Take, arrive, depart, leave, let_pass
+from tests.engine.test_pace import take as take
 from tests.fixtures.clock import SystemClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -64,3 +67,38 @@ def test_a_policy_that_polls_more_often_is_followed_at_once(store: Store) -> Non
 
     with store.transaction() as tx:
         assert tx.outbox.reaches_new_period("sweep_models", timedelta(seconds=20), NOON + timedelta(seconds=20))
+
+
+FAST = [90.0, 365 * 86_400.0]  # seconds
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_the_next_message_takes_its_turn_after_a_clock_was_set_back(fast: float, engine: sa.Engine, take: Take) -> None:
+    take("a")
+    arrive(engine, depart(engine))
+    let_pass(engine, -fast)
+
+    assert take("b").is_granted
+    assert take("c").seconds <= 2 * SPACING
+
+
+@pytest.mark.parametrize("fast", FAST)
+def test_a_message_leaves_at_once_after_a_clock_was_set_back(fast: float, engine: sa.Engine, take: Take) -> None:
+    take("a")
+    depart(engine)
+    let_pass(engine, -fast)
+
+    assert leave(engine) == 0.0
+    assert not depart(engine).is_granted
+    assert take("b").seconds <= PATIENCE + SPACING
+
+
+def test_what_waited_when_a_clock_was_set_back_holds_up_nobody_and_is_forgotten(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    take("withdrawn", patience=0.0)
+    let_pass(engine, -FAST[-1])
+
+    assert take("b").is_granted
+    with engine.begin() as connection:
+        PaceRows(connection).prune()
+        assert connection.execute(sa.text("select count(*) from waiting_posts")).scalar() == 0
