@@ -17,6 +17,7 @@ import psycopg
 import structlog
 
 from bot.database.connect import connect
+from bot.engine.patience import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bot.engine.attempts import Attempts
 
 CLEAN_EVERY = 3600.0  # seconds
+BRING_BACK_EVERY = 60.0  # seconds
 AT_ONCE = 50_000  # jobs deleted in one statement; the next round goes on when there are more
 
 # The queueing lock goes too: the same `once` job may have been deferred meanwhile, and only one with the lock may wait.
@@ -40,6 +42,15 @@ TAKE_OVER_FROM_THE_DEAD = f"""
   back as ({BACK_TO_ITS_LANE}
            where status = 'doing' and (worker_id is null or worker_id in (select id from dead)) returning id, attempts),
   {NOTED}
+"""
+# After the clock was set back. A worker that lives has another heartbeat soon, and one that is dead counts as such in time.
+NO_HEARTBEAT_AHEAD = "update procrastinate_workers set last_heartbeat = now() where last_heartbeat > now()"
+# Only those that were tried before: what is deferred on purpose may be due in weeks. No attempt is put off for as long as that.
+BRING_BACK = """
+  with back as (update procrastinate_jobs as ahead set scheduled_at = now()
+                where status = 'todo' and scheduled_at > now() + make_interval(secs => %s) and exists (
+                  select 1 from procrastinate_events where job_id = ahead.id and type = 'started') returning id)
+  select id, pg_notify('procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', id)::text) from back
 """
 SEND_BACK_FORGOTTEN = f"""
   with back as ({BACK_TO_ITS_LANE} where status = 'doing' and worker_id = %s and id = any(%s) returning id, attempts),
@@ -101,6 +112,7 @@ class Sweeper(threading.Thread):
         self._forgotten_since: dict[int, float] = {}
         self._last_seen = time.monotonic()
         self._last_clean = -CLEAN_EVERY
+        self._last_brought_back = -BRING_BACK_EVERY
 
     def run(self) -> None:
         while not self._stop_asked.wait(self._timing.sweep_every * random.uniform(0.8, 1.2)):
@@ -112,7 +124,9 @@ class Sweeper(threading.Thread):
     def _round(self) -> None:
         try:
             with connect(self._url) as connection:
+                connection.execute(NO_HEARTBEAT_AHEAD)
                 self._take_over(connection)
+                self._bring_back(connection)
                 self._send_back_forgotten(connection)
                 self._clean(connection)
         except psycopg.Error as trouble:
@@ -143,6 +157,13 @@ class Sweeper(threading.Thread):
                 "job sent back whose end was lost",
                 connection.execute(SEND_BACK_FORGOTTEN, (worker_id, lost)).fetchall(),
             )
+
+    def _bring_back(self, connection: psycopg.Connection[Any]) -> None:
+        """When a clock was set back, a job's next attempt is as far ahead as the clock was, and holds up its lane until then."""
+        if time.monotonic() - self._last_brought_back >= BRING_BACK_EVERY:
+            rows = connection.execute(BRING_BACK, (2 * LONGEST_WAIT,)).fetchall()
+            _tell("job brought back whose next attempt was too far ahead", rows)
+            self._last_brought_back = time.monotonic()
 
     def _clean(self, connection: psycopg.Connection[Any]) -> None:
         if time.monotonic() - self._last_clean >= CLEAN_EVERY:
