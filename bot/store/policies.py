@@ -72,13 +72,23 @@ class PolicyRows:
         return self._history
 
     def _read_history(self) -> Iterator[tuple[datetime, str]]:
-        entries = self.connection.execute(sa.select(tables.ledger.c.body).where(tables.activates)).scalars()
-        named = {(said["policy_id"], said["digest"]) for said in map(json.loads, entries)}
-        rows = tables.policies.c
-        query = sa.select(rows.id, rows.text, rows.activated_at).order_by(rows.id.desc())
+        ledger, rows = tables.ledger.c, tables.policies.c
+        entries = self.connection.execute(sa.select(ledger.seq, ledger.body).where(tables.activates)).all()
+        said = ((entry.seq, json.loads(entry.body)) for entry in entries)
+        named = {(one["policy_id"], one["digest"]): seq for seq, one in said}
+        is_ahead = rows.activated_at > sa.func.now()
+        query = sa.select(rows.id, rows.text, rows.activated_at, is_ahead.label("is_ahead")).order_by(rows.id.desc())
         for row in self.connection.execute(query):
-            if (row.id, digest_of(row.text)) in named:
-                yield row.activated_at, row.text
+            place = named.get((row.id, digest_of(row.text)))
+            if place is not None:
+                yield (self._latest_before(place) if row.is_ahead else None) or row.activated_at, row.text
+
+    def _latest_before(self, place: int) -> datetime | None:
+        """The latest time before this entry that is not ahead: of what the clock has dated ahead it is only known that it was later."""
+        ledger = tables.ledger.c
+        earlier = sa.select(sa.func.max(ledger.at)).where(ledger.seq < place, ledger.at <= sa.func.now())
+        found: datetime | None = self.connection.execute(earlier).scalar()
+        return found
 
     def digest(self) -> str | None:
         query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 
 from bot.domain.events import RequestApproved
-from bot.domain.model import State
+from bot.domain.model import Kind, State
 from handlers.policy.activation import activate_policy
 from tests.fixtures.installation import Installation, policy_text
 
@@ -88,3 +91,24 @@ def test_a_rule_that_is_added_later_hears_the_alias_that_asks_already_at_the_nex
 
     assert without_a_rule == []
     assert [(request.version.version, request.state) for request in installation.requests()] == [(1, State.PENDING)]
+
+
+def test_what_a_policy_covers_whose_time_is_ahead_is_what_was_made_after_it(
+    open_installation: Callable[..., Installation],
+) -> None:
+    """It came into force while the clock was fast: what was made before it is baseline, and a move of what came later is asked about."""
+    installation = open_installation()
+    installation.activate(policy_text("other-*"))
+    installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()
+    installation.clock.ahead = timedelta(hours=1)
+    installation.use_policy()
+    installation.sweep()
+    installation.clock.ahead = timedelta()
+    later = f"{installation.model}-later"
+    installation.register(model=later)
+    installation.mlflow.set_registered_model_alias(later, "champion", "1")
+    installation.sweep()
+
+    assert [(one.version.model, one.kind) for one in installation.requests(State.PENDING)] == [(later, Kind.OBSERVED)]
