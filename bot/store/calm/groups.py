@@ -87,6 +87,9 @@ class GroupRows:
         alone = sa.and_(rows.channel == channel, rows.rule == rule, rows.group_id.is_(None), rows.at > since)
         return int(self._connection.execute(sa.select(sa.func.count()).where(alone)).scalar_one())
 
+    def move_to(self, group_id: str, channel: str) -> None:
+        self._connection.execute(sa.update(card_groups).where(card_groups.c.id == group_id).values(channel=channel))
+
     def note_post(self, group_id: str, posted: PostedCard) -> None:
         body = json.dumps(as_plain(posted))
         self._connection.execute(sa.update(card_groups).where(card_groups.c.id == group_id).values(posted=body))

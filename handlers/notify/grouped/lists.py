@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -49,6 +49,8 @@ def sync_group(group_id: str, s: Services) -> None:
             return
         if not listed.call.made:
             note_made(listed.call, tx, s.clock.now())
+        if posted is None:
+            GroupRows(tx.connection).move_to(group_id, listed.group.channel)
         update = begin_update(f"group-shown:{group_id}", posted, listed.card, tx, s) if posted else None
     if posted is None:
         _post(listed, s)
@@ -133,6 +135,9 @@ def _read(group_id: str, tx: Transaction, s: Services, *, calls: bool = False) -
         mentions = call.mentions if group.posted is None else ()
         more = Link(_("All open requests"), f"{s.links.url}/") if s.links.url else None
         card = group_card(group.rule, list(shown.values()), count(members), mentions, more)
+    if group.posted is None:  # the policy may have another channel since, as when theirs was archived
+        now_in = (one.context.rule.channel for one in shown.values() if one.context.rule and one.request.state.is_open)
+        group = replace(group, channel=next(now_in, group.channel))
     return Listed(group, members, card, call)
 
 

@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import sqlalchemy as sa
 
 from bot.domain.calm.grouping import CardGroup
-from bot.domain.model import TransitionRequest
+from bot.domain.model import State, TransitionRequest
+from bot.engine.rows import JobStatus
 from bot.store.calm.groups import GroupRows
 from bot.store.transaction import Transaction
 from handlers.notify.grouped.places import group_for
 from handlers.notify.render_context import context_for
 from handlers.registry.reconcile import reconcile_model
-from tests.e2e.notify.test_shared_cards import EIGHT, ask_for
-from tests.fixtures.installation import Installation
+from tests.e2e.notify.test_shared_cards import EIGHT, ask_for, counts
+from tests.fixtures.installation import Installation, policy_text
 from tests.fixtures.workers import eventually
 
 
@@ -38,6 +39,25 @@ def test_workers_that_find_a_crowd_at_once_make_one_list_and_one_of_them_decides
         assert joined == decided.id
         assert {groups.is_placed(one.id) for one in others} == {True}
         assert {one.id for one in groups.members(decided.id)} == {one.id for one in (first, second, *others)}
+
+
+def test_a_list_whose_channel_was_archived_before_it_was_posted_goes_to_the_one_of_the_policy_by_then(
+    installation: Installation,
+) -> None:
+    ask_for(installation, EIGHT)
+    installation.slack.workspace.channel("model-approvals").is_archived = True
+    installation.sweep()
+    installation.activate(policy_text(f"{installation.model}*").replace("#model-approvals", "#compliance"))
+    installation.settle()
+    installation.s.store.jobs.replay_all()
+    installation.settle()
+    ask_for(installation, 1, first=EIGHT)
+    installation.sweep()
+
+    (posted,) = {one.card.thread for one in installation.requests(State.PENDING) if one.card}
+    (told,) = [one for one in installation.slack.messages("compliance") if one.ts == posted]
+    assert counts(told)[1] == EIGHT + 1
+    assert installation.s.store.jobs.listing(JobStatus.PARKED) == []
 
 
 def group_in(tx: Transaction, request: TransitionRequest, installation: Installation) -> CardGroup | None:
