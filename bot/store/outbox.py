@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.store.tables import clock_ticks, deliveries, intents, sendings
 
 LATEST = "latest"  # used instead of a period: the clock's effects keep one row each
+AHEAD = timedelta(minutes=1)  # a message is reserved for its turn, which may be seconds later
 DELIVERIES_KEPT = timedelta(days=7)
 SENDINGS_KEPT = timedelta(
     days=90
@@ -36,7 +37,7 @@ class OutboxRows:
 
     def reserve(self, key: str, now: datetime) -> datetime | None:
         """Reserves the key; returns since when it is reserved, if it was before."""
-        begun = self.begun(key)
+        begun = self.begun(key, now)
         if begun is None:
             self.connection.execute(sa.insert(sendings).values(key=key, begun_at=now))
         return begun
@@ -49,9 +50,13 @@ class OutboxRows:
         row = insert(sendings).values(values).on_conflict_do_nothing().returning(sendings.c.key)
         return frozenset(self.connection.execute(row).scalars())
 
-    def begun(self, key: str) -> datetime | None:
-        """Since when the key is reserved."""
-        return self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
+    def begun(self, key: str, now: datetime | None = None) -> datetime | None:
+        """Since when the key is reserved. What is too far ahead of `now` was noted by a fast clock, and counts from `now` on."""
+        begun = self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
+        if begun is None or now is None or begun <= now + AHEAD:
+            return begun
+        self.renew(key, now)
+        return now
 
     def unfinished(self, prefix: str) -> list[str]:
         """The keys that are reserved, and whose end is not known."""

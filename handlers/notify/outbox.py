@@ -136,7 +136,7 @@ def _reserve_in_turn(
 ) -> tuple[datetime | None, datetime]:
     """Reserves the key when it is this message's turn in the channel; returns since when it is reserved, if it was before, and its turn."""
     with s.store.transaction() as tx:
-        begun, turn = tx.outbox.begun(key), AT_ONCE
+        begun, turn = tx.outbox.begun(key, now), AT_ONCE
         if begun is None and s.notifier.post_spacing:
             patience = PATIENCE if may_sleep else 0.0
             turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience, asker=asker)

@@ -64,7 +64,7 @@ def remind_person(account_id: str, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         policy, last = tx.policy(), _last(account_id, tx)
-    if last is not None and not _may_be_due(last, policy, now):
+    if last is not None and last <= now and not _may_be_due(last, policy, now):
         return
     account = member_with(account_id, s)
     if account is None:

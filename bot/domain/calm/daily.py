@@ -51,7 +51,9 @@ def due_day(note: DailyNote, now: datetime) -> date | None:
     """The day whose note is due. None before its hour and once it is done, also when the person has gone west and the day comes again."""
     local = now.astimezone(ZoneInfo(note.timezone))
     is_time = local.hour * 60 + local.minute >= note.minute
-    is_new = note.sent_for is None or note.sent_for < local.date()
+    is_new = (
+        note.sent_for is None or not local.date() <= note.sent_for <= local.date() + YESTERDAY
+    )  # else a clock was fast
     return local.date() if is_time and is_new else None
 
 

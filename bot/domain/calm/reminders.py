@@ -33,7 +33,10 @@ class Waits:
 
 
 def is_due(waiting: Sequence[Waits], last: datetime | None, calendar: WorkingHours, now: datetime) -> bool:
-    """Whether a reminder of one of these came due since the person's last message, and that is at least the rule's pause ago."""
+    """Whether a reminder of one of these came due since the person's last message, and that is at least the rule's pause ago.
+
+    A last message that is ahead was noted while the clock was fast, and holds up none.
+    """
     return any(_is_due(one, last, calendar, now) for one in waiting)
 
 
@@ -41,7 +44,7 @@ def _is_due(one: Waits, last: datetime | None, calendar: WorkingHours, now: date
     reminded, rule = one.request.reminded_at, one.rule
     if one.request.state is not State.PENDING or reminded is None or rule is None or rule.remind_after is None:
         return False
-    return last is None or (reminded > last and calendar.elapsed(last, now) >= rule.remind_after)
+    return last is None or last > now or (reminded > last and calendar.elapsed(last, now) >= rule.remind_after)
 
 
 def reminders_card(waiting: Sequence[Waits], now: datetime) -> Card:

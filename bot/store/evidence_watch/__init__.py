@@ -66,7 +66,7 @@ class EvidenceWatchRows:
         query = (
             sa.select(held.c.workspace, held.c.model, held.c.target, looks.looked_at)
             .select_from(joined)
-            .where(sa.or_(looks.due_at.is_(None), looks.due_at <= now))
+            .where(sa.or_(looks.due_at.is_(None), _is_due(now)))
             .order_by(looks.due_at.asc().nulls_first(), held.c.model, held.c.target)
             .limit(limit)
         )
@@ -87,7 +87,7 @@ class EvidenceWatchRows:
             return replace(place, looked_at=now) if mine is not None else None
         rows = evidence_places.c
         same = sa.and_(*(rows[name] == value for name, value in _key(place).items()), rows.looked_at == place.looked_at)
-        later = sa.update(evidence_places).where(same, rows.due_at <= now).values(due_at=due_at)
+        later = sa.update(evidence_places).where(same, _is_due(now)).values(due_at=due_at)
         return place if self._connection.execute(later).rowcount else None
 
     def claim(self, place: WatchedPlace, now: datetime, due_at: datetime) -> bool:
@@ -228,6 +228,11 @@ class EvidenceWatchRows:
     def _notes(self, *where: sa.ColumnElement[bool]) -> list[LossNote]:
         query = sa.select(evidence_notes).where(*where).order_by(evidence_notes.c.id)
         return [LossNote(row.id, read_event(row.kind, row.event)) for row in self._connection.execute(query)]
+
+
+def _is_due(now: datetime) -> sa.ColumnElement[bool]:
+    """Also what was looked at while the clock was fast, before it was set back."""
+    return sa.or_(evidence_places.c.due_at <= now, evidence_places.c.looked_at > now)
 
 
 def _held(workspace: str) -> sa.Subquery:

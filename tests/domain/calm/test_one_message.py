@@ -43,6 +43,7 @@ def test_the_first_reminder_that_comes_due_sends_one_message_and_the_next_waits_
     assert is_due([first, second], None, ALWAYS, NOON + 4 * HOUR)
     assert not is_due([first, second], NOON + 4 * HOUR, ALWAYS, NOON + 5 * HOUR)
     assert is_due([first, waits(NOON + 8 * HOUR, 8)], NOON + 4 * HOUR, ALWAYS, NOON + 8 * HOUR)
+    assert is_due([first], NOON + 365 * 24 * HOUR, ALWAYS, NOON + 4 * HOUR)  # the clock was fast
 
 
 @pytest.mark.parametrize("quiet", [waits(None), waits(NOON, rule=a_rule()), waits(NOON, rule=None)])
@@ -94,6 +95,7 @@ MADRID = DailyNote("p1", "U1", 9 * 60, "Europe/Madrid")
         (datetime(2026, 3, 2, 22, 59, tzinfo=UTC), date(2026, 3, 1), date(2026, 3, 2)),
         (datetime(2026, 7, 2, 7, 0, tzinfo=UTC), None, date(2026, 7, 2)),  # in summer two hours ahead of UTC
         (datetime(2026, 3, 2, 9, 0, tzinfo=UTC), date(2026, 3, 3), None),  # the person has gone west
+        (datetime(2026, 3, 2, 9, 0, tzinfo=UTC), date(2026, 3, 4), date(2026, 3, 2)),  # the clock was fast
     ],
 )
 def test_the_note_is_due_once_a_day_from_its_hour_on_where_the_person_is(

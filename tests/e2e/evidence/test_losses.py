@@ -308,6 +308,18 @@ def test_a_registry_that_is_away_leaves_the_looks_at_others_alone(installation: 
     assert lost(installation) == [("run", ("deleted",))]
 
 
+def test_what_was_looked_at_while_the_clock_was_fast_is_looked_at_again_once_it_is_set_back(
+    installation: Installation,
+) -> None:
+    installation.promoted()
+    look(installation, 365 * A_DAY)
+    installation.mlflow.delete_run(installation.run_of(1))
+
+    look(installation, -365 * A_DAY)
+
+    assert lost(installation) == [("run", ("deleted",))]
+
+
 class BreaksAt:
     """The registry, in which a bug of ours shows at one version alone."""
 

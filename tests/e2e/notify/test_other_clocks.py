@@ -1,4 +1,4 @@
-"""Slack dates its messages by its own clock, and our database may be ahead of it or behind."""
+"""Slack dates its messages by its own clock, and our database may be ahead of it or behind, or be set back meanwhile."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bot.errors import OutcomeUnknown
 from tests.fixtures.installation import Installation
 
 
-@pytest.mark.parametrize("seconds_ahead", [45, 240, 540, -240])
+@pytest.mark.parametrize(("seconds_ahead", "then"), [(45, 45), (240, 240), (540, 540), (-240, -240), (86_400, 0)])
 def test_a_card_whose_answer_was_lost_is_found_and_not_posted_again(
-    seconds_ahead: int, installation: Installation, monkeypatch: pytest.MonkeyPatch
+    seconds_ahead: int, then: int, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation.sweep()
     installation.clock.ahead = timedelta(seconds=seconds_ahead)
@@ -25,6 +25,7 @@ def test_a_card_whose_answer_was_lost_is_found_and_not_posted_again(
         if lost:
             return posted
         lost.append(posted)
+        installation.clock.ahead = timedelta(seconds=then)
         raise OutcomeUnknown("the answer was lost")
 
     monkeypatch.setattr(installation.s.notifier, "post", post_and_lose_the_first_answer)
