@@ -311,12 +311,13 @@ class SignedRequestRows:
         lists = self._about_accounts(tables.ledger.c.kind == OldRecordsListed.__name__)
         return next((event for event in lists if isinstance(event, OldRecordsListed)), None)
 
-    def changes_of(self, account: str) -> list[AccountBound | AccountUnbound]:
-        """What the ledger says about this account, oldest first."""
+    def changes_of(self, account: str, *, before: int | None = None) -> list[AccountBound | AccountUnbound]:
+        """What the ledger says about this account, oldest first; in the entries before this one when it is given."""
         named = tables.ledger.c.body.contains(
             f'"account":{json.dumps(account)}', autoescape=True
         )  # bodies are canonical
-        events = (event for event in self._about_accounts(named) if isinstance(event, AccountBound | AccountUnbound))
+        narrowed = named if before is None else sa.and_(named, tables.ledger.c.seq < before)
+        events = (event for event in self._about_accounts(narrowed) if isinstance(event, AccountBound | AccountUnbound))
         return [event for event in events if event.account == account]
 
     def _about_accounts(self, narrowed: sa.ColumnElement[bool]) -> Iterator[Event]:

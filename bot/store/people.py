@@ -143,6 +143,11 @@ class PeopleRows:
     def get(self, person_id: str) -> Person:
         return self._one(tables.people.c.id == person_id)
 
+    def get_and_hold(self, person_id: str) -> Person:
+        """Binding and unbinding an account of the person wait for this transaction to end."""
+        mine = sa.select(tables.people).where(tables.people.c.id == person_id)
+        return _person_of(self.connection.execute(mine.with_for_update(read=True, key_share=True)).one())
+
     def find(self, email: str) -> Person | None:
         row = self.connection.execute(sa.select(tables.people).where(tables.people.c.email == email.lower())).first()
         return _person_of(row) if row else None

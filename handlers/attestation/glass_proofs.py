@@ -30,7 +30,7 @@ def why_not_broken(request: TransitionRequest, tx: Transaction, s: Services) -> 
     deed = deed_of(glass)
     if kept.request_id != request.id or kept.vote != deed:
         return CHANGED
-    return _why_not_sent(request, glass, kept, s) or ("" if belongs_to(deed, tx) else NOT_THEIRS)
+    return _why_not_sent(request, glass, kept, s) or ("" if belongs_to(request, deed, tx) else NOT_THEIRS)
 
 
 def deed_of(glass: BrokenGlass) -> Vote:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain.attestation.vote_statement import is_about, parts_of, passkey_parts, rule_in
-from bot.domain.events import TicketAccountBound
+from bot.domain.events import GlassBroken, VoteCast
 from bot.domain.model import VOTE, SignedBy, TransitionRequest, Vote
 from bot.domain.names import storable
-from bot.domain.request.proofs import CLOCKS_DIFFER_BY, is_account_of_voter
+from bot.domain.request.proofs import is_account_of_voter
 from bot.domain.request.shown import shown_on
 from bot.domain.ticket_votes.history import TICKET
 from bot.domain.vote_events import OldBinding, OldVote
@@ -29,6 +29,7 @@ from handlers.attestation.decided_rules import is_same_rule
 from handlers.attestation.passkey_proofs import why_not_signed
 from handlers.custody.own_keys import believed_keys, read_signed
 
+CAST = (VoteCast.__name__, GlassBroken.__name__)  # the entries that a signed request leads to
 NO_REQUEST = "no signed request of the notifier is on record with it"
 CHANGED = "what is on record is not what was cast"
 OTHER_RULE = "it was cast under another rule"
@@ -68,7 +69,7 @@ def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, 
         return str(refusal)
     if kept.signed.signed_by != vote.signed_by or not _says_the_same(click, request, kept.vote):
         return OTHER_CLICK
-    return "" if belongs_to(vote, tx) else NOT_THEIRS
+    return "" if belongs_to(request, vote, tx) else NOT_THEIRS
 
 
 def _why_not_in_ticket(request: TransitionRequest, vote: Vote, kept: KeptRequest, tx: Transaction, s: Services) -> str:
@@ -83,9 +84,8 @@ def _why_not_in_ticket(request: TransitionRequest, vote: Vote, kept: KeptRequest
         return OTHER_ENTRY
     if kept.signed.signed_by != vote.signed_by:
         return OTHER_ENTRY
-    before = [one for one in tx.ticket_accounts.changes_of(vote.account) if one.at <= vote.at + CLOCKS_DIFFER_BY]
-    last = before[-1] if before else None
-    return "" if isinstance(last, TicketAccountBound) and last.person == vote.person else NOT_THEIRS
+    before = tx.ticket_accounts.changes_of(vote.account, before=_place_of(request, vote, tx))
+    return "" if is_account_of_voter(vote, before, is_listed=False) else NOT_THEIRS
 
 
 def with_card_pressed(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> TransitionRequest:
@@ -130,14 +130,20 @@ def _says_the_same(click: Click, request: TransitionRequest, vote: Vote) -> bool
     )
 
 
-def belongs_to(vote: Vote, tx: Transaction) -> bool:
+def belongs_to(request: TransitionRequest, vote: Vote, tx: Transaction) -> bool:
     """By the ledger. A binding from before bindings were entries must be listed."""
-    changes = tx.signed_requests.changes_of(vote.account)
-    if is_account_of_voter(vote, changes, is_listed=False):
-        return True
-    listed = tx.signed_requests.listed()
+    place = _place_of(request, vote, tx)
+    changes = tx.signed_requests.changes_of(vote.account, before=place)
+    listed = tx.signed_requests.listed() if place and not changes else None
     is_listed = listed is not None and OldBinding(vote.account, vote.person) in listed.bindings
     return is_account_of_voter(vote, changes, is_listed=is_listed)
+
+
+def _place_of(request: TransitionRequest, vote: Vote, tx: Transaction) -> int:
+    """The number of the vote's entry; 0 when there is none, before which nothing is bound."""
+    said = f'"signed_request":"{vote.signed_request}"'  # bodies are canonical
+    entries = tx.ledger.about(request.id)
+    return next((one.seq for one in entries if one.kind in CAST and said in one.body), 0)
 
 
 def _is_listed(request: TransitionRequest, vote: Vote, tx: Transaction) -> bool:

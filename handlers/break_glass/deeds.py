@@ -54,7 +54,7 @@ def _record(click: Click, offer: Offer, pressed: Pressed, tx: Transaction, now: 
     rule = tx.policy().rule_for(version.workspace, version.model, offer.target)
     if rule is None or tx.policy().rule_hash(rule) != offer.rule_hash:
         raise Refused(_(POLICY_CHANGED))
-    if tx.people.get(pressed.voter.person.id).account != click.account:
+    if tx.people.get_and_hold(pressed.voter.person.id).account != click.account:
         raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
     if tx.requests.some([offer.request_id]):
         raise Refused(_(RECORDED_BEFORE))

@@ -118,9 +118,14 @@ def is_from_ticket(click: Click) -> bool:
 
 
 def check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
-    """After the account was looked up, an administrator may have unbound it, or somebody have gone away or come back."""
+    """After the account was looked up, an administrator may have unbound it, or somebody have gone away or come back.
+
+    From now on the account stays the person's until the transaction ends, so that the ledger has the vote before any such change.
+    """
     person = voter.person.id
-    known = tx.ticket_accounts.account_of(person) if is_from_ticket(click) else tx.people.get(person).account
+    if is_from_ticket(click):
+        tx.ticket_accounts.lock()
+    known = tx.ticket_accounts.account_of(person) if is_from_ticket(click) else tx.people.get_and_hold(person).account
     if known != click.account:
         raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
     for one in (person, *voter.also):

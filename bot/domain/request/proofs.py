@@ -7,16 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bot.domain.events import AccountBound, AccountUnbound, ApprovalCalledOff, DecisionReopened, Event, VoteRefused
+from bot.domain.events import (
+    AccountBound,
+    AccountUnbound,
+    ApprovalCalledOff,
+    DecisionReopened,
+    Event,
+    TicketAccountBound,
+    TicketAccountUnbound,
+    VoteRefused,
+)
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule
 from bot.domain.request.fast_track import judge
 from bot.domain.request.quorum import tally, under
 from bot.language import recorded
 
-CLOCKS_DIFFER_BY = timedelta(minutes=5)  # of the machines that bind accounts and record votes, at the most
+AccountChange = AccountBound | AccountUnbound | TicketAccountBound | TicketAccountUnbound
 NOT_ENOUGH = "the votes on record do not meet the rule"
 NOT_JUDGED = "no judgement of the fast track on record approves it"
 NOT_BY_RULE = recorded("outcome", "the rule does not approve this by itself")
@@ -24,18 +33,15 @@ NO_GLASS = "nothing on record says who broke the glass, or the rule has no break
 NO_REJECTION = "no vote on record rejects it"
 
 
-def is_account_of_voter(vote: Vote, changes: Sequence[AccountBound | AccountUnbound], *, is_listed: bool) -> bool:
-    """Whether the account that pressed was the person's at the vote. `changes` are the ledger's entries about the account, oldest first.
+def is_account_of_voter(vote: Vote, changes: Sequence[AccountChange], *, is_listed: bool) -> bool:
+    """Whether the account that pressed was the person's at the vote. `changes` are the ledger's entries about the account that come before
+    the vote's, oldest first: times do not tell, as a clock may have been set back.
 
-    `is_listed`: the account was bound to the person before bindings were entries. What changed a moment after the vote may have been
-    before it by another machine's clock, so both answers count then.
+    `is_listed`: the account was bound to the person before bindings were entries.
     """
-    before = [change for change in changes if change.at <= vote.at]
-    at_once = [change for change in changes if vote.at < change.at <= vote.at + CLOCKS_DIFFER_BY]
-    then = [*before[-1:], *at_once]
-    if any(isinstance(change, AccountBound) and change.person == vote.person for change in then):
-        return True
-    return is_listed and not before
+    if not changes:
+        return is_listed
+    return isinstance(changes[-1], AccountBound | TicketAccountBound) and changes[-1].person == vote.person
 
 
 def refuse_vote(request: TransitionRequest, vote: Vote, reason: str, at: datetime) -> list[Event]:

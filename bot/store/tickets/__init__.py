@@ -93,9 +93,9 @@ class TicketAccountRows:
             sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("ticket-accounts", 0)))
         )
 
-    def changes_of(self, account: str) -> list[TicketAccountBound | TicketAccountUnbound]:
-        """What the ledger says about this account, oldest first."""
-        return [event for event in self._entries("account", account) if event.account == account]
+    def changes_of(self, account: str, *, before: int | None = None) -> list[TicketAccountBound | TicketAccountUnbound]:
+        """What the ledger says about this account, oldest first; in the entries before this one when it is given."""
+        return [event for event in self._entries("account", account, before) if event.account == account]
 
     def holder(self, account: str) -> str | None:
         """The id of the person whose account it is now."""
@@ -111,9 +111,13 @@ class TicketAccountRows:
         """The one that is this person's now."""
         return next((one for one in reversed(self.accounts_of(person)) if self.holder(one) == person), None)
 
-    def _entries(self, name: str, value: str) -> Iterator[TicketAccountBound | TicketAccountUnbound]:
+    def _entries(
+        self, name: str, value: str, before: int | None = None
+    ) -> Iterator[TicketAccountBound | TicketAccountUnbound]:
         rows = tables.ledger.c
         named = rows.body.contains(f'"{name}":{json.dumps(value)}', autoescape=True)  # bodies are canonical
         query = sa.select(rows.kind, rows.body).where(rows.kind.in_(list(ABOUT_ACCOUNTS)), named).order_by(rows.seq)
+        if before is not None:
+            query = query.where(rows.seq < before)
         for row in self._connection.execute(query):
             yield ABOUT_ACCOUNTS[row.kind].validate_json(row.body)

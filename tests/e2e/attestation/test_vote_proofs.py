@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from bot.clients.keys import make_key
 from bot.clients.signers import read_signer
 from bot.domain.events import (
+    AccountUnbound,
     ApprovalCalledOff,
     DecisionReopened,
     DecisionSigned,
@@ -41,8 +43,11 @@ from handlers.attestation.vote_proofs import (
 )
 from handlers.custody.own_keys import is_approval_believed
 from handlers.ledger.old_records import list_old_records
+from handlers.request.accounts import bind_by_hand, unbind_by_hand
 from handlers.request.approvals import press
+from tests.engine.test_pace import waits_for_a_lock
 from tests.fixtures.installation import Installation
+from tests.fixtures.workers import eventually
 
 
 def write_a_vote(installation: Installation, request: TransitionRequest, **changes: object) -> None:
@@ -287,6 +292,58 @@ def test_an_account_that_only_the_tables_give_to_a_person_votes_for_nobody(insta
 
     (refused,) = installation.reread(request).refused_votes
     assert (refused.reason, installation.champion()) == (NOT_THEIRS, None)
+
+
+def test_who_was_bound_while_the_clock_was_fast_votes_once_it_is_set_back(
+    open_installation: Callable[..., Installation],
+) -> None:
+    installation = open_installation()
+    installation.clock.ahead = timedelta(hours=1)
+    installation.sweep()
+    installation.clock.ahead = timedelta()
+
+    installation.approve(installation.asked())
+
+    assert installation.champion() == 1
+
+
+@pytest.mark.parametrize("holder", [None, "ben@example.com"])
+def test_who_was_unbound_while_the_clock_was_fast_votes_no_more_once_it_is_set_back(
+    holder: str | None, installation: Installation
+) -> None:
+    """Whoever can write to the database binds the account again, without an entry."""
+    request = installation.asked()
+    installation.clock.ahead = timedelta(hours=1)
+    unbind_by_hand("ana@example.com", "", installation.s)
+    if holder:
+        unbind_by_hand(holder, "", installation.s)
+        bind_by_hand(holder, "U0ANA000001", "", installation.s)
+    installation.clock.ahead = timedelta()
+    with installation.s.store.engine.begin() as connection:
+        connection.execute(sa.text("update people set account = null where email = 'ben@example.com'"))
+        connection.execute(sa.text("update people set account = 'U0ANA000001' where email = 'ana@example.com'"))
+
+    installation.approve(request)
+
+    (refused,) = installation.reread(request).refused_votes
+    assert (refused.reason, installation.champion()) == (NOT_THEIRS, None)
+
+
+def test_whose_account_it_is_changes_only_after_the_vote_that_is_being_recorded(installation: Installation) -> None:
+    request, s = installation.asked(), installation.s
+    with ThreadPoolExecutor() as threads:
+        with s.store.transaction() as tx:
+            ana = tx.people.find("ana@example.com")
+            assert ana is not None
+            assert tx.people.get_and_hold(ana.id).account == "U0ANA000001"
+            unbinding = threads.submit(unbind_by_hand, "ana@example.com", "", s)
+            eventually(lambda: waits_for_a_lock(s.store.engine))
+            _vote(installation, request, tx, {})
+        unbinding.result()
+
+    with s.store.transaction() as tx:
+        kinds = [entry.kind for entry in tx.ledger.entries(VoteCast.__name__, AccountUnbound.__name__)]
+    assert kinds == [VoteCast.__name__, AccountUnbound.__name__]
 
 
 def test_a_decision_that_only_the_database_calls_signed_moves_nothing(installation: Installation) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.events import TicketAccountBound
 from bot.domain.model import State, TransitionRequest
 from bot.sandbox.jira import Deployment, SandboxUser
-from handlers.tickets.accounts import bind_by_hand
+from handlers.tickets.accounts import bind_by_hand, unbind_by_hand
 from tests.fixtures.installation import Installation
 from tests.fixtures.ticket_votes import BEA, TicketDesk
 
@@ -108,3 +109,17 @@ def test_on_cloud_who_shows_the_address_only_later_is_bound_at_the_first_decisio
     assert now.state is State.APPLIED
     bound = {one["account"]: one["how"] for one in cloud.installation.entries(TicketAccountBound)}
     assert bound["ben"] == "first_press"
+
+
+@pytest.mark.parametrize("is_unbound", [False, True])
+def test_whose_account_it_is_does_not_change_when_the_clock_is_set_back(is_unbound: bool, cloud: TicketDesk) -> None:
+    clock, s = cloud.installation.clock, cloud.installation.s
+    clock.ahead = timedelta(hours=1)
+    cloud.allow()
+    if is_unbound:
+        unbind_by_hand("ben@example.com", "", s)
+    clock.ahead = timedelta()
+
+    now, _ = answered(cloud, "ben")
+
+    assert now.state is (State.PENDING if is_unbound else State.APPLIED)
