@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.model import Ask, AskKind, Target, VersionId
+from bot.domain.model import Ask, AskKind, Target, TargetKind, VersionId
 from bot.domain.registry.diff import Known, OpenAsk
 from bot.domain.registry.facts import Intent
 from bot.store import tables
@@ -88,9 +88,18 @@ class RegistryRows:
             self._rename_model(workspace, f"renaming:{before}", after)
 
     def _rename_model(self, workspace: str, before: str, after: str) -> None:
-        for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):
+        columns = (
+            (tables.models, "name"),
+            (tables.placements, "model"),
+            (tables.asks, "model"),
+            (tables.intents, "model"),
+        )
+        for table, column in columns:
             mine = sa.and_(table.c.workspace == workspace, table.c[column] == before)
             self.connection.execute(sa.update(table).where(mine).values({column: after}))
+        for table in (tables.placements, tables.intents):  # what is copied into the model
+            its_own = sa.and_(table.c.workspace == workspace, table.c.target == f"{TargetKind.MODEL}:{before}")
+            self.connection.execute(sa.update(table).where(its_own).values(target=f"{TargetKind.MODEL}:{after}"))
 
     def forget_model(self, workspace: str, name: str) -> None:
         for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):

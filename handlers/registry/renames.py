@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bot.domain.events import Event, ModelGone, ModelRenamed
@@ -10,9 +10,11 @@ from bot.domain.model import OPEN, Placed
 from bot.domain.request import lifecycle
 from bot.language import recorded
 from bot.ports import ModelSummary
+from bot.errors import Temporary
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
+from handlers.custody.reading import read_model
 from handlers.registry.watches import A_MOMENT, carry_over
 
 
@@ -33,6 +35,17 @@ def find_renames(workspace: str, known: ModelRow | None, created: datetime | Non
     stayed = {row.name for row in rows} - {row.name for row in moved}
     free = {called: one for called, one in summaries.items() if called not in stayed}
     return _matched(moved, free)
+
+
+def check_no_rename_waits(workspace: str, names: Iterable[str], s: Services) -> None:
+    """A version that is not under its model's name may be under another since the last look. Raises Temporary: the next one records that."""
+    for name in names:
+        with s.store.transaction() as tx:
+            known = tx.registry.find_model(workspace, name)
+        seen = read_model(workspace, name, s)
+        called = find_renames(workspace, known, seen.created if seen else None, s).get(name)
+        if called is not None:
+            raise Temporary(f"{name} is called {called} now, and no look has recorded that yet")
 
 
 def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, now: datetime) -> None:

@@ -159,6 +159,11 @@ def _record_copied(target: Target, copied: Mapping[VersionId, datetime], tx: Tra
         tx.record([BaselineRecorded(now, held[0].version.workspace, some, since) for some in in_lists(held)])
 
 
+def own_target(target: Target, before: str, after: str) -> Target:
+    """What the target is called once its model is called `after`."""
+    return Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
+
+
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
     """A model was renamed: places under its new name are watched as those under the old one were, which stay watched.
 
@@ -167,7 +172,7 @@ def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: da
     """
     there = tx.custody.watches(workspace, after)
     for target, watch in tx.custody.watches(workspace, before).items():
-        renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
+        renamed = own_target(target, before, after)
         if renamed not in there:
             tx.custody.put_watch(workspace, after, renamed, watch)
             said = baseline_by_ledger(workspace, before, target, tx.connection, tx.unwritten)
