@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bot.domain.events import Event, ModelGone, ModelRenamed
-from bot.domain.model import OPEN, Placed
+from bot.domain.model import OPEN, Kind, Placed
 from bot.domain.request import lifecycle
 from bot.language import recorded
 from bot.ports import ModelSummary
@@ -15,7 +15,7 @@ from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
 from handlers.custody.reading import read_model
-from handlers.registry.watches import A_MOMENT, carry_over
+from handlers.registry.watches import A_MOMENT, carry_over, own_target
 
 
 def find_renames(workspace: str, known: ModelRow | None, created: datetime | None, s: Services) -> Mapping[str, str]:
@@ -71,6 +71,8 @@ def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, 
                 "outcome", "{before} is called {after} now. Ask again under that name", before=before, after=after
             )
             events += lifecycle.withdraw(request, why, now)
+            if request.kind is Kind.OBSERVED and not request.is_adopted:  # people are asked again under the new name
+                tx.registry.judge_anew(request.version, after, own_target(request.target, before, after))
         tx.record(events)
 
 

@@ -69,6 +69,51 @@ def approved_in_a_freeze(installation: Installation) -> TransitionRequest:
     return request
 
 
+@pytest.mark.parametrize("is_stage", [False, pytest.param(True, marks=pytest.mark.proof)])
+def test_a_move_by_hand_that_is_asked_about_is_asked_about_under_the_new_name(
+    is_stage: bool, open_installation: Callable[..., Installation]
+) -> None:
+    installation = open_installation(**(STAGE if is_stage else {}))
+    installation.register()
+    installation.sweep()
+    installation.ask(1)
+    installation.sweep()
+    installation.approve(installation.request(1, "stage:Production" if is_stage else "alias:champion"))
+    installation.register()
+    if is_stage:
+        installation.stage(2, "Production")
+    else:
+        installation.ask(2, "champion")
+    installation.sweep()
+    assert pending(installation) == [(installation.model, 2)]
+
+    rename(installation)
+
+    assert pending(installation) == [(new_name(installation), 2)]
+    assert installation.request(2, "stage:Production" if is_stage else "alias:champion").kind is Kind.OBSERVED
+    check_all_agrees(installation)
+
+
+@pytest.mark.proof
+def test_a_copy_that_is_asked_about_is_asked_about_under_the_new_name(
+    open_installation: Callable[..., Installation],
+) -> None:
+    installation = open_installation(**MODEL)
+    installation.sweep()
+    prod, now = f"prod.{installation.model}", f"prod.{new_name(installation)}"
+    installation.register(model=prod)
+    installation.sweep()
+    with installation.s.store.transaction() as tx:
+        (asked,) = tx.requests.find(workspace="default", model=prod, states=(State.PENDING,))
+
+    rename(installation, prod, now)
+
+    with installation.s.store.transaction() as tx:
+        (again,) = tx.requests.find(workspace="default", model=now, states=(State.PENDING,))
+        assert tx.requests.get(asked.id).state is State.WITHDRAWN
+        assert str(again.target) == f"model:{now}"
+
+
 @pytest.mark.parametrize(
     ("observed", "is_back", "look"),
     [
