@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from bot.domain.events import BaselineRecorded, ModelGone
 from bot.domain.model import Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy
-from bot.domain.registry.custody import Holding, custody_of, may_hold
+from bot.domain.registry.custody import Holding, custody_of, is_unapproved, may_hold
 from bot.domain.registry.diff import Move, News, ruled_places
 from bot.domain.registry.facts import Handling
 from bot.domain.registry.snapshot import ModelSnapshot
@@ -65,7 +65,7 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
             if handling.is_stricter_than(before.handling):
                 tightened[target] = before.handling
             if target in tightened and before.absent_since is None:
-                _begin(place, handling, _held_before(place, before, seen, tx), tx, now)
+                _begin(place, handling, _held_before(place, before, seen, tx, now), tx, now)
                 continue
             if before.absent_since is not None:
                 arrived.add(target)
@@ -89,13 +89,18 @@ def _was_covered_all_along(place: Place, seen: ModelSnapshot, tx: Transaction) -
     return bool(covered) and all(covered)
 
 
-def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction) -> tuple[VersionId, ...]:
-    """Who was there when the rule became stricter. What came since the last look is none of them where people were to be asked."""
+def _held_before(
+    place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction, now: datetime
+) -> tuple[VersionId, ...]:
+    """Who was there when the rule became stricter. None of them is what came by hand and nobody approved where people were to be asked,
+    be it since the last look.
+    """
     on_record = {
         one.version for one in tx.registry.placements(place.workspace, place.model) if one.target == place.target
     }
-    holders = seen.holders(place.target)
-    return tuple(one for one in holders if one in on_record or watch.handling is not Handling.ASK)
+    facts = replace(facts_of(place, seen, tx, now, about=seen.holders(place.target)), handling=watch.handling)
+    here = (one for one in facts.holders if one in on_record or watch.handling is not Handling.ASK)
+    return tuple(one for one in here if not is_unapproved(one, facts))
 
 
 def judged_moves(
