@@ -8,9 +8,9 @@ from datetime import datetime
 from bot.domain.events import Event, ModelGone, ModelRenamed
 from bot.domain.model import OPEN, Kind, Placed
 from bot.domain.request import lifecycle
+from bot.errors import Temporary
 from bot.language import recorded
 from bot.ports import ModelSummary
-from bot.errors import Temporary
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
@@ -30,7 +30,12 @@ def find_renames(workspace: str, known: ModelRow | None, created: datetime | Non
         if known is None and created is not None and not tx.registry.models_created_at(workspace, created):
             return {}
         rows = tx.registry.models(workspace)
-    summaries = {one.name: one for one in s.registry_at(workspace).list_models()}
+    return renames_among(rows, s.registry_at(workspace).list_models())
+
+
+def renames_among(rows: Iterable[ModelRow], listed: Iterable[ModelSummary]) -> Mapping[str, str]:
+    """The present name of each model of `rows` that is `listed` under another one."""
+    rows, summaries = list(rows), {one.name: one for one in listed}
     moved = [row for row in rows if row.name not in summaries or summaries[row.name].created != row.created]
     stayed = {row.name for row in rows} - {row.name for row in moved}
     free = {called: one for called, one in summaries.items() if called not in stayed}
@@ -38,7 +43,7 @@ def find_renames(workspace: str, known: ModelRow | None, created: datetime | Non
 
 
 def check_no_rename_waits(workspace: str, names: Iterable[str], s: Services) -> None:
-    """A version that is not under its model's name may be under another since the last look. Raises Temporary: the next one records that."""
+    """Raises Temporary when a model was renamed since the last look: what is not under its name may be under the new one."""
     for name in names:
         with s.store.transaction() as tx:
             known = tx.registry.find_model(workspace, name)
