@@ -261,7 +261,7 @@ class RegistryRows:
         return self._close(sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target)), at)
 
     def close_intent(self, request_id: str, at: datetime) -> int:
-        """Calls off this intent alone; other intents for the target stay open."""
+        """Calls off this intent alone: other intents for the target stay open, and a later move of it is not ours."""
         return self._close(tables.intents.c.request_id == request_id, at)
 
     def _close(self, condition: sa.ColumnElement[bool], at: datetime) -> int:
@@ -270,10 +270,6 @@ class RegistryRows:
 
     def close_all_intents(self, at: datetime) -> int:
         return self._close(sa.true(), at)  # of every place
-
-    def call_off_intent(self, request_id: str, at: datetime) -> None:
-        """Calls off our intent to move the target by this request: a later move of the target is not ours."""
-        self._close(tables.intents.c.request_id == request_id, at)
 
     def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
         row = self.connection.execute(sa.select(tables.intents).where(condition)).first()

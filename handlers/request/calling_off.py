@@ -35,7 +35,7 @@ def call_off(request_id: str, person: Person, reason: str, s: Services) -> Trans
 def end_approval(request: TransitionRequest, person: str, reason: str, tx: Transaction, now: datetime) -> None:
     """If our move is under way at this moment, its result is judged as a move without an approval."""
     tx.record(lifecycle.call_off(request, person, reason, now))
-    tx.registry.call_off_intent(request.id, now)
+    tx.registry.close_intent(request.id, now)
     judge_anew(request, tx, now)
 
 
