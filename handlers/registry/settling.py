@@ -139,7 +139,7 @@ def go_stale(request: TransitionRequest, why: str, cause: StaleCause, s: Service
         tx.record(events)
         tx.registry.close_intent(request.id, now)
         if request.kind is not Kind.OBSERVED:
-            judge_anew(request, tx, now)
+            judge_anew(tx.requests.get(request.id), tx, now)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
         if reopen and events and rule is not None:
             fresh = open_new(lifecycle.reopened(request), tx, now)

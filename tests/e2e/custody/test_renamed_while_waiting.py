@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import requests
 
 from bot.domain.events import TargetMoved
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.errors import Permanent, Temporary
 from config.policy import read_policy
+from handlers.custody.facts import as_called_now
 from handlers.ledger.audit import audit
 from handlers.registry import apply
 from tests.e2e.custody.test_later_approvals import freeze, thaw
 from tests.e2e.custody.test_nothing_destroyed import MODEL
 from tests.e2e.custody.test_vouched_baselines import champion_of, move, parked
-from tests.fixtures.installation import Installation, policy_text
+from tests.fixtures.installation import API_TOKEN, Installation, policy_text
 
 STAGE = {"target": "{stage: Production}", "ask_on": "[{alias: candidate}]"}
 
@@ -59,6 +61,16 @@ def pending(installation: Installation) -> list[tuple[str, int]]:
 def check_all_agrees(installation: Installation) -> None:
     assert parked(installation) == []
     audit(installation.s.store.engine, read_policy=read_policy)
+
+
+def gate_allows(version: int, model: str, installation: Installation) -> bool:
+    answer = requests.get(
+        f"{installation.url}/gate/{model}/{version}",
+        params={"target": "alias:champion"},
+        headers={"Authorization": f"Bearer {API_TOKEN}"},
+        timeout=10,
+    )
+    return bool(answer.json()["allowed"])
 
 
 def approved_in_a_freeze(installation: Installation) -> TransitionRequest:
@@ -200,6 +212,7 @@ def test_an_approval_that_a_freeze_holds_back_is_carried_out_under_the_new_name(
     assert champion_of(name, installation) == 2
     assert (moved["version"]["model"], moved["previous"]["model"]) == (name, name)
     assert installation.reread(request).state is State.APPLIED
+    assert gate_allows(2, name, installation)
     installation.sweep()
     assert pending(installation) == []
     check_all_agrees(installation)
@@ -297,3 +310,29 @@ def test_an_approval_is_not_carried_out_under_a_name_that_another_rule_or_none_c
     assert installation.reread(again).state is State.STALE
     asked = [one for one in installation.requests(State.PENDING) if one.version.model == new_name(installation)]
     assert [one.version.version for one in asked] == ([2] if is_covered else [])
+
+
+@pytest.mark.proof
+def test_an_approval_that_waits_is_carried_out_for_its_own_model_when_names_are_exchanged(
+    installation: Installation,
+) -> None:
+    request = approved_in_a_freeze(installation)
+    other = new_name(installation)
+    for _ in range(3):
+        installation.register(model=other)
+    installation.sweep()
+
+    rename(installation, installation.model, "between-two-names", look=False)
+    rename(installation, other, installation.model, look=False)
+    rename(installation, "between-two-names", other)
+    thaw(installation)
+    installation.sweep()
+
+    done = installation.reread(request)
+    assert (done.state, done.previous and done.previous.model) == (State.APPLIED, other)
+    assert (champion_of(other, installation), champion_of(installation.model, installation)) == (2, None)
+    with installation.s.store.transaction() as tx:
+        before = as_called_now(done, tx).previous
+    assert before is not None
+    assert (before.model, before.version) == (other, 1)
+    check_all_agrees(installation)
