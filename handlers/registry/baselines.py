@@ -134,13 +134,13 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         row = tx.trust.find(workspace, for_update=True)
         if row.doubted_since is None:
             return "The registry is believed already, so nothing had to be accepted."
+        before = _holders(workspace, tx)
         lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries))))
         tx.record([RegistryTrusted(now, workspace, row.doubted_since, person.id, why)])
         renamed = renames_among(tx.registry.models(workspace), summaries)
         for locked in sorted({*renamed, *renamed.values()}):
             tx.requests.lock_model(workspace, locked)
         record_renames(workspace, renamed, tx, now)
-        before = _holders(workspace, tx)
         _forget(workspace, lost, models, tx, now)
         known = {model.name for model in tx.registry.models(workspace)}
         is_new = row.backup_of is not None  # whatever moved since the backup was made may have been approved
