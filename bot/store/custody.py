@@ -16,7 +16,8 @@ from bot.domain.model import OPEN, Kind, State, Target, TargetKind, VersionId
 from bot.domain.registry.facts import RESTORE, Handling
 from bot.domain.registry.names import Renamed, former_names
 from bot.store import tables
-from bot.store.ledger import read_event
+from bot.store.ledger import read_event, written_in_body
+from bot.store.tables.entries import OF_PLACE, OF_REQUEST, of_places
 
 EVERY_PLACE = "*"  # means all places that the policy from before the migration covered
 READ_BACK = 100  # decisions about one place, the newest; a target may be promoted every hour for years
@@ -167,6 +168,18 @@ class CustodyRows:
 
     # Decisions and restores
 
+    def latest_at(self, workspace: str, models: Collection[str]) -> datetime | None:
+        """The latest time of what was lately asked, decided, moved or found at these models, by any of their names, or of their renames."""
+        renames = self.renames(workspace)
+        names = {name for model in models for name in (model, *former_names(model, renames))}
+        about = {"workspace": workspace, "models": [*names], "written": [written_in_body(name) for name in names]}
+        times = [self.connection.execute(LATEST_AT, about).scalar(), self.renamed_at(workspace, names)]
+        return max(filter(None, times), default=None)
+
+    def renamed_at(self, workspace: str, names: Collection[str]) -> datetime | None:
+        """When one of these names was given or taken away last."""
+        return max((one.at for one in self.renames(workspace) if {one.before, one.after} & set(names)), default=None)
+
     def decisions(
         self,
         workspace: str,
@@ -280,6 +293,25 @@ def _standings(here: str) -> sa.TextClause:
         """
     )
 
+
+# An approval or rejection names no model, so its request's row is asked.
+LATEST_AT = sa.text(
+    f"""
+    with lately as (
+        select entry.* from unnest(cast(:written as text[])) as place cross join lateral (
+            select at, {OF_REQUEST} as id from ledger
+            where {of_places} and {OF_PLACE} = place order by seq desc limit {READ_BACK}
+        ) as entry
+    )
+    select greatest(
+        (select max(at) from lately),
+        (select max(decided_at) from requests where id in (select id from lately)),
+        (select max(since) from baselines where workspace = :workspace and model = any(:models)),
+        (select max(since) from placements where workspace = :workspace and model = any(:models)),
+        (select greatest(backup_of, accepted_backup) from registries where workspace = :workspace)
+    )
+    """
+)
 
 STANDINGS = _standings("one.workspace = place.workspace and one.model = place.model and one.target = place.target")
 STANDINGS_OF_COPIES = _standings("one.workspace = place.workspace and one.target = place.target")

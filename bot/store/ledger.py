@@ -46,6 +46,11 @@ WHOLE = "select seq, at, kind, body, leaf, head from ledger order by seq"
 NEWEST = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
 
 
+def written_in_body(model: str) -> str:
+    """As the indexes find it: a name with a quote is cut there."""
+    return rfc8785.dumps(model).decode()[1:].partition('"')[0]
+
+
 def read_event(kind: str, body: str) -> Event:
     """The event that an entry records. Raises KeyError, pydantic.ValidationError for one that this release does not know."""
     return _reader(kind).validate_json(body)
@@ -176,7 +181,7 @@ class LedgerRows:
     def at_places(self, models: Iterable[str], after: int) -> list[ledger.Entry]:
         """Later than the entry `after`, in order: what was asked, and what was moved, at targets of registered models that may be these."""
         rows = tables.ledger
-        called = [rfc8785.dumps(model).decode()[1:].partition('"')[0] for model in models]
+        called = [*map(written_in_body, models)]
         query = sa.select(rows).where(tables.of_places, tables.entry_place.in_(called), rows.c.seq > after)
         return [_entry_of(row) for row in self.connection.execute(query.order_by(rows.c.seq))]
 

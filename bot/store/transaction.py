@@ -9,15 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from bot import tracing
-from bot.domain.events import DigestClosed, DigestSignedOff, Event, ModelRenamed, RequestEvent, RequestOpened
-from bot.domain.model import TransitionRequest
+from bot.domain.events import (
+    ApprovalCalledOff,
+    DigestClosed,
+    DigestSignedOff,
+    Event,
+    GlassReviewed,
+    ModelRenamed,
+    RequestApproved,
+    RequestEvent,
+    RequestOpened,
+    RequestRejected,
+    TargetMoved,
+    TargetPutBack,
+)
+from bot.domain.model import TargetKind, TransitionRequest
+from bot.domain.registry.names import request_now
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
 from bot.engine import rows as job_rows
@@ -48,6 +63,9 @@ if TYPE_CHECKING:
 
 
 FollowUps = Mapping[type[Event], Sequence[FollowUp]]
+
+A_MOMENT = timedelta(microseconds=1)
+DECISIONS = (ApprovalCalledOff, RequestApproved, RequestRejected, TargetMoved, TargetPutBack, GlassReviewed)
 
 
 class Store:
@@ -122,6 +140,7 @@ class Transaction:
         self._store = store
         self.opened: list[str] = []
         self._events: list[Event] = []
+        self._latest: dict[tuple[str, tuple[str, ...]], datetime | None] = {}
         self._deferred: set[tuple[str, str, str]] = set()
         self._jobs: list[NewJob] = []
 
@@ -130,14 +149,33 @@ class Transaction:
     def record(self, events: Sequence[Event]) -> None:
         """Brings the requests up to date now; the ledger entries and the jobs follow when the transaction ends."""
         for event in events:
-            if isinstance(event, RequestOpened):
+            self._events.append(self._recorded(event))
+
+    def _recorded(self, event: Event) -> Event:
+        """As it will be in the ledger: which of two decisions counts, and which model had a name, is told by their times."""
+        match event:
+            case RequestOpened():
+                called = {event.version.model, *([event.target.name] if event.target.kind is TargetKind.MODEL else [])}
+                renamed = self.custody.renamed_at(event.version.workspace, called)
+                event = replace(event, at=after(renamed, event.at))
                 self.requests.insert(evolution.initial(event))
                 self.opened.append(event.request_id)
-            elif isinstance(event, RequestEvent):
-                self.requests.update(evolution.evolve(self.requests.get(event.request_id, for_update=True), event))
-            elif isinstance(event, ModelRenamed):
+            case RequestEvent():
+                request = self.requests.get(event.request_id, for_update=True)
+                if isinstance(event, DECISIONS):
+                    place = request_now(request, self.custody.renames(request.version.workspace))
+                    event = replace(event, at=self.in_order(event.at, place.version.workspace, place.target_model))
+                self.requests.update(evolution.evolve(request, event))
+            case ModelRenamed():
                 self.custody.add_rename(event)
-        self._events.extend(events)
+        return event
+
+    def in_order(self, at: datetime, workspace: str, *models: str) -> datetime:
+        """`at`, or when the clock was set back since, a moment after all that was decided or found at targets of these models."""
+        place = (workspace, models)
+        if place not in self._latest:
+            self._latest[place] = self.custody.latest_at(workspace, models)
+        return after(self._latest[place], at)
 
     @property
     def unwritten(self) -> Sequence[Event]:
@@ -238,3 +276,8 @@ class Transaction:
     def defer_for(self, follow_up: FollowUp, request: TransitionRequest) -> None:
         behind = self.requests.collecting_before(request, STEPS) if follow_up.takes_turns else 0
         self.defer(follow_up.effect, request.id, lane_of(follow_up.lane, request), behind=behind)
+
+
+def after(latest: datetime | None, at: datetime) -> datetime:
+    """`at`, or a moment after `latest` when that is not earlier."""
+    return max(at, latest + A_MOMENT) if latest else at

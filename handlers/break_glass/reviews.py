@@ -7,7 +7,7 @@ import structlog
 from bot.domain.break_glass.reviewing import VERDICTS, VIA, check_may_review, only_members, review
 from bot.domain.broken_glass import GlassReview
 from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest, Verdict, Vote
-from bot.domain.registry.facts import rejected_by_review
+from bot.domain.registry.facts import decided, rejected_by_review
 from bot.domain.text import target_label, version_name
 from bot.errors import Permanent, Refused
 from bot.language import _, sentences
@@ -103,12 +103,12 @@ def _holds(request: TransitionRequest, tx: Transaction) -> bool:
 
 def _is_left(request: TransitionRequest, rejected: GlassReview, tx: Transaction) -> bool:
     """A rollback from it is under way, or the review has asked for one before. One that ended before the review counts for nothing."""
-    decided = decisions_for(place_of(request), tx, (request.version,))
+    known = decisions_for(place_of(request), tx, (request.version,))
     return any(
         one.kind is Kind.ROLLBACK
         and one.away_from == request.version
-        and (one.state in LIVE or one.opened_at >= rejected.at)
-        for one in decided
+        and (one.state in LIVE or decided(one) >= rejected.at)
+        for one in known
     )
 
 

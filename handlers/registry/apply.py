@@ -123,8 +123,8 @@ def _restore(intent_id: str, s: Services) -> None:
             (lawful,) = facts.holders
             holding = custody_of(facts).of(lawful)
             approval = holding.approved_by if holding else None
-            ours = (lawful,)
-            tx.registry.place_ours(intent.workspace, intent.model, intent.target, ours, ours, now, approval)
+            ours, since = (lawful,), tx.in_order(now, intent.workspace, intent.model)
+            tx.registry.place_ours(intent.workspace, intent.model, intent.target, ours, ours, since, approval)
             tx.record([MoveReverted(now, intent.workspace, intent.target, intent.model, lawful)])
 
 

@@ -17,7 +17,7 @@ from bot.ports import ModelRegistry, ModelSummary
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.registry import Sweep
-from bot.store.transaction import Transaction
+from bot.store.transaction import Transaction, after
 from bot.store.trust import RegistryRow
 from handlers.custody.reading import read_model
 from handlers.registry.reconcile import take_baseline, withdraw_what_is_gone
@@ -136,7 +136,8 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
             return "The registry is believed already, so nothing had to be accepted."
         before = _holders(workspace, tx)
         lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries))))
-        tx.record([RegistryTrusted(now, workspace, row.doubted_since, person.id, why)])
+        at = after(tx.ledger.latest(), now)  # also when a clock was set back
+        tx.record([RegistryTrusted(at, workspace, row.doubted_since, person.id, why)])
         renamed = renames_among(tx.registry.models(workspace), summaries)
         for locked in sorted({*renamed, *renamed.values()}):
             tx.requests.lock_model(workspace, locked)
@@ -145,14 +146,14 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         known = {model.name for model in tx.registry.models(workspace)}
         is_new = row.backup_of is not None  # whatever moved since the backup was made may have been approved
         new = [model for name, model in models.items() if is_new or name in lost or name not in known]
-        held = take_baseline(workspace, new, tx, now)
+        held = take_baseline(workspace, new, tx, at)  # with that time it is told apart from what became baseline later
         _end_at(workspace, summaries, tx, now)
         accepted_backup = row.backup_of or row.accepted_backup
         tx.trust.put(RegistryRow(workspace, identity, accepted_backup=accepted_backup))
         tx.record([BaselineTaken(now, workspace, len(new), held)])
         go_on(workspace, tx)
-        after = _holders(workspace, tx)
-    others = sum(before[place] != after[place] for place in before.keys() | after.keys())
+        holders = _holders(workspace, tx)
+    others = sum(before[place] != holders[place] for place in before.keys() | holders.keys())
     gone = f"{counted(len(lost), 'model')} {'is' if len(lost) == 1 else 'are'} gone or changed"
     return (
         f"Accepted: {counted(others, 'target')} held by others than on record, or by none; {gone}. The new baseline: "

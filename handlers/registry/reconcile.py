@@ -87,7 +87,8 @@ def _look(workspace: str, name: str, s: Services) -> None:
             return  # the baseline has not been taken yet, and will include this model
         policy = tx.policy()
         news = compare(seen, tx.registry.known(model), policy)
-        watching = bring_up_to_date(seen, policy, tx, now, is_new=_is_new(seen, tx))
+        since = tx.in_order(now, seen.workspace, seen.name)
+        watching = bring_up_to_date(seen, policy, tx, since, is_new=_is_new(seen, tx))
         withdraw_what_is_gone(seen, tx, now)
         note_lookalikes(seen, policy, tx, now)
         moves = judged_moves(news, watching, seen, tx, now)
@@ -181,7 +182,9 @@ def _act_on(
         move: judge(move, seen, tx, now, under=watching.tightened.get(move.target)) for move in news.moves
     }
     for target, holders in {**dict.fromkeys((move.target for move in news.moves), ()), **news.holders}.items():
-        tx.registry.put_placements(seen.workspace, seen.name, target, holders, now)
+        tx.registry.put_placements(
+            seen.workspace, seen.name, target, holders, tx.in_order(now, seen.workspace, seen.name)
+        )
     for move, request_id in approved_before.items():
         if request_id is not None and move.version is not None:
             tx.registry.approve_placement(move.version, seen.name, move.target, request_id)

@@ -15,7 +15,7 @@ from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
 from handlers.custody.reading import read_model
-from handlers.registry.watches import A_MOMENT, carry_over, own_target
+from handlers.registry.watches import carry_over, own_target
 
 
 def find_renames(workspace: str, known: ModelRow | None, created: datetime | None, s: Services) -> Mapping[str, str]:
@@ -54,19 +54,15 @@ def check_no_rename_waits(workspace: str, names: Iterable[str], s: Services) -> 
 
 
 def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, now: datetime) -> None:
-    """Moves rows to the new names; withdraws open requests, which name the old ones.
-
-    Which name counted when is told by times, so a rename is later than all that is on record, also when a clock was set back since.
-    """
+    """Moves rows to the new names; withdraws open requests, which name the old ones."""
     if not renamed:
         return
-    latest = tx.ledger.latest()
-    moment = now if latest is None else max(now, latest + A_MOMENT)
     found = {row.name for row in tx.registry.models(workspace)}
     fitting = {before: after for before, after in renamed.items() if before in found}
     for taken in sorted((set(fitting.values()) & found) - set(fitting)):
         forget(workspace, taken, "another model has its name now", tx, now)
     tx.registry.rename_models(workspace, fitting)
+    moment = tx.in_order(now, workspace, *sorted({*fitting, *fitting.values()}))  # one for all: names may be exchanged
     for before in sorted(fitting):
         carry_over(workspace, before, fitting[before], tx, now)
     for before, after in sorted(fitting.items()):

@@ -20,7 +20,7 @@ from bot.language import recorded
 from bot.services import Services
 from bot.store.ledger import read_event
 from bot.store.outbox import SentRows, card_ended_by_restore, ended_by_restore
-from bot.store.transaction import Transaction
+from bot.store.transaction import Transaction, after
 from handlers.registry.baselines import read_models
 
 REQUEST_TAG = "countersign.request_id"
@@ -75,7 +75,8 @@ def begin_again(made_at: datetime, s: Services) -> int:
         for workspace in _known_registries(tx):
             row = tx.trust.find(workspace)
             tx.trust.put(replace(row, doubted_since=row.doubted_since or now, doubt=f"{why}.", backup_of=made_at))
-        tx.record([DatabaseRestored(now, made_at, tx.ledger.count(), len(ended))])
+        # The clock that the backup was made by may have been fast.
+        tx.record([DatabaseRestored(after(made_at, now), made_at, tx.ledger.count(), len(ended))])
     return len(ended)
 
 

@@ -96,9 +96,10 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
                 tx.defer_for(FollowUp("sync_tags", Lane.TAGS), locked)
             _compare_with_the_fast_track(locked, tx, now)
             _take_the_buttons_away(locked, place.model, tx, now)
+            since = tx.in_order(now, place.workspace, place.model)
             # Who came into a stage while we moved it is taken off the record, so that the next look judges them.
             stay = ours if moved and request.target.kind is TargetKind.STAGE else facts.holders
-            tx.registry.place_ours(place.workspace, place.model, request.target, stay, ours, now, request.id)
+            tx.registry.place_ours(place.workspace, place.model, request.target, stay, ours, since, request.id)
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
             defer_renewals(place, tx)
     if refusal:
@@ -115,14 +116,14 @@ def record_put_back(
     with s.store.transaction() as tx:
         locked = _locked(request, tx)
         tx.record(lifecycle.put_back(locked, holder, now, moved=moved))
-        is_lawful = back is not None and back.basis.is_lawful
+        is_lawful, since = back is not None and back.basis.is_lawful, tx.in_order(now, place.workspace, place.model)
         if moved and (is_lawful or not facts.holders):  # else another version came since, and the next look judges it
             ours = (back.version,) if back else ()
             approval = back.approved_by if back else None
-            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
+            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, since, approval)
         elif not denied and facts.holders and request.version not in facts.holders:
             # If it comes back, that is a move by hand again. That a place was emptied is for the next look to tell.
-            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, (), now, None)
+            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, (), since, None)
         if moved:
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
         else:

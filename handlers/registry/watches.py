@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import product
 
 from bot.domain.events import BaselineRecorded, ModelGone
@@ -24,12 +24,10 @@ from bot.domain.registry.watch_events import WatchBegun
 from bot.domain.registry_events import LISTED, Held, in_lists
 from bot.store.custody import Watch
 from bot.store.ledger import read_event
-from bot.store.transaction import Transaction
+from bot.store.transaction import A_MOMENT, Transaction
 from bot.store.vouched.baselines import baseline_by_ledger
 from bot.store.vouched.restored import restored_by_ledger
 from handlers.custody.facts import Place, facts_of, handling_of
-
-A_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)

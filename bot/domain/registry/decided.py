@@ -137,7 +137,7 @@ def _put_back_copy(request: TransitionRequest, facts: Facts) -> Step:
 def _asked_since(request: TransitionRequest, facts: Facts) -> bool:
     """A put-back that is replayed late must not undo what was approved, or is being asked about, meanwhile."""
     live = (State.COLLECTING, State.PENDING, State.APPROVED, State.APPLIED)
-    later = (one for one in facts.about(request.version) if one.opened_at > request.opened_at)
+    later = (one for one in facts.about(request.version) if decided(one) > decided(request))
     return any(one.state in live for one in later)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.domain.grounds import No, Objection
 from bot.domain.model import DecidedBy, State, TargetKind, TransitionRequest, Verdict
-from bot.domain.registry.facts import rejected_by_review
+from bot.domain.registry.facts import decided, rejected_by_review
 from bot.domain.request.content import content_of
 from bot.domain.request.rollback import failing
 from bot.domain.text import target_label
@@ -37,7 +37,7 @@ def _said_of(
         yield _no(one, No.CALLED_OFF, one.ended_by, one.outcome, one)
     back = failing(one.version, [other for other in applied if other.target == one.target])
     review = rejected_by_review(one)
-    if review is not None and (back is None or back.opened_at < review.at or _is_to_its_original(back, one)):
+    if review is not None and (back is None or decided(back) < review.at or _is_to_its_original(back, one)):
         yield Objection(
             one.id, No.REVIEWED, str(one.version), target_label(one), review.person, review.reason, review.at
         )

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.model import Ask, AskKind, State, TransitionRequest
+from bot.store.transaction import Transaction
 from handlers.request.rollbacks import roll_back
 from tests.builders import CHAMPION
 from tests.e2e.custody.test_vouched_baselines import champion_of, move, parked, take_away
@@ -97,6 +98,13 @@ def test_a_target_of_a_renamed_model_is_not_given_back_while_a_later_approval_is
     assert champion_of(renamed, installation) is None
 
 
+@pytest.fixture
+def by_an_older_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dated decisions by the clock alone, also by one that had been set back."""
+    monkeypatch.setattr(Transaction, "in_order", lambda _, at, *_place: at)
+
+
+@pytest.mark.usefixtures("by_an_older_release")
 def test_a_target_is_not_given_back_to_the_older_version_after_the_clock_was_set_back_before_the_newer_one_moved(
     installation: Installation,
 ) -> None:
@@ -173,6 +181,7 @@ def test_a_rollback_to_what_people_rejected_since_needs_votes_also_when_that_is_
     assert "is not what the ledger says" in request.people_decide
 
 
+@pytest.mark.usefixtures("by_an_older_release")
 def test_a_rollback_to_what_people_rejected_since_needs_votes_also_when_the_clock_was_behind_for_a_while(
     installation: Installation,
 ) -> None:
