@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.model import Ask, AskKind, Target, VersionId
+from bot.domain.model import Ask, AskKind, Target, TargetKind, VersionId
 from bot.domain.registry.diff import Known, OpenAsk
 from bot.domain.registry.facts import Intent
 from bot.store import tables
@@ -88,9 +88,18 @@ class RegistryRows:
             self._rename_model(workspace, f"renaming:{before}", after)
 
     def _rename_model(self, workspace: str, before: str, after: str) -> None:
-        for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):
+        columns = (
+            (tables.models, "name"),
+            (tables.placements, "model"),
+            (tables.asks, "model"),
+            (tables.intents, "model"),
+        )
+        for table, column in columns:
             mine = sa.and_(table.c.workspace == workspace, table.c[column] == before)
             self.connection.execute(sa.update(table).where(mine).values({column: after}))
+        for table in (tables.placements, tables.intents):  # what is copied into the model
+            its_own = sa.and_(table.c.workspace == workspace, table.c.target == f"{TargetKind.MODEL}:{before}")
+            self.connection.execute(sa.update(table).where(its_own).values(target=f"{TargetKind.MODEL}:{after}"))
 
     def forget_model(self, workspace: str, name: str) -> None:
         for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):
@@ -252,7 +261,7 @@ class RegistryRows:
         return self._close(sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target)), at)
 
     def close_intent(self, request_id: str, at: datetime) -> int:
-        """Calls off this intent alone; other intents for the target stay open."""
+        """Calls off this intent alone: other intents for the target stay open, and a later move of it is not ours."""
         return self._close(tables.intents.c.request_id == request_id, at)
 
     def _close(self, condition: sa.ColumnElement[bool], at: datetime) -> int:
@@ -261,10 +270,6 @@ class RegistryRows:
 
     def close_all_intents(self, at: datetime) -> int:
         return self._close(sa.true(), at)  # of every place
-
-    def call_off_intent(self, request_id: str, at: datetime) -> None:
-        """Calls off our intent to move the target by this request: a later move of the target is not ours."""
-        self._close(tables.intents.c.request_id == request_id, at)
 
     def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
         row = self.connection.execute(sa.select(tables.intents).where(condition)).first()

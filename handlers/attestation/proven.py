@@ -25,7 +25,7 @@ from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import decided_rule, is_same_rule
 from handlers.attestation.glass_proofs import why_not_broken
 from handlers.attestation.vote_proofs import why_unproven
-from handlers.custody.facts import decided_for
+from handlers.custody.facts import as_called_now, decided_for
 from handlers.custody.on_record import check_on_record
 from handlers.custody.own_keys import (
     believed_keys,
@@ -103,7 +103,8 @@ def why_not_proven(request: TransitionRequest, tx: Transaction, s: Services) -> 
 
 def _why_no_way_back(request: TransitionRequest, tx: Transaction, s: Services) -> str:
     """The rule alone approves only what goes back to a version, and to files, whose approval this worker believes."""
-    found = relied_on(request.version, decided_for(request, tx))
+    called = (request, as_called_now(request, tx))  # it may wait since before its model was renamed
+    found = next(filter(None, (relied_on(one.version, decided_for(one, tx)) for one in called)), None)
     if found is None:
         return NOT_APPROVED_BEFORE
     approved = tx.requests.get(found.id)  # as it was signed, under the name that the model had then

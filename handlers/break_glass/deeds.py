@@ -82,7 +82,7 @@ def _end(live: list[TransitionRequest], tx: Transaction, now: datetime) -> None:
         tx.record(lifecycle.withdraw(one, why, now))
         if one.state is State.APPROVED:
             tx.record(lifecycle.mark_stale(one, why, StaleCause.OVERTAKEN, now))
-            tx.registry.call_off_intent(one.id, now)
+            tx.registry.close_intent(one.id, now)
             judge_anew(one, tx, now)
 
 

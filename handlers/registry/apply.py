@@ -20,11 +20,20 @@ from bot.services import Services
 from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.baselines import check_baseline_on_record
 from handlers.custody.belief import check_believed, check_row_believed
-from handlers.custody.facts import Place, facts_about, facts_of
+from handlers.custody.facts import Place, as_called_now, facts_about, facts_of
 from handlers.custody.hidden import check_none_is_hidden
 from handlers.custody.on_record import check_on_record, check_restore_on_record
 from handlers.custody.reading import read_model
-from handlers.registry.settling import announce, end_with_its_ask, go_stale, hold, record_put_back, settle
+from handlers.registry.renames import check_no_rename_waits
+from handlers.registry.settling import (
+    announce,
+    check_called_as,
+    end_with_its_ask,
+    go_stale,
+    hold,
+    record_put_back,
+    settle,
+)
 from handlers.request.guard import read_guard
 from handlers.tickets.grounds import read_history_again
 
@@ -35,7 +44,7 @@ DENIED_TAG = "countersign.denied"
 def sync_target(request_id: str, s: Services) -> None:
     """Brings the registry to what was decided, once that is signed."""
     with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)
+        request = as_called_now(tx.requests.get(request_id), tx)
         if _is_unsigned(request):
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return
@@ -45,32 +54,42 @@ def sync_target(request_id: str, s: Services) -> None:
     if not is_due or not check_may_be_carried_out(request_id, s):
         return
     with s.store.turns.take(request.version.workspace, request.target_model):
-        _bring_about(request_id, s)
+        _bring_about(request, s)
 
 
-def _bring_about(request_id: str, s: Services) -> None:
+def _bring_about(before: TransitionRequest, s: Services) -> None:
     with s.store.transaction() as tx:
-        request = tx.requests.get(request_id, for_update=True)  # again, because others have had their turn meanwhile
-        check_on_record(request, tx)
+        recorded_as = tx.requests.get(before.id, for_update=True)  # again, because others have had their turn meanwhile
+        check_on_record(recorded_as, tx)
+        request = as_called_now(recorded_as, tx)
+        check_called_as(before, request)
         registry = tx.trust.find(request.version.workspace)
     if request.settled_at is not None or not _has_consequences(request):
         return
     check_row_believed(registry, s)
-    facts = facts_about(request, s)
+    facts = _facts_about(request, s)
     step = next_step(request, facts, None)
     if isinstance(step, steps.CheckGuard) and _waits_for_seal(request, s):
         return
     guard = read_guard(request, s) if isinstance(step, steps.CheckGuard) else None
     if guard is not None:
-        facts = facts_about(request, s)  # reading the guard may have taken minutes
+        facts = _facts_about(request, s)  # reading the guard may have taken minutes
         step = next_step(request, facts, guard)
     if not _carry_out(step, request, facts, s):
         return
-    facts = facts_about(request, s)
+    facts = _facts_about(request, s)
     step = next_step(request, facts, guard)
     if isinstance(step, steps.Move | steps.PutBack):
         raise Temporary(f"{request.target} was changed for {request.version}, but the registry does not show it yet")
     _carry_out(step, request, facts, s)
+
+
+def _facts_about(request: TransitionRequest, s: Services) -> Facts:
+    facts = facts_about(request, s)
+    is_away = request.target.kind is TargetKind.MODEL and not facts.holders
+    if is_away or request.version not in facts.there:
+        check_no_rename_waits(facts.workspace, {request.version.model, facts.model}, s)
+    return facts
 
 
 def restore_target(intent_id: str, s: Services) -> None:
@@ -114,6 +133,8 @@ def _restoring(intent: Intent, s: Services) -> tuple[Facts, steps.Step]:
     place = Place(intent.workspace, intent.model, intent.target)
     with s.store.transaction() as tx:
         facts = facts_of(place, model, tx, s.clock.now())
+    if custody_of(facts).way_back not in facts.there:
+        check_no_rename_waits(facts.workspace, {facts.model}, s)
     return facts, step_for_restore(intent, facts)
 
 

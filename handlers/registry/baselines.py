@@ -21,7 +21,7 @@ from bot.store.transaction import Transaction, after
 from bot.store.trust import RegistryRow
 from handlers.custody.reading import read_model
 from handlers.registry.reconcile import take_baseline, withdraw_what_is_gone
-from handlers.registry.renames import forget
+from handlers.registry.renames import forget, record_renames, renames_among
 from handlers.registry.trust import go_on, is_believed, known_holdings, mark_of, remember_identity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -136,12 +136,17 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
             return "The registry is believed already, so nothing had to be accepted."
         before = _holders(workspace, tx)
         lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries))))
-        tx.record([RegistryTrusted(now, workspace, row.doubted_since, person.id, why)])
+        at = after(tx.ledger.latest(), now)  # also when a clock was set back
+        tx.record([RegistryTrusted(at, workspace, row.doubted_since, person.id, why)])
+        renamed = renames_among(tx.registry.models(workspace), summaries)
+        for locked in sorted({*renamed, *renamed.values()}):
+            tx.requests.lock_model(workspace, locked)
+        record_renames(workspace, renamed, tx, now)
         _forget(workspace, lost, models, tx, now)
         known = {model.name for model in tx.registry.models(workspace)}
         is_new = row.backup_of is not None  # whatever moved since the backup was made may have been approved
         new = [model for name, model in models.items() if is_new or name in lost or name not in known]
-        held = take_baseline(workspace, new, tx, after(tx.ledger.latest(), now))  # also when a clock was set back
+        held = take_baseline(workspace, new, tx, at)  # with that time it is told apart from what became baseline later
         _end_at(workspace, summaries, tx, now)
         accepted_backup = row.backup_of or row.accepted_backup
         tx.trust.put(RegistryRow(workspace, identity, accepted_backup=accepted_backup))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bot.domain.events import Event, ModelGone, ModelRenamed
-from bot.domain.model import OPEN, Placed
+from bot.domain.model import OPEN, Kind, Placed
 from bot.domain.request import lifecycle
+from bot.errors import Temporary
 from bot.language import recorded
 from bot.ports import ModelSummary
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
-from handlers.registry.watches import carry_over
+from handlers.custody.reading import read_model
+from handlers.registry.watches import carry_over, own_target
 
 
 def find_renames(workspace: str, known: ModelRow | None, created: datetime | None, s: Services) -> Mapping[str, str]:
@@ -28,11 +30,27 @@ def find_renames(workspace: str, known: ModelRow | None, created: datetime | Non
         if known is None and created is not None and not tx.registry.models_created_at(workspace, created):
             return {}
         rows = tx.registry.models(workspace)
-    summaries = {one.name: one for one in s.registry_at(workspace).list_models()}
+    return renames_among(rows, s.registry_at(workspace).list_models())
+
+
+def renames_among(rows: Iterable[ModelRow], listed: Iterable[ModelSummary]) -> Mapping[str, str]:
+    """The present name of each model of `rows` that is `listed` under another one."""
+    rows, summaries = list(rows), {one.name: one for one in listed}
     moved = [row for row in rows if row.name not in summaries or summaries[row.name].created != row.created]
     stayed = {row.name for row in rows} - {row.name for row in moved}
     free = {called: one for called, one in summaries.items() if called not in stayed}
     return _matched(moved, free)
+
+
+def check_no_rename_waits(workspace: str, names: Iterable[str], s: Services) -> None:
+    """Raises Temporary when a model was renamed since the last look: what is not under its name may be under the new one."""
+    for name in names:
+        with s.store.transaction() as tx:
+            known = tx.registry.find_model(workspace, name)
+        seen = read_model(workspace, name, s)
+        called = find_renames(workspace, known, seen.created if seen else None, s).get(name)
+        if called is not None:
+            raise Temporary(f"{name} is called {called} now, and no look has recorded that yet")
 
 
 def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, now: datetime) -> None:
@@ -54,6 +72,8 @@ def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, 
                 "outcome", "{before} is called {after} now. Ask again under that name", before=before, after=after
             )
             events += lifecycle.withdraw(request, why, now)
+            if request.kind is Kind.OBSERVED and not request.is_adopted:  # people are asked again under the new name
+                tx.registry.judge_anew(request.version, after, own_target(request.target, before, after))
         tx.record(events)
 
 

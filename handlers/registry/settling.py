@@ -12,9 +12,10 @@ from bot.domain.registry.custody import custody_of
 from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.domain.request import lifecycle
 from bot.engine.lanes import FollowUp, Lane
+from bot.errors import Temporary
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.custody.facts import place_of
+from handlers.custody.facts import as_called_now, place_of
 from handlers.custody.hidden import check_nothing_later_is_hidden
 from handlers.registry.observed_moves import APPROVED
 from handlers.registry.renewals import defer_renewals
@@ -42,7 +43,7 @@ def announce(
     leads_to = _number(to) if is_put_back else (None if is_copy else request.version.version)
     intent = Intent(request.id, place.workspace, place.model, request.target, _number(holder), leads_to, now)
     with s.store.transaction() as tx:
-        locked = tx.requests.get(request.id, for_update=True)
+        locked = _locked(request, tx)
         if is_put_back:
             tx.registry.put_intent(intent)
             return True
@@ -79,7 +80,7 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
     copies = copies_of(request, facts) if is_copied else ()
     ours = copies or (request.version,)
     with s.store.transaction() as tx:
-        locked = tx.requests.get(request.id, for_update=True)
+        locked = _locked(request, tx)
         if locked.state is not State.APPROVED:
             tx.registry.close_intent(request.id, now)
             return  # it was ended while we moved it: the next look judges it as a move that no one approved
@@ -113,7 +114,7 @@ def record_put_back(
     holder = request.version if denied else _newest(facts.holders)
     back = custody.of(holder) if holder and not denied else None
     with s.store.transaction() as tx:
-        locked = tx.requests.get(request.id, for_update=True)
+        locked = _locked(request, tx)
         tx.record(lifecycle.put_back(locked, holder, now, moved=moved))
         is_lawful, since = back is not None and back.basis.is_lawful, tx.in_order(now, place.workspace, place.model)
         if moved and (is_lawful or not facts.holders):  # else another version came since, and the next look judges it
@@ -139,7 +140,7 @@ def go_stale(request: TransitionRequest, why: str, cause: StaleCause, s: Service
         tx.record(events)
         tx.registry.close_intent(request.id, now)
         if request.kind is not Kind.OBSERVED:
-            judge_anew(request, tx, now)
+            judge_anew(tx.requests.get(request.id), tx, now)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
         if reopen and events and rule is not None:
             fresh = open_new(lifecycle.reopened(request), tx, now)
@@ -154,6 +155,19 @@ def end_with_its_ask(request: TransitionRequest, why: str, s: Services) -> None:
         locked = tx.requests.get(request.id, for_update=True)
         if locked.state is State.APPROVED:
             end_approval(locked, "", why, tx, now)
+
+
+def check_called_as(before: TransitionRequest, now: TransitionRequest) -> None:
+    """Raises Temporary when their models have other names now than when the registry was read."""
+    if (now.version, now.target) != (before.version, before.target):
+        raise Temporary(f"{before.version} is called {now.version} now, for {now.target}")
+
+
+def _locked(request: TransitionRequest, tx: Transaction) -> TransitionRequest:
+    """As it is now, with the names that it is carried out under: what is recorded of a move names what was moved."""
+    locked = as_called_now(tx.requests.get(request.id, for_update=True), tx)
+    check_called_as(request, locked)
+    return locked
 
 
 def previous_of(request: TransitionRequest) -> VersionId | None:
@@ -183,7 +197,7 @@ def _has_begun(request_id: str, tx: Transaction) -> bool:
 
 
 def _compare_with_the_fast_track(request: TransitionRequest, tx: Transaction, now: datetime) -> None:
-    failed = tx.requests.failed(request)
+    failed = tx.requests.failed(tx.requests.get(request.id))
     rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
     if failed is not None and rule is not None:
         tx.record(lifecycle.compare_taken_back(failed, rule, now))

@@ -11,6 +11,7 @@ from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.belief import check_believed
+from handlers.custody.facts import as_called_now, place_of
 
 DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
@@ -20,7 +21,8 @@ def sync_tags(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         tags = _tags_of(request.version, request.target, tx)
-        versions = (request.version, *_copies_of(request, tx))
+        called = as_called_now(request, tx)
+        versions = (called.version, *_copies_of(request, called, tx))
     for version in versions if tags else ():
         seen = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         if seen is None or seen.id != version:
@@ -50,9 +52,10 @@ def _decision_tags(request: TransitionRequest) -> dict[str, str]:
     return {**tags, "countersign.ticket": request.ticket.key} if request.ticket else tags
 
 
-def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
-    """The copies in the target model that approvals of the version have made, by this request or another."""
-    held = tx.registry.placements(request.version.workspace, request.target_model)
+def _copies_of(request: TransitionRequest, called: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
+    """The copies in the target model that approvals of the version have made, by this request or another. `called`: under present names."""
+    place = place_of(called)
+    held = tx.registry.placements(place.workspace, place.model)
     about_it = {other.id for other in tx.requests.find(version=request.version, target=request.target)}
-    mine = (place.version for place in held if place.target == request.target and place.request_id in about_it)
-    return tuple(version for version in mine if version != request.version)
+    mine = (one.version for one in held if one.target == place.target and one.request_id in about_it)
+    return tuple(version for version in mine if version != called.version)

@@ -10,13 +10,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import product
 
 from bot.domain.events import BaselineRecorded, ModelGone
 from bot.domain.model import Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy
-from bot.domain.registry.custody import Holding, custody_of, may_hold
+from bot.domain.registry.custody import Holding, custody_of, is_unapproved, may_hold
 from bot.domain.registry.diff import Move, News, ruled_places
 from bot.domain.registry.facts import Handling
+from bot.domain.registry.names import former_names
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.watch_events import WatchBegun
 from bot.domain.registry_events import LISTED, Held, in_lists
@@ -24,6 +26,7 @@ from bot.store.custody import Watch
 from bot.store.ledger import read_event
 from bot.store.transaction import A_MOMENT, Transaction
 from bot.store.vouched.baselines import baseline_by_ledger
+from bot.store.vouched.restored import restored_by_ledger
 from handlers.custody.facts import Place, facts_of, handling_of
 
 
@@ -63,7 +66,7 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
             if handling.is_stricter_than(before.handling):
                 tightened[target] = before.handling
             if target in tightened and before.absent_since is None:
-                _begin(place, handling, _held_before(place, before, seen, tx), tx, now)
+                _begin(place, handling, _held_before(place, before, seen, tx, now), tx, now)
                 continue
             if before.absent_since is not None:
                 arrived.add(target)
@@ -87,13 +90,18 @@ def _was_covered_all_along(place: Place, seen: ModelSnapshot, tx: Transaction) -
     return bool(covered) and all(covered)
 
 
-def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction) -> tuple[VersionId, ...]:
-    """Who was there when the rule became stricter. What came since the last look is none of them where people were to be asked."""
+def _held_before(
+    place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction, now: datetime
+) -> tuple[VersionId, ...]:
+    """Who was there when the rule became stricter. None of them is what came by hand and nobody approved where people were to be asked,
+    be it since the last look.
+    """
     on_record = {
         one.version for one in tx.registry.placements(place.workspace, place.model) if one.target == place.target
     }
-    holders = seen.holders(place.target)
-    return tuple(one for one in holders if one in on_record or watch.handling is not Handling.ASK)
+    facts = replace(facts_of(place, seen, tx, now, about=seen.holders(place.target)), handling=watch.handling)
+    here = (one for one in facts.holders if one in on_record or watch.handling is not Handling.ASK)
+    return tuple(one for one in here if not is_unapproved(one, facts))
 
 
 def judged_moves(
@@ -157,23 +165,46 @@ def _record_copied(target: Target, copied: Mapping[VersionId, datetime], tx: Tra
         tx.record([BaselineRecorded(now, held[0].version.workspace, some, since) for some in in_lists(held)])
 
 
+def own_target(target: Target, before: str, after: str) -> Target:
+    """What the target is called once its model is called `after`."""
+    return Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
+
+
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
     """A model was renamed: places under its new name are watched as those under the old one were, which stay watched.
 
     What was baseline is copied by the ledger, for a row that was changed must not get an entry. Where the new name has a watch of its own,
-    the holders arrive: what was baseline elsewhere is none there.
+    the holders arrive: what was baseline elsewhere is none there, but for what an admin has accepted since the model last had that name.
     """
-    there = tx.custody.watches(workspace, after)
+    there, called = tx.custody.watches(workspace, after), (before, *former_names(before, tx.custody.renames(workspace)))
+    if after in called:
+        _carry_back(workspace, called[: called.index(after)], after, tx, now)
     for target, watch in tx.custody.watches(workspace, before).items():
-        renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
+        renamed = own_target(target, before, after)
         if renamed not in there:
             tx.custody.put_watch(workspace, after, renamed, watch)
             said = baseline_by_ledger(workspace, before, target, tx.connection, tx.unwritten)
-            copied = {replace(version, model=after): since for version, since in said.items()}
-            for version, since in copied.items():
-                tx.custody.put_baseline(after, renamed, (version,), since)
-            _record_copied(renamed, copied, tx, now)
+            _copy(after, renamed, said, tx, now)
     tx.custody.leave(workspace, before, now)
+
+
+def _carry_back(workspace: str, names: Sequence[str], after: str, tx: Transaction, now: datetime) -> None:
+    """`names`: what the model was called since it was last called `after`. What an admin accepted then is accepted for the same place."""
+    for at in restored_by_ledger(workspace, tx.ledger).accepted_at:
+        for target, name in product(tx.custody.watches(workspace, after), names):
+            there = (workspace, name, own_target(target, after, name))
+            accepted = baseline_by_ledger(*there, tx.connection, tx.unwritten, since=at)
+            known = baseline_by_ledger(workspace, after, target, tx.connection, tx.unwritten)
+            older = {one for one, since in known.items() if since < at}
+            new = (one for one in accepted if replace(one, model=after) not in known.keys() - older)
+            _copy(after, target, dict.fromkeys(new, at), tx, now)
+
+
+def _copy(model: str, target: Target, said: Mapping[VersionId, datetime], tx: Transaction, now: datetime) -> None:
+    copied = {replace(version, model=model): since for version, since in said.items()}
+    for version, since in copied.items():
+        tx.custody.put_baseline(model, target, (version,), since)
+    _record_copied(target, copied, tx, now)
 
 
 def _arrivals(

@@ -14,7 +14,7 @@ from bot.language import _, recorded
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
-from handlers.custody.facts import on_record, place_of
+from handlers.custody.facts import as_called_now, on_record, place_of
 
 LIMIT = 2_000  # characters; as many as a comment on a card may have
 ITS_JOBS = ("sync_target", "sign", "seal")  # without one of them, an approval is never applied
@@ -35,12 +35,13 @@ def call_off(request_id: str, person: Person, reason: str, s: Services) -> Trans
 def end_approval(request: TransitionRequest, person: str, reason: str, tx: Transaction, now: datetime) -> None:
     """If our move is under way at this moment, its result is judged as a move without an approval."""
     tx.record(lifecycle.call_off(request, person, reason, now))
-    tx.registry.call_off_intent(request.id, now)
+    tx.registry.close_intent(request.id, now)
     judge_anew(request, tx, now)
 
 
 def judge_anew(request: TransitionRequest, tx: Transaction, now: datetime) -> None:
     """What came to the target while its approval waited is there without one now: the next look judges it anew, as an arrival."""
+    request = as_called_now(request, tx)
     place = place_of(request)
     for version in left_by(request, tx.registry.find_intent(request.id), on_record(place, tx, now)):
         tx.registry.judge_anew(version, place.model, place.target)

@@ -18,6 +18,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from bot.store.web.homes import HomeRows
 from bot.store.web.sessions import SessionRows
+from handlers.custody.facts import as_called_now
 from handlers.custody.on_record import is_on_record
 from handlers.request.askers import are_looked_up, void_votes_of_askers
 
@@ -57,7 +58,7 @@ def resume_after_freeze(_: str, s: Services) -> None:
         with s.store.transaction() as tx:
             locked = tx.requests.get(request.id, for_update=True)
             if is_on_record(locked, tx):
-                tx.record(_hold_or_thaw(locked, policy, now))
+                tx.record(_hold_or_thaw(as_called_now(locked, tx), policy, now))
             else:  # and must not keep the others frozen
                 log.warning("approval_changed_beside_the_ledger", request=request.id, next="countersign audit verify")
 

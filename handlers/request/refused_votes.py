@@ -41,7 +41,7 @@ def _open_again(request_id: str, s: Services) -> None:
         rule = tx.policy().rule_for(version.workspace, version.model, target)
         later = tx.requests.find(version=version, target=target)
         if fell:
-            tx.registry.call_off_intent(request.id, s.clock.now())
+            tx.registry.close_intent(request.id, s.clock.now())
             judge_anew(request, tx, s.clock.now())
         if not fell or rule is None or any(one.follows == request.id or one.state in LIVE for one in later):
             return

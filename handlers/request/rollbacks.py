@@ -258,7 +258,7 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
         tx.record(lifecycle.withdraw(overtaken, why, now))
         if overtaken.state is State.APPROVED:
             tx.record(lifecycle.mark_stale(overtaken, why, StaleCause.OVERTAKEN, now))
-            tx.registry.call_off_intent(overtaken.id, now)
+            tx.registry.close_intent(overtaken.id, now)
             judge_anew(overtaken, tx, now)
 
 

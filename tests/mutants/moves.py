@@ -23,7 +23,7 @@ MUTANTS = (
         "a move is recorded as applied without looking whether it is there",
         "handlers/registry/apply.py",
         (
-            "    facts = facts_about(request, s)\n"
+            "    facts = _facts_about(request, s)\n"
             "    step = next_step(request, facts, guard)\n"
             "    if isinstance(step, steps.Move | steps.PutBack):\n"
         ),
@@ -71,8 +71,8 @@ MUTANTS = (
         "changed row moves",
         "a row that was changed after it was compared with the ledger says which version is moved",
         "handlers/registry/apply.py",
-        "        check_on_record(request, tx)\n        registry = tx.trust.find(request.version.workspace)\n",
-        "        registry = tx.trust.find(request.version.workspace)\n",
+        "        check_on_record(recorded_as, tx)\n",
+        "",
         (
             "tests/e2e/registry/test_changed_rows.py::test_a_row_that_is_changed_while_the_worker_waits_for_its_turn_moves_nothing",
         ),

@@ -7,12 +7,13 @@ The laws are listed in docs/decisions/0002-one-law-for-a-target.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.model import EVER_APPROVED, Kind, State, TargetKind, TransitionRequest, VersionId
-from bot.domain.registry.facts import Facts, Intent, came_by, is_a_no, last_word, rejected_by_review, when
+from bot.domain.registry.facts import Facts, Handling, Intent, came_by, is_a_no, last_word, rejected_by_review, when
 
 
 class Basis(StrEnum):
@@ -122,6 +123,14 @@ def left_by(request: TransitionRequest, intent: Intent | None, facts: Facts) -> 
     else:
         came = [held for held in facts.holders if held == request.version]
     return tuple(held for held in came if not may_hold(held, facts) and not _is_asked_about(held, facts))
+
+
+def is_unapproved(version: VersionId, facts: Facts) -> bool:
+    """It arrived by hand, and people were asked: they are asked still or, while the rule asks, have rejected it or never answered."""
+    asked = _disputes(facts.about(version))
+    if facts.handling is not Handling.ASK:
+        return bool(asked) and asked[-1].state.is_open
+    return bool(asked) and (_is_disputed(asked) or asked[-1].state is State.EXPIRED)
 
 
 def _is_asked_about(version: VersionId, facts: Facts) -> bool:
@@ -249,7 +258,7 @@ def _basis(version: VersionId, facts: Facts) -> tuple[Basis, TransitionRequest |
     approval = max((one for one in about if one.state is State.APPLIED), key=when, default=None)
     if approval is not None and version in _rightful(facts):
         return Basis.RATIFIED if approval.kind is Kind.OBSERVED else Basis.APPROVED, approval
-    disputed = [one for one in about if one.kind is Kind.OBSERVED and not one.is_adopted]
+    disputed = _disputes(about)
     if _is_baseline(version, facts) and not _is_disputed(disputed):
         adopted = [one for one in about if one.is_adopted and one.state is not State.REJECTED]
         return (Basis.ADOPTED, adopted[-1]) if adopted else (Basis.BASELINE, None)
@@ -257,6 +266,10 @@ def _basis(version: VersionId, facts: Facts) -> tuple[Basis, TransitionRequest |
     if moving is not None:
         return Basis.IN_FLIGHT, moving
     return Basis.FOREIGN, disputed[-1] if disputed else None
+
+
+def _disputes(about: Iterable[TransitionRequest]) -> list[TransitionRequest]:
+    return [one for one in about if one.kind is Kind.OBSERVED and not one.is_adopted]
 
 
 def _is_disputed(asked: list[TransitionRequest]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.model import Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,21 @@ def target_now(target: Target, at: datetime, renames: Sequence[Renamed]) -> Targ
 
 
 def request_now(request: TransitionRequest, renames: Sequence[Renamed]) -> TransitionRequest:
-    """The request with its versions and target as they are called now."""
+    """The request with its versions and target as they are called now. What brought it about was called as when that was recorded."""
     at = request.opened_at
+    moved_at = request.settled_at if request.settled_at and request.state is State.APPLIED else at
 
-    def now_called(version: VersionId) -> VersionId:
-        return under_present_name(version, at, renames)
+    def now_called(version: VersionId, since: datetime = at) -> VersionId:
+        return under_present_name(version, since, renames)
 
     return replace(
         request,
         version=now_called(request.version),
         target=target_now(request.target, at, renames),
-        previous=now_called(request.previous) if request.previous else None,
+        previous=now_called(request.previous, moved_at) if request.previous else None,
         away_from=now_called(request.away_from) if request.away_from else None,
         found=tuple(map(now_called, request.found)) if request.found is not None else None,
-        copies=tuple(map(now_called, request.copies)),
+        copies=tuple(now_called(copy, moved_at) for copy in request.copies),
     )
 
 

@@ -45,16 +45,23 @@ class Row(NamedTuple):
 
 
 def baseline_by_ledger(
-    workspace: str, model: str, target: Target, connection: sa.Connection, unwritten: Sequence[Event] = ()
+    workspace: str,
+    model: str,
+    target: Target,
+    connection: sa.Connection,
+    unwritten: Sequence[Event] = (),
+    *,
+    since: datetime | None = None,
 ) -> dict[VersionId, datetime]:
     """What the rows about a place must be, under this very name. Reads the entries that name the model.
 
-    `unwritten` are events of this transaction, whose rows are written already.
+    `unwritten` are events of this transaction, whose rows are written already. With `since`, what was baseline at that moment, whatever
+    an entry has said of it later.
     """
     said = _said(connection, _has(f'"model":{rfc8785.dumps(model).decode()}'))
     newer = (row for event in unwritten for row in _rows_in(event))
     here = (row for row in chain(said, newer) if row[:3] == (workspace, model, str(target)))
-    return {row.placed.version: row.since for row in here}
+    return {row.placed.version: row.since for row in here if since in (None, row.since)}
 
 
 def was_there_before(version: VersionId, connection: sa.Connection) -> bool:

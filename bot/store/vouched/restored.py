@@ -31,10 +31,13 @@ class Backup:
 
 @dataclass(frozen=True)
 class Restored:
-    """`waiting` was restored and is not accepted yet; `accepted` is the latest that is."""
+    """`waiting` was restored and is not accepted yet; `accepted` is the latest that is. `accepted_at`: when an admin accepted the registry
+    after that one, each time.
+    """
 
     waiting: Backup | None = None
     accepted: Backup | None = None
+    accepted_at: tuple[datetime, ...] = ()
 
 
 def restored_by_ledger(workspace: str, ledger: LedgerRows) -> Restored:
@@ -71,7 +74,8 @@ def _said_of(workspace: str, events: Iterable[Event]) -> Restored:
             case BaselineTaken() if event.workspace == workspace:
                 is_known = True
             case RegistryTrusted() if event.workspace == workspace and event.person:
-                said = Restored(accepted=said.waiting or said.accepted)
+                before = () if said.waiting else said.accepted_at
+                said = Restored(None, said.waiting or said.accepted, (*before, event.at))
     return said
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from bot.domain.events import ModelRenamed, MoveObserved
 from bot.domain.model import Kind, State
+from bot.errors import Temporary
 from handlers.registry import reconcile
 from handlers.request import adopting
 from tests.fixtures.installation import Installation
@@ -91,3 +94,44 @@ def test_a_rename_is_recognised_although_the_newest_version_was_deleted_and_the_
     assert f"(before: {renamed} v1)" in installation.details(observed)
     assert installation.happened(MoveObserved) == ["MoveObserved"]
     assert installation.mlflow.get_registered_model(renamed).aliases["champion"] == "1"
+
+
+def run_out(installation: Installation) -> None:
+    """Nobody answers for longer than the rule waits."""
+    installation.clock.ahead += timedelta(days=4)
+    installation.sweep("expire_requests")
+
+
+def refuse(*_: object) -> None:
+    raise Temporary("503", 600)
+
+
+@pytest.mark.parametrize(
+    "answer", ["none yet", pytest.param("none", marks=pytest.mark.proof), pytest.param("a no", marks=pytest.mark.proof)]
+)
+def test_a_move_that_nobody_approved_is_not_lawful_because_the_rule_becomes_stricter(
+    answer: str, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor when its put-back waits."""
+    installation.promoted()
+    installation.register()
+    installation.sweep()
+    installation.move(2)
+    (asked,) = installation.requests(State.PENDING)
+    if answer == "none":
+        run_out(installation)
+    with monkeypatch.context() as patched:
+        patched.setattr(installation.s.registry, "set_alias", refuse)
+        if answer == "a no":
+            installation.reject(asked, "no", settle=installation.settle_once)
+        installation.use_policy(observed="revert")
+        installation.sweep()
+    if answer == "none yet":
+        assert [one.id for one in installation.requests(State.PENDING)] == [asked.id]
+        run_out(installation)
+    assert installation.champion() == 2
+
+    installation.move(1)
+    installation.move(2)
+
+    assert installation.champion() == 1
