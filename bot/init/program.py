@@ -117,7 +117,7 @@ def plan(wanted: Wanted, ask: Questions) -> Plan:
     said = list(_another_registry(kept, world))
     check_stays(folder, [path, path.parent / SCHEMA_FILE, *keys_in(world.settings, folder)])
     policy, chosen_said, draft, lacks = _policy(path, existing, world, None if is_kept else answers, wanted, ask)
-    values = {**world.values, **_made_up(world, path, kept)}
+    values = {**world.values, **_made_up(world, path, kept, folder)}
     changed = env_file.changed(env_text, {name: values[name] for name in values if name in CARRIED}, ENV_FILE)
     new = [NewFile(folder / ENV_FILE, changed, is_secret=True), *policy, *([ignored] if ignored else [])]
     return Plan(values, tuple(new), (*said, *chosen_said), draft, lacks, world.registry.version)
@@ -175,9 +175,15 @@ def _may_replace(path: Path, existing: str, text: str, wanted: Wanted, ask: Ques
     )
 
 
-def _made_up(world: World, path: Path, kept: Mapping[str, str]) -> dict[str, str]:
-    """Settings that no one has to think of. The whole path of the policy, for systemd and cron start elsewhere; one that is there stays."""
-    made = {"COUNTERSIGN_POLICY": kept.get("COUNTERSIGN_POLICY") or str(path.absolute())}
+def _made_up(world: World, path: Path, kept: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Settings that no one has to think of. Whole paths, for a shell, systemd and cron may start elsewhere; one that is there stays.
+
+    Without COUNTERSIGN_HOME a `serve` in another directory would be a second bot, with a database and keys of its own.
+    """
+    made = {
+        "COUNTERSIGN_POLICY": kept.get("COUNTERSIGN_POLICY") or str(path.absolute()),
+        "COUNTERSIGN_HOME": kept.get("COUNTERSIGN_HOME") or str((folder / world.settings.home).absolute()),
+    }
     has_webhooks = WEBHOOKS not in missing(world.registry.version)
     if world.values.get("COUNTERSIGN_URL") and has_webhooks and "MLFLOW_WEBHOOK_SECRET" not in world.values:
         made["MLFLOW_WEBHOOK_SECRET"] = secrets.token_urlsafe(32)

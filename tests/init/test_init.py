@@ -14,7 +14,7 @@ import yaml
 
 from bot.commands.init.asking import InScript
 from bot.errors import InvalidSettings
-from bot.init.connecting import for_a_person
+from bot.init.connecting import for_a_person, settings_from
 from bot.init.env_file import values_in
 from bot.init.given import PolicyAnswers
 from bot.init.program import Wanted, plan
@@ -130,7 +130,7 @@ def test_a_policy_that_is_there_is_replaced_with_force_alone_and_in_one_thing(
 
 
 @pytest.mark.parametrize("folder", ["as it is", "as the current directory"])
-def test_the_settings_lead_to_the_policy_from_every_directory(
+def test_the_settings_lead_to_the_same_policy_database_and_keys_from_every_directory(
     team: Team, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str
 ) -> None:
     made = team.folder
@@ -144,14 +144,22 @@ def test_the_settings_lead_to_the_policy_from_every_directory(
 
     assert settings["COUNTERSIGN_POLICY"] == str(made / "policy.yaml")
     assert read_policy(policy_text_of(Path(settings["COUNTERSIGN_POLICY"]))).rules
+    assert settings["COUNTERSIGN_HOME"] == str(made / "var")
+    assert settings_from(settings).checkpoint_key_path.is_file()
 
 
-def test_a_path_of_the_policy_that_is_there_stays_as_it_was_written(team: Team) -> None:
+def test_a_home_that_a_shell_has_is_written_with_its_whole_path(team: Team) -> None:
+    planned = team.plan(environ={"COUNTERSIGN_HOME": "var/state"})
+
+    assert planned.values["COUNTERSIGN_HOME"] == str(team.folder / "var/state")
+
+
+def test_paths_that_are_there_stay_as_they_were_written(team: Team) -> None:
     team.plan().write(team.folder)
     env = team.folder / "countersign.env"
     (team.folder / "policy.yaml").rename(team.folder / "ours.yaml")
-    lines = [line for line in env.read_text().splitlines() if not line.startswith("COUNTERSIGN_POLICY")]
-    mine = "\n".join([*lines, "COUNTERSIGN_POLICY=ours.yaml", ""])
+    lines = [line for line in env.read_text().splitlines() if not line.startswith(("COUNTERSIGN_POLICY", "COUNTERSIGN_HOME"))]
+    mine = "\n".join([*lines, "COUNTERSIGN_POLICY=ours.yaml", "COUNTERSIGN_HOME=var", ""])
     env.write_text(mine)
 
     team.plan(PolicyAnswers()).write(team.folder)
