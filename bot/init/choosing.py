@@ -11,11 +11,13 @@ from bot.domain.names import shown
 from bot.domain.text import counted
 from bot.errors import InvalidSettings, OutsideError
 from bot.init.connecting import World, environment, for_a_person
-from bot.init.draft import GroupDraft, PersonDraft, PolicyDraft
+from bot.init.draft import GroupDraft, MeasuresDraft, PersonDraft, PolicyDraft
 from bot.init.given import PolicyAnswers
 from bot.init.proposals import (
+    as_pattern,
     ask_among,
     group_name,
+    near_name,
     patterns_for,
     people_for,
     person_draft,
@@ -44,8 +46,9 @@ class Chosen:
 
 
 class Choosing:
-    def __init__(self, world: World, given: PolicyAnswers, ask: Questions) -> None:
-        self._world, self._given, self._ask = world, given, ask
+    def __init__(self, world: World, given: PolicyAnswers, ask: Questions, kept: Sequence[str] = ()) -> None:
+        """`kept` are the models of the policy that is there, of which nobody asks whether they are meant."""
+        self._world, self._given, self._ask, self._kept = world, given, ask, kept
         self._notices: list[str] = []
         self._channels = world.slack.channels
 
@@ -68,8 +71,7 @@ class Choosing:
         channel = self._channel()
         groups = self._groups()
         people, unknown = self._people(groups)
-        found = self._measured(models, target)
-        thresholds, undirected = thresholds_for(found.metrics, self._directions(found))
+        first, *others = self._measures(patterns, target) or [MeasuresDraft((), (), "")]
         ticket, lacks = choose_ticket(self._world, self._given, self._ask)
         stores = stores_for(self._world.registry.training.locations)
         draft = PolicyDraft(
@@ -80,23 +82,39 @@ class Choosing:
             groups,
             people,
             unknown,
-            thresholds,
-            undirected,
-            found.version,
+            first.thresholds,
+            first.undirected,
+            first.measured_on,
             stores,
             ticket,
+            dict(zip(patterns[1:], others, strict=True)),
         )
         return Chosen(draft, tuple(self._notices), lacks)
 
     def _models(self) -> tuple[str, ...]:
         names = self._world.registry.names
-        patterns = self._given.models or self._asked_models(self._writable(names))
+        said = self._given.models or self._asked_models(self._writable(names))
+        meant = [one if one in self._kept else self._meant(one, names) for one in said]
+        patterns = tuple(dict.fromkeys(meant))
         for pattern in patterns:
             if not matching(self._world.registry.models, (pattern,)):
                 self._notices.append(
                     f"No registered model is called {shown(pattern)} yet. Of {counted(len(names), 'model')}: {some(sorted(names))}."
                 )
         return patterns
+
+    def _meant(self, pattern: str, names: Sequence[str]) -> str:
+        """A model may be registered later, and a typo looks like one. Raises InvalidSettings for what is nearly a model's name."""
+        near = near_name(pattern, names)
+        if not near:
+            return pattern
+        if self._ask.is_terminal:
+            question = f"No registered model is called {shown(pattern)}. Did you mean {shown(near)}?"
+            return as_pattern(near) if self._ask.agreed(question) else pattern
+        fix = f'Write its name, or "{shown(pattern)}*" for a model that is still to come.'
+        raise InvalidSettings(
+            (f"--models: no registered model is called {shown(pattern)}. Did you mean {shown(near)}? {fix}",)
+        )
 
     def _writable(self, names: Sequence[str]) -> tuple[str, ...]:
         """The names that a policy can hold; the others are left out of the proposal with a sentence."""
@@ -109,8 +127,11 @@ class Choosing:
         return tuple(name for name in names if name.isprintable())
 
     def _asked_models(self, names: Sequence[str]) -> tuple[str, ...]:
-        proposal = ", ".join(patterns_for(names))
-        if not names:
+        is_chosen = self._ask.is_terminal or len(names) == 1  # a script says itself which of several it is for
+        proposal = ", ".join(patterns_for(names)) if is_chosen else ""
+        if not is_chosen and names:
+            what = f"which of {counted(len(names), 'registered model')}? There are {some(sorted(names))}. Give names, or a pattern"
+        elif not names:
             what = "The registry has no models yet (or the account may read none). The name, or a pattern, of those to come"
         elif not proposal:
             begins = [f"{prefix} ({count})" for prefix, count in prefixes_of(names)]
@@ -177,6 +198,11 @@ class Choosing:
         return self._ask.text("--approvers", what, proposal, check=lambda text: self._groups_in(_words(text, ";")))
 
     def _group(self, word: str) -> GroupDraft:
+        """Raises InvalidSettings."""
+        first, *others = _words(word)
+        if others and (any("=" in one or one.startswith("@") for one in others) or first.rpartition("=")[2][:1] == "@"):
+            fix = "A comma is between the addresses of one group. Separate groups with a semicolon, or repeat --approvers."
+            raise InvalidSettings((f"--approvers {shown(word)}: that is more than one group. {fix}",))
         named, separator, members = word.rpartition("=")
         if members.startswith("@"):
             handle = members.removeprefix("@")
@@ -226,6 +252,13 @@ class Choosing:
         }
         return {user: email for user, email in asked.items() if email}
 
+    def _measures(self, patterns: Sequence[str], target: str) -> list[MeasuresDraft]:
+        """For each rule, of a model that the rule is for."""
+        registered = self._world.registry.models
+        found = [self._measured(matching(registered, (pattern,)), target) for pattern in patterns]
+        directions = self._directions(found)
+        return [MeasuresDraft(*thresholds_for(one.metrics, directions), one.version) for one in found]
+
     def _measured(self, models: Sequence[ModelSummary], target: str) -> Measured:
         try:
             with environment(self._world.values):
@@ -234,16 +267,19 @@ class Choosing:
             self._notices.append(f"No thresholds are proposed: {for_a_person(str(trouble))}")
             return Measured("", ())
 
-    def _directions(self, found: Measured) -> Mapping[str, bool]:
+    def _directions(self, found: Sequence[Measured]) -> Mapping[str, bool]:
         said = dict(self._given.directions)
-        for name in sorted(said.keys() - {metric.name for metric in found.metrics}):
-            known = some([metric.name for metric in found.metrics])
+        logged = tuple({metric.name: metric for one in found for metric in one.metrics})
+        versions = " and ".join(one.version for one in found if one.version)
+        for name in sorted(said.keys() - set(logged)):
+            known = some(logged)
             self._notices.append(
-                f"No threshold for {shown(name)}: {shown(found.version) or 'the registry'} has no such metric. It has {known}."
+                f"No threshold for {shown(name)}: {shown(versions) or 'the registry'} has no such metric. It has {known}."
             )
         if said or not self._ask.is_terminal:
             return said
-        thresholds, undirected = thresholds_for(found.metrics)
+        proposed = [thresholds_for(one.metrics) for one in found]
+        undirected = tuple(dict.fromkeys(name for _, names in proposed for name in names))
         for name in undirected[:ASKED_METRICS]:
             answer = self._ask.text(
                 "--metric",
@@ -253,7 +289,8 @@ class Choosing:
             )
             if answer:
                 said[name] = DIRECTIONS[answer]
-        return {**{one.metric: one.greater_is_better for one in thresholds}, **said} if said else {}
+        known_ways = {one.metric: one.greater_is_better for thresholds, _ in proposed for one in thresholds}
+        return {**known_ways, **said} if said else {}
 
 
 def _named(name: str, channels: Sequence[ChannelSeen]) -> ChannelSeen | None:

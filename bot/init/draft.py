@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,15 @@ class TicketDraft:
 
 
 @dataclass(frozen=True)
+class MeasuresDraft:
+    """What a rule's fast track is proposed from: the metrics of a model that the rule is for."""
+
+    thresholds: tuple[ThresholdDraft, ...]
+    undirected: tuple[str, ...]
+    measured_on: str
+
+
+@dataclass(frozen=True)
 class PolicyDraft:
     models: tuple[str, ...]
     target: str
@@ -63,3 +73,8 @@ class PolicyDraft:
     """The version that has the thresholds' values, such as "bike-demand v3"."""
     stores: tuple[str, ...]
     ticket: TicketDraft | None
+    own_measures: Mapping[str, MeasuresDraft] = field(default_factory=dict)
+    """Of the rules after the first, by their patterns. The first rule has `thresholds`, `undirected` and `measured_on`."""
+
+    def measures_for(self, pattern: str) -> MeasuresDraft:
+        return self.own_measures.get(pattern) or MeasuresDraft(self.thresholds, self.undirected, self.measured_on)

@@ -139,7 +139,7 @@ def _policy(
     schema = NewFile(path.parent / SCHEMA_FILE, files("config").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
     if answers is None:
         return [schema], (f"{path} is kept as it is.",), None, {}
-    chosen = Choosing(world, answers, ask).choose()
+    chosen = Choosing(world, answers, ask, () if wanted.policy.models else answers.models).choose()
     if ask.missing:
         raise InvalidSettings(tuple(ask.missing))
     text = starter_policy(chosen.draft)

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from difflib import get_close_matches
 from itertools import takewhile
 
 from bot.clients.slack.checkup import MemberSeen
@@ -25,6 +26,8 @@ REJECTED = re.compile(r"won.?t|reject|declin|cancel|denied|abandon", re.IGNORECA
 TASK = "Task"
 MLFLOW_STORE = "mlflow-artifacts:"
 BUCKET = re.compile(r"([a-z][a-z0-9+.-]*://[^/\s%?#]+/)")
+DIGITS = re.compile(r"[0-9]+")
+NEARLY = 0.8  # of a name; churn-eu is no typo of churn
 GLOB = re.compile(r"[*?\[]")
 
 
@@ -39,6 +42,14 @@ def patterns_for(models: Sequence[str]) -> tuple[str, ...]:
 def as_pattern(name: str) -> str:
     """A shell pattern that matches this name alone."""
     return GLOB.sub(lambda found: f"[{found.group()}]", name)
+
+
+def near_name(pattern: str, models: Sequence[str]) -> str:
+    """The model that was most likely meant; empty for one that is there, a pattern, and a name that differs in its number alone."""
+    if pattern in models or GLOB.search(pattern):
+        return ""
+    others = [name for name in models if DIGITS.sub("", name) != DIGITS.sub("", pattern)]
+    return next(iter(get_close_matches(pattern, others, n=1, cutoff=NEARLY)), "")
 
 
 def prefixes_of(models: Iterable[str], most: int = 8) -> list[tuple[str, int]]:

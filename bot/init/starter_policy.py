@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from bot.domain.names import storable
-from bot.init.draft import GroupDraft, PersonDraft, PolicyDraft, ThresholdDraft, TicketDraft
+from bot.init.draft import GroupDraft, MeasuresDraft, PersonDraft, PolicyDraft, ThresholdDraft, TicketDraft
 
 SCHEMA_FILE = "policy.schema.json"
 LISTED = 12  # names in one comment
@@ -148,7 +148,7 @@ def _rule(pattern: str, draft: PolicyDraft) -> str:
             APPROVE,
             f"      all_of: [{needed}]\n\n",
             STRICT,
-            *_fast_track(draft),
+            *_fast_track(draft.measures_for(pattern)),
         ]
     )
 
@@ -167,7 +167,7 @@ def _ticket(ticket: TicketDraft | None) -> str:
     return "".join(lines) + "\n"
 
 
-def _fast_track(draft: PolicyDraft) -> Iterator[str]:
+def _fast_track(draft: MeasuresDraft) -> Iterator[str]:
     if draft.undirected:
         yield _comment("Not known which way these are better, so they have no threshold", draft.undirected, indent=4)
     if not draft.thresholds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from bot.init.slack_app import manifest, new_app_link
 from bot.sandbox.jira import Project
 from config.policy import policy_text_of, read_policy
 from tests.fixtures.command_line import countersign
-from tests.init.conftest import ENOUGH, Team
+from tests.init.conftest import ENOUGH, Team, a_model
 
 FILES = [".gitignore", "countersign.env", "countersign.pub", "policy.schema.json", "policy.yaml"]
 NEARLY_ALL = {
@@ -260,6 +260,15 @@ def test_everything_that_is_missing_or_refused_is_said_at_once(team: Team) -> No
             r"it takes 2 approvals, and there is 1 person who can give them",
         ),
         (replace(ENOUGH, approvers=("a=@risk", "a=@ml-leads")), r"two groups are called a"),
+        *(
+            (replace(ENOUGH, approvers=(several,)), r"more than one group\..*semicolon, or repeat --approvers")
+            for several in (
+                "@ml-leads, risk=cy@example.com",
+                "@ml-leads,cy@example.com",
+                "cy@example.com,@ml-leads",
+                "a=@ml-leads,cy@example.com",
+            )
+        ),
         (replace(ENOUGH, target="candidate", ask="candidate"), r"An alias cannot ask for itself"),
         (replace(ENOUGH, project="OPS"), r"--jira-project: Jira's account sees no OPS\. There are: GOV"),
         (replace(ENOUGH, type="Epic"), r"--jira-type: Jira's account sees no Epic"),
@@ -455,3 +464,41 @@ def test_the_command_writes_reports_and_ends_with_doctors_exit_code(team: Team) 
     assert "countersign.pub" in done.stdout
     for secret in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "JIRA_API_TOKEN"):
         assert team.values[secret] not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def second_model(team: Team) -> Iterator[str]:
+    with a_model(team.mlflow) as name:
+        yield name
+
+
+def test_a_script_says_itself_which_of_several_models_it_is_for(team: Team, second_model: str) -> None:
+    wanted = Wanted(team.values, {}, ENOUGH, None, False, team.folder)
+
+    with pytest.raises(InvalidSettings, match=r"--models is needed: which of [0-9]+ registered models\? There are ") as told:
+        plan(wanted, InScript())
+
+    assert second_model in str(told.value)
+    assert team.written == []
+
+
+def test_a_typo_of_a_models_name_is_refused_in_a_script_and_asked_about_on_a_terminal(team: Team) -> None:
+    typo = replace(ENOUGH, models=(team.model.replace("churn", "chrn"),))
+
+    with pytest.raises(InvalidSettings, match=rf"Did you mean {team.model}\? Write its name, or .*\*. for a model that"):
+        team.plan(typo)
+    planned = plan(Wanted(team.values, {}, typo, None, False, team.folder), OnTerminal())
+
+    assert planned.draft is not None
+    assert planned.draft.models == (team.model,)
+
+
+def test_each_rule_is_measured_on_a_model_of_its_own(team: Team, second_model: str) -> None:
+    planned = team.plan(replace(ENOUGH, models=(team.model, second_model, "to-come-*")))
+
+    assert planned.draft is not None
+    assert [planned.draft.measures_for(one).measured_on for one in planned.draft.models] == [
+        f"{team.model} v1",
+        f"{second_model} v1",
+        "",
+    ]

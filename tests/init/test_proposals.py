@@ -12,6 +12,7 @@ from bot.domain.model import Metric
 from bot.init.metric_directions import greater_is_better
 from bot.init.proposals import (
     ask_among,
+    near_name,
     patterns_for,
     people_for,
     prefixes_of,
@@ -202,3 +203,20 @@ def test_evidence_is_read_from_mlflow_and_its_buckets_and_from_no_folder(
     locations: list[str], stores: tuple[str, ...]
 ) -> None:
     assert stores_for(locations) == stores
+
+
+@pytest.mark.parametrize(
+    ("said", "near"),
+    [
+        ("chrn", "churn"),
+        ("Churn", "churn"),
+        ("churn", ""),
+        ("chrn*", ""),
+        ("churn-eu", ""),
+        ("bike-v3", ""),
+        ("bkie-v2", "bike-v2"),
+        ("fraud", ""),
+    ],
+)
+def test_a_name_is_near_a_models_when_it_may_be_a_typo_and_not_another_model_to_come(said: str, near: str) -> None:
+    assert near_name(said, ("churn", "bike-v2")) == near

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.model import AuthorSource, FastTrackMode
 from bot.domain.policy.rules import Observed, UnknownRequester
-from bot.init.draft import GroupDraft, PersonDraft, PolicyDraft, ThresholdDraft, TicketDraft
+from bot.init.draft import GroupDraft, MeasuresDraft, PersonDraft, PolicyDraft, ThresholdDraft, TicketDraft
 from bot.init.existing import answers_in, completed
 from bot.init.given import PolicyAnswers
 from bot.init.starter_policy import starter_policy
@@ -101,3 +101,16 @@ def test_a_second_run_knows_what_the_policy_answers(changes: dict[str, Any]) -> 
     assert answers.approvers == ("ml-leads=@ml-leads", "risk=cy@example.com")
     assert (answers.models, answers.target, answers.ask) == (draft.models, draft.target, draft.ask)
     assert answers.project == (draft.ticket.project if draft.ticket else "")
+
+
+def test_each_rule_has_thresholds_of_its_own_model_alone() -> None:
+    own = MeasuresDraft((ThresholdDraft("f1", 0.8, greater_is_better=True),), (), "churn v1")
+    others = {"churn": own, "idle": MeasuresDraft((), (), "")}
+
+    policy = read_policy(starter_policy(replace(DRAFT, models=("bike-*", "churn", "idle"), own_measures=others)))
+
+    assert [[one.metric for one in rule.fast_track.metrics] if rule.fast_track else [] for rule in policy.rules] == [
+        ["mae"],
+        ["f1"],
+        [],
+    ]
