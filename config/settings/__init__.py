@@ -90,12 +90,13 @@ JiraAddress = Annotated[str, AfterValidator(values.jira_address)]
 
 EXAMPLE_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 """The policy that comes with Countersign."""
+OWN_POLICIES = (Path("config/policy.yaml"), Path("policy.yaml"))
 
 
 def _default_policy() -> Path:
-    """In a clone of Countersign, the file below the current directory is the example."""
-    own = Path("config/policy.yaml")
-    return own if own.is_file() and own.resolve() != EXAMPLE_POLICY.resolve() else EXAMPLE_POLICY
+    """A team's own, in a clone or where `countersign init` puts it, before the example, which is in a clone of Countersign too."""
+    own = (path for path in OWN_POLICIES if path.is_file() and path.resolve() != EXAMPLE_POLICY.resolve())
+    return next(own, EXAMPLE_POLICY)
 
 
 def policy_path_in(environ: Mapping[str, str]) -> Path:

@@ -36,7 +36,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "COUNTERSIGN_POLICY",
         "the policy's file",
-        "config/policy.yaml below the current directory, else the example that comes with Countersign, which replaces no other policy",
+        "config/policy.yaml or policy.yaml in the current directory, else the example of Countersign, which replaces no other policy",
         "/etc/countersign/policy.yaml",
     ),
     Setting(

@@ -22,11 +22,9 @@ REFUSED = "COUNTERSIGN_POLICY is not set, and the example that comes with Counte
 
 @pytest.fixture(autouse=True)
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What `countersign init` leaves, in a shell that has not loaded the settings."""
-    (tmp_path / "policy.yaml").write_text(OWN)
-    (tmp_path / "countersign.env").write_text(
-        "MLFLOW_TRACKING_URI=http://127.0.0.1:9\nCOUNTERSIGN_POLICY=policy.yaml\n"
-    )
+    """A team whose policy only its settings name, in a shell that has not loaded them."""
+    (tmp_path / "team.yaml").write_text(OWN)
+    (tmp_path / "countersign.env").write_text("MLFLOW_TRACKING_URI=http://127.0.0.1:9\nCOUNTERSIGN_POLICY=team.yaml\n")
     monkeypatch.chdir(tmp_path)
     for name in ("COUNTERSIGN_POLICY", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
@@ -52,25 +50,25 @@ def start(words: list[str], url: str) -> Finished:
 
 @pytest.mark.parametrize("words", [["migrate"], ["policy", "activate"], ["serve"]], ids=" ".join)
 def test_the_example_never_replaces_a_policy_that_is_in_force(database_url: str, words: list[str]) -> None:
-    countersign("policy", "activate", "policy.yaml", DATABASE_URL=database_url)
+    countersign("policy", "activate", "team.yaml", DATABASE_URL=database_url)
 
     refused = start(words, database_url)
 
     assert refused.returncode == 2
-    assert f"{REFUSED} (policy.yaml). That one stays in force." in " ".join(refused.stderr.split())
+    assert f"{REFUSED} (team.yaml). That one stays in force." in " ".join(refused.stderr.split())
     assert "Set COUNTERSIGN_POLICY to the file of your policy." in " ".join(refused.stderr.split())
     assert NOT_LOADED in " ".join(refused.stderr.split())
-    assert in_force(database_url)[-1] == "policy.yaml"
+    assert in_force(database_url)[-1] == "team.yaml"
 
 
 def test_a_named_policy_or_the_one_that_is_named_again_comes_into_force_as_before(database_url: str) -> None:
-    countersign("policy", "activate", "policy.yaml", DATABASE_URL=database_url)
+    countersign("policy", "activate", "team.yaml", DATABASE_URL=database_url)
 
     named = countersign("policy", "activate", str(EXAMPLE_POLICY), DATABASE_URL=database_url)
-    again = countersign("migrate", DATABASE_URL=database_url, COUNTERSIGN_POLICY="policy.yaml")
+    again = countersign("migrate", DATABASE_URL=database_url, COUNTERSIGN_POLICY="team.yaml")
 
     assert (named.returncode, again.returncode) == (0, 0)
-    assert in_force(database_url)[-3:] == ["policy.yaml", str(EXAMPLE_POLICY), "policy.yaml"]
+    assert in_force(database_url)[-3:] == ["team.yaml", str(EXAMPLE_POLICY), "team.yaml"]
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])
@@ -90,19 +88,19 @@ def test_a_database_without_a_policy_starts_with_the_example_and_takes_the_next_
 def test_where_the_settings_are_not_loaded_check_and_activate_say_it(database_url: str, team: Path) -> None:
     said = [
         countersign("policy", "check"),
-        countersign("policy", "check", "--offline", "policy.yaml"),
-        countersign("policy", "activate", "policy.yaml", DATABASE_URL=database_url),
+        countersign("policy", "check", "--offline", "team.yaml"),
+        countersign("policy", "activate", "team.yaml", DATABASE_URL=database_url),
     ]
-    loaded = countersign("policy", "check", "--offline", COUNTERSIGN_POLICY="policy.yaml")
+    loaded = countersign("policy", "check", "--offline", COUNTERSIGN_POLICY="team.yaml")
     (team / "countersign.env").unlink()
-    without = countersign("policy", "check", "--offline", "policy.yaml")
+    without = countersign("policy", "check", "--offline", "team.yaml")
 
     assert [NOT_LOADED in one.stdout for one in (*said, loaded, without)] == [True, True, True, False, False]
     assert "This is the example that comes with Countersign." in said[0].stdout
 
 
 def test_a_settings_file_of_which_only_the_wanted_setting_is_not_loaded_is_named(database_url: str) -> None:
-    countersign("policy", "activate", "policy.yaml", DATABASE_URL=database_url)
+    countersign("policy", "activate", "team.yaml", DATABASE_URL=database_url)
 
     refused = countersign("migrate", DATABASE_URL=database_url, MLFLOW_TRACKING_URI="http://127.0.0.1:9")
 
@@ -121,3 +119,14 @@ def test_in_a_clone_the_file_below_the_current_directory_is_the_example(
 
     assert [in_a_clone.has_example_policy, of_a_team.has_example_policy] == [True, False]
     assert not read_settings({"COUNTERSIGN_POLICY": str(EXAMPLE_POLICY)}, frozenset()).has_example_policy
+
+
+def test_the_policy_that_init_puts_here_is_meant_where_no_settings_are_loaded(team: Path) -> None:
+    (team / "policy.yaml").write_text(OWN)
+    settings = read_settings({}, frozenset())
+    (team / "policy.yaml").write_text("version: 1\nrule: []\n")
+
+    checked = countersign("policy", "check", "--offline")
+
+    assert (settings.policy_path, settings.has_example_policy) == (Path("policy.yaml"), False)
+    assert (checked.returncode, "policy.yaml" in checked.stderr) == (2, True)
