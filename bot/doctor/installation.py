@@ -149,11 +149,14 @@ def no_job_is_parked(world: World) -> Findings:
 
 def address_leads_here(world: World) -> Findings:
     url = world.settings.public_url
+    if not url and world.settings.slack_app_token.get_secret_value():
+        yield fine("address", "none is needed: Slack is reached by Socket Mode, and MLflow is polled")
+        return
     if not url:
         yield warning(
             "address",
             "COUNTERSIGN_URL is not set, so webhooks and Slack's way in were not checked",
-            "set it to the address of the web process, unless you poll and use Socket Mode only",
+            "set it to the address of the web process",
         )
         return
     fix = "start the web process, and check COUNTERSIGN_URL, DNS, the proxy and the firewall before it"

@@ -6,7 +6,7 @@ A check yields findings and changes nothing. The checks are in the modules of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
@@ -30,7 +30,7 @@ from bot.doctor import (
     ticket_decisions,
     traces,
 )
-from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, warning
+from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, not_tried, warning
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
 from bot.errors import InvalidSettings, OutsideError, without_retries
@@ -147,7 +147,17 @@ def examine(environ: Mapping[str, str], *, register_webhook: bool = False) -> li
             found += _examined_everywhere(world) if section is MLFLOW else _examined(section, world)
     finally:
         world.close()
-    return [_without(secrets, finding) for finding in found]
+    return [_without(secrets, finding) for finding in _each_cause_once(found)]
+
+
+def _each_cause_once(found: Sequence[Finding]) -> Findings:
+    """A database that does not answer fails the checks of other sections that read it, in the same words: they were not tried."""
+    of_the_database = {one.why for one in found if one.status is Status.FAIL and one.what == DATABASE}
+    for one in found:
+        if one.status is Status.FAIL and one.what != DATABASE and one.why in of_the_database:
+            yield not_tried(one.what, "it reads the database", f"see the line `{DATABASE}`")
+        else:
+            yield one
 
 
 def read_world(environ: Mapping[str, str]) -> World:

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from bot.assembly import HOW_TO_SIGN_IN
 from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
 from bot.clients.slack.openid import SlackSignIn
-from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
+from bot.doctor.findings import Finding, Findings, World, failure, fine, not_tried, warning
 from bot.domain.calm.sample import calm_samples
 from bot.domain.card.card import Card
 from bot.domain.card.details import details_card
@@ -32,6 +31,7 @@ from handlers.notify.render_context import context_for
 from handlers.notify.sample_notes import sample_notes
 
 LIVE_CARDS = 10
+HOW_TO_SIGN_IN = "set SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and COUNTERSIGN_URL for the web process"
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 PASTE = "paste config/slack_manifest.yaml again and reinstall the app"
 INVITE = "write `/invite @Countersign` there"
@@ -143,7 +143,8 @@ def people_can_sign_in(world: World) -> Findings:
     """Asks Slack with a code that cannot be one: whether id, secret and address are right shows in how it refuses."""
     settings = world.settings
     if not settings.slack_client_id:
-        yield warning("sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", HOW_TO_SIGN_IN)
+        told = warning if settings.public_url else not_tried  # without an address there are no pages to sign in to
+        yield told("sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", HOW_TO_SIGN_IN)
         return
     if not settings.public_url:
         yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", HOW_TO_SIGN_IN)

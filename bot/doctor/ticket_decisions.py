@@ -85,9 +85,8 @@ def _addresses(rules: list[Rule], world: World) -> Finding:
         return _bound(asked, world)
     hidden = [email for email in asked if not world.jira.shows_address(email)]
     if not hidden:
-        return fine(
-            f"{WHAT}, people", f"Jira shows the e-mail addresses of all {len(asked)} people that were looked up"
-        )
+        looked_up = f"all {len(asked)} people" if len(asked) > 1 else "the one person"
+        return fine(f"{WHAT}, people", f"Jira shows the e-mail addresses of {looked_up} looked up")
     return warning(
         f"{WHAT}, people",
         f"no account shows the address of {', '.join(hidden)}, so they cannot decide in Jira",

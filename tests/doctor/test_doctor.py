@@ -168,8 +168,31 @@ def test_a_database_that_does_not_answer_hides_nobody_else(installed: Installati
 
     assert result.exit_code == 1
     assert "FAIL  database" in result.output
+    assert result.output.count("FAIL") == 1
+    assert "it reads the database; see the line `database`" in result.output
     assert "ok    slack scopes" in result.output
     assert "canary-password" not in result.output
+
+
+def test_an_embedded_database_that_has_ended_is_one_failure(
+    installed: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("home")
+    (home / "postgres").mkdir()
+    (home / "postgres" / "PG_VERSION").write_text("16\n")
+    installed.environ |= {"DATABASE_URL": "", "COUNTERSIGN_HOME": str(home)}
+
+    failed = [finding.what for finding in installed.examine() if "No database" in finding.why]
+
+    assert failed == ["database"]
+
+
+def test_socket_mode_needs_no_address(installed: Installation) -> None:
+    installed.environ |= {"COUNTERSIGN_URL": "", "SLACK_APP_TOKEN": installed.slack.app.app_token}
+
+    found = {finding.what: finding.status for finding in installed.examine()}
+
+    assert found["address"] is Status.OK
 
 
 def test_no_database_is_told_with_the_mend(installed: Installation, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -62,6 +62,7 @@ def test_every_card_and_form_is_shown_to_slack_before_it_is_needed(installed: In
         ({"SLACK_CLIENT_SECRET": "of-another-app"}, Status.FAIL, "SLACK_CLIENT_SECRET is not the app's"),
         ({"SLACK_CLIENT_ID": "", "SLACK_CLIENT_SECRET": ""}, Status.WARN, "sign-in is off: SLACK_CLIENT_ID"),
         ({"COUNTERSIGN_URL": ""}, Status.WARN, "sign-in is off: COUNTERSIGN_URL"),
+        ({"COUNTERSIGN_URL": "", "SLACK_CLIENT_ID": ""}, Status.SKIP, "sign-in is off: SLACK_CLIENT_ID"),
         ({"COUNTERSIGN_URL": "http://countersign.example.com"}, Status.WARN, "is not https"),
         ({"COUNTERSIGN_URL": "https://example.com/countersign"}, Status.FAIL, "has a path"),
     ],
