@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from bot.locations import parts_of
 
 NO_SERVER = "is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
+NOT_SET = "is not set. Set it to the address of an MLflow server, such as https://mlflow.example.com."
 NO_SCHEME = "has no scheme. Write https:// or http:// in front."
 NO_SCHEME_YET = re.compile(r"[\w-]+(\.[\w-]+)*:\d+(/.*)?|[\w-]+(\.[\w-]+)+(/.*)?|\[[0-9a-fA-F:]+\](:\d+)?(/.*)?")
 DEFAULT_WORKSPACE = "default"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode
 from bot.domain.model import Target
@@ -17,8 +18,10 @@ from bot.gate.passkeys import Pinned, demand_pinned
 from bot.gate.places import Asker, asker_of
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
-from bot.mlflow_addresses import looks_elsewhere, mistake_in
+from bot.mlflow_addresses import NOT_SET, looks_elsewhere, mistake_in
 from bot.signatures import TrustedKey
+
+NOT_LOADED = " countersign.env is here and not loaded. Load it with: set -a && . ./countersign.env && set +a"
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,10 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
 def check_can_ask(environ: Mapping[str, str]) -> None:
     """What MLflow's client loads must come from the registry that is asked here. Raises Refused."""
     asker_of(environ)
-    mistake = mistake_in(environ.get("MLFLOW_TRACKING_URI", "").strip())
+    address = environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if not address:
+        raise Refused(f"MLFLOW_TRACKING_URI {NOT_SET}{NOT_LOADED if Path('countersign.env').is_file() else ''}")
+    mistake = mistake_in(address)
     if mistake:
         raise Refused(f"MLFLOW_TRACKING_URI {mistake}")
     for elsewhere in looks_elsewhere(environ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -107,11 +108,26 @@ def test_a_registry_that_is_down_allows_nothing(key: str) -> None:
 
 
 def test_a_path_or_a_database_is_no_registry_to_ask(key: str) -> None:
-    for address in ("", "sqlite:///mlflow.db", "./mlruns", "http://", "http://127.0.0.1:99999"):
+    for address in ("sqlite:///mlflow.db", "./mlruns", "http://", "http://127.0.0.1:99999"):
         told = gate(address, "check", "models:/bike@champion", "--key", key)
 
         assert told.code == 2
         assert "MLFLOW_TRACKING_URI is not the address of an MLflow server" in told.err
+
+
+@pytest.mark.parametrize("is_here", [False, True])
+def test_an_address_that_is_not_set_is_said_and_where_it_may_be(
+    is_here: bool, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if is_here:
+        (tmp_path / "countersign.env").touch()
+
+    told = gate("", "check", "models:/bike@champion", "--key", key)
+
+    assert told.code == 2
+    assert "MLFLOW_TRACKING_URI is not set. Set it to" in told.err
+    assert ("set -a && . ./countersign.env" in told.err) is is_here
 
 
 @pytest.mark.parametrize(

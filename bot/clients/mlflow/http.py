@@ -30,7 +30,7 @@ from bot.clients.mlflow.access import Access, of_registry_named
 from bot.clients.mlflow.prompts import client_that_sees_all
 from bot.domain.workspaces import DEFAULT
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
-from bot.mlflow_addresses import NO_SERVER, mistake_in
+from bot.mlflow_addresses import NO_SERVER, NOT_SET, mistake_in
 from bot.tracing.routes import shape_of
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def open_client(
     Without `access` MLflow's own variables say how the server is reached. `guard_secret` goes with each write, for a server that our
     guard protects (plugins/mlflow-countersign-guard).
     """
-    mistake = mistake_in(tracking_uri)
+    mistake = mistake_in(tracking_uri) if tracking_uri.strip() else NOT_SET
     if mistake:
         raise _no_address(mistake)
     if access is not None:
