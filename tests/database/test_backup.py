@@ -124,3 +124,16 @@ def test_whatever_ends_a_program_of_postgresql_is_told(
         backup._run("pg_dump", url="postgresql://127.0.0.1:9/none")
 
     assert str(failed.value).startswith(f"pg_dump {said}")
+
+
+def test_a_restore_that_cannot_be_is_refused_before_anybody_is_asked_to_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "postgres").mkdir()
+    monkeypatch.setattr(backup, "read_manifest", lambda _: None)
+
+    done = CliRunner().invoke(main, ["restore", "any.backup"], env={"COUNTERSIGN_HOME": str(tmp_path)})
+
+    assert done.exit_code == 2
+    assert "postgres is there already" in " ".join(done.output.split())
+    assert "--yes" not in done.output

@@ -107,6 +107,7 @@ def restore(file: Path, yes: bool) -> None:
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
     with only_one(lock, f"countersign serve runs in {settings.home}"):
+        _check_is_free(settings)
         confirm(_what_happens(settings, manifest), yes=yes)
         ended = _bring_back(file, manifest, settings)
     say(f"restored: {_told(manifest)}; the ledger verifies")
@@ -146,15 +147,19 @@ def _what_happens(settings: Settings, manifest: Manifest) -> str:
     return f"The backup ({_told(manifest)}) will be loaded into {place}. Requests that waited then end, and nothing is carried out."
 
 
+def _check_is_free(settings: Settings) -> None:
+    """Before anybody is asked to agree. Raises Mistake for an embedded database that is there."""
+    place = settings.home / "postgres"
+    if not settings.database_url.get_secret_value() and place.exists():
+        raise Mistake(f"{place} is there already. Move it away, which keeps it as it is, then restore again")
+
+
 @contextmanager
 def _empty_database(settings: Settings) -> Iterator[str]:
     """A restore into the embedded database that fails leaves none, and may be tried again."""
     if settings.database_url.get_secret_value():
         yield owner_url(settings)
         return
-    place = settings.home / "postgres"
-    if place.exists():
-        raise Mistake(f"{place} is there already. Move it away, which keeps it as it is, then restore again")
     try:
         yield embedded.start(settings.home)
     except BaseException:  # also Ctrl-C: half a database would be taken for a whole one
