@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ COMMANDS: Mapping[str, Named] = {name: named for group in GROUPS.values() for na
 
 
 WRONG_USAGE = 2
+NO_COMMAND = re.compile(r"No such command '(.*)'\.")
 NEW_OBJECTS = 50_000  # at which garbage is looked for
 
 
@@ -109,6 +111,19 @@ class Commands(click.Group):
 
             click.echo(readable(said, columns(err=True)), err=True)
             sys.exit(WRONG_USAGE)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Names the command that was perhaps meant, also one of a group."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as mistake:
+            word = NO_COMMAND.fullmatch(mistake.message)
+            if word and mistake.ctx and isinstance(mistake.ctx.command, click.Group):
+                from config.did_you_mean import guess
+
+                meant = guess(word[1], mistake.ctx.command.list_commands(mistake.ctx))
+                raise click.UsageError(f"{mistake.message}{meant}", mistake.ctx) from None
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click hands it in
         return sorted(COMMANDS)

@@ -240,12 +240,17 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
     rule = policy.rule_for(workspace, model, target)
     if rule is None:
         named = f"{model}{in_workspace(workspace)}"
-        raise Refused(
-            _(
-                "the policy has no rule for {target} of {model}. Add one to policy.yaml",
-                target=str(target),
-                model=named,
+        if rules := policy.rules_for(workspace, model):
+            raise Refused(
+                _(
+                    "the policy has no rule for {target} of {model}, but for {known}",
+                    target=str(target),
+                    model=named,
+                    known=", ".join(str(one.target_for(model)) for one in rules),
+                )
             )
+        raise Refused(
+            _("the policy has no rule for {target} of {model}. Add one to policy.yaml", target=str(target), model=named)
         )
     return rule
 

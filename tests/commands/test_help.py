@@ -11,6 +11,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from bot.__main__ import COMMANDS, GROUPS, main
+from bot.commands.asking.options import VersionNumber
 
 LOADED = "import sys; from bot.__main__ import main; main(['--help'], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
 
@@ -64,3 +65,27 @@ def test_the_shell_completes_commands_options_and_choices(words: list[str], inco
     found = ShellComplete(main, {}, "countersign", "_COUNTERSIGN_COMPLETE").get_completions(words, incomplete)
 
     assert {one.value for one in found} == offered
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["requets"], "requests"), (["requests", "lst"], "list"), (["policy", "fast-track"], ""), (["zzz"], "")],
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant_in_every_group(
+    words: list[str], meant: str
+) -> None:
+    done = CliRunner().invoke(main, words)
+
+    assert done.exit_code == 2
+    assert f"No such command '{words[-1]}'." in done.output
+    assert (f'Did you mean "{meant}"?' in done.output) is bool(meant)
+
+
+@pytest.mark.parametrize(("said", "code"), [("v3", 0), ("V3", 0), ("3", 0), ("v0", 2), ("vv3", 2), ("v", 2)])
+def test_a_version_is_taken_as_cards_write_it(said: str, code: int) -> None:
+    @click.command()
+    @click.option("--version", type=VersionNumber(min=1))
+    def command(version: int) -> None:
+        assert version == 3
+
+    assert CliRunner().invoke(command, ["--version", said]).exit_code == code

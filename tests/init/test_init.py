@@ -158,7 +158,9 @@ def test_paths_that_are_there_stay_as_they_were_written(team: Team) -> None:
     team.plan().write(team.folder)
     env = team.folder / "countersign.env"
     (team.folder / "policy.yaml").rename(team.folder / "ours.yaml")
-    lines = [line for line in env.read_text().splitlines() if not line.startswith(("COUNTERSIGN_POLICY", "COUNTERSIGN_HOME"))]
+    lines = [
+        line for line in env.read_text().splitlines() if not line.startswith(("COUNTERSIGN_POLICY", "COUNTERSIGN_HOME"))
+    ]
     mine = "\n".join([*lines, "COUNTERSIGN_POLICY=ours.yaml", "COUNTERSIGN_HOME=var", ""])
     env.write_text(mine)
 
@@ -475,7 +477,9 @@ def second_model(team: Team) -> Iterator[str]:
 def test_a_script_says_itself_which_of_several_models_it_is_for(team: Team, second_model: str) -> None:
     wanted = Wanted(team.values, {}, ENOUGH, None, False, team.folder)
 
-    with pytest.raises(InvalidSettings, match=r"--models is needed: which of [0-9]+ registered models\? There are ") as told:
+    with pytest.raises(
+        InvalidSettings, match=r"--models is needed: which of [0-9]+ registered models\? There are "
+    ) as told:
         plan(wanted, InScript())
 
     assert second_model in str(told.value)
@@ -485,7 +489,9 @@ def test_a_script_says_itself_which_of_several_models_it_is_for(team: Team, seco
 def test_a_typo_of_a_models_name_is_refused_in_a_script_and_asked_about_on_a_terminal(team: Team) -> None:
     typo = replace(ENOUGH, models=(team.model.replace("churn", "chrn"),))
 
-    with pytest.raises(InvalidSettings, match=rf"Did you mean {team.model}\? Write its name, or .*\*. for a model that"):
+    with pytest.raises(
+        InvalidSettings, match=rf"Did you mean {team.model}\? Write its name, or .*\*. for a model that"
+    ):
         team.plan(typo)
     planned = plan(Wanted(team.values, {}, typo, None, False, team.folder), OnTerminal())
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from bot.commands.asking.opened import Opened, say_warning
-from bot.commands.asking.options import name_option, requester_option, target_of, to_option
+from bot.commands.asking.options import VersionNumber, name_option, requester_option, target_of, to_option
 from bot.commands.asking.over_http import asks_over_http, place_in, post
 from bot.commands.context import as_json, git_email, in_place, place_named, services_for, settings_for, telling_mistakes
 from bot.commands.output.consent import confirm_on_terminal, yes_option
@@ -32,7 +32,7 @@ class WayBack:
 @click.command("rollback")
 @name_option
 @to_option
-@click.option("--version", type=click.IntRange(min=1), help="Default: the version approved for it before.")
+@click.option("--version", type=VersionNumber(min=1), help="Default: the version approved for it before.")
 @click.option("--reason", required=True, help="Why; it marks the version that failed, and is recorded in the ledger.")
 @requester_option
 @in_place

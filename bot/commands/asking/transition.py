@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import click
 
 from bot.commands.asking.opened import Opened, say_warning, say_where
-from bot.commands.asking.options import name_option, requester_option, target_of, to_option
+from bot.commands.asking.options import VersionNumber, name_option, requester_option, target_of, to_option
 from bot.commands.asking.over_http import asks_over_http, place_in, post
 from bot.commands.context import as_json, git_email, in_place, place_named, services_for, settings_for, telling_mistakes
 from bot.commands.output.printing import print_json, say
@@ -30,7 +30,7 @@ class Wish:
 
 @click.command("request-transition")
 @name_option
-@click.option("--version", required=True, type=click.IntRange(min=1), help="Model version.")
+@click.option("--version", required=True, type=VersionNumber(min=1), help="Model version.")
 @to_option
 @click.option("--comment", default="", help="Why; the approvers read it on the card.")
 @requester_option
