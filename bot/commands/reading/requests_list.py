@@ -175,7 +175,7 @@ def _rows(found: Collection[TransitionRequest], s: Records) -> list[dict[str, ob
             "asked": str(one.ask),
             "requester": names.get(one.requester) if one.requester else None,
             "ticket": one.ticket.key if one.ticket else None,
-            "decided_by": None if one.state.is_open else approved_by(one, names, policy) or None,
+            "decided_by": approved_by(one, names, policy) or None,
             "opened_at": one.opened_at,
             "request_id": one.id,
             "model": one.version.model,
