@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
 
+from bot.commands.operating.job_rows import OF_REQUESTS
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
 from bot.errors import Permanent
+from handlers.effects import EFFECTS
 from tests.fixtures.command_line import countersign
 
 STEERING = "refused \x1b[2J\x1b]0;all is well\x07 by \x9b31mMLflow\r\nid status"
@@ -80,3 +83,27 @@ def test_housekeeping_is_listed_when_it_is_asked_for(database_url: str) -> None:
 
     assert run_jobs(database_url, "list") == "No jobs.\n"
     assert "sweep_models" in run_jobs(database_url, "list", "--all")
+
+
+def test_the_effects_whose_subject_is_shown_as_a_request_are_those_that_take_one() -> None:
+    assert {
+        name for name, effect in EFFECTS.items() if next(iter(inspect.signature(effect).parameters)) == "request_id"
+    } == OF_REQUESTS
+
+
+def test_a_subject_that_is_no_request_is_not_listed_as_one(database_url: str) -> None:
+    engine, jobs = create_engine(database_url), Jobs(database_url)
+    of_request, of_person = "a" * 32, "b" * 32
+    with engine.begin() as connection:
+        jobs.defer(connection, "sync_card", of_request, lane="card:1")
+        jobs.defer(connection, "bind_person", of_person, lane="people")
+        jobs.defer(connection, "announce", "12", lane="announce")
+    engine.dispose()
+
+    rows = json.loads(run_jobs(database_url, "list", "--json"))
+
+    assert {(row["effect"], row["request"], row["subject"]) for row in rows} == {
+        ("sync_card", "aaaaaaaa", of_request),
+        ("bind_person", None, of_person),
+        ("announce", None, "12"),
+    }
