@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import structlog
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
@@ -22,7 +21,7 @@ from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
 from bot.domain.queries.history import HistoryEntry
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace, option_for
-from bot.errors import OutsideError, Rejected
+from bot.errors import Rejected
 from bot.language import ENGLISH, now_reading
 from bot.language.catalogues import in_language
 from bot.links import Links, model_path, path_of
@@ -32,8 +31,6 @@ from handlers.doors.readers import Reader, Readers
 from handlers.doors.web_frame import PAGES, Frame
 from handlers.queries.describe import describe
 from handlers.queries.history import history_of_version
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -89,23 +86,14 @@ def pages(s: Services, links: Links) -> Blueprint:
         try:
             links.check(path, _given("expires"), _given("signature"), s.clock.now())
         except Rejected:
-            reader = _reader_if_any(readers)
+            reader = readers.if_any()
             if reader is None:
                 raise
             return reader
-        return _reader_if_any(readers)
+        return readers.if_any()
 
     frame.protect(door)
     return door
-
-
-def _reader_if_any(readers: Readers) -> Reader | None:
-    """Where a link decides, a session only adds the menu."""
-    try:
-        return readers.current()
-    except (Rejected, OutsideError) as refusal:
-        log.info("link_without_session", why=str(refusal))
-        return None
 
 
 def _shown(found: Description, s: Services) -> Shown:

@@ -92,6 +92,14 @@ class Readers:
         groups = self._groups_now(session, policy, now)
         return Reader(session.account, session.name, session.email, groups, _form_key(token))
 
+    def if_any(self) -> Reader | None:
+        """Where a session only adds the menu: to what a link shows, and to a refusal."""
+        try:
+            return self.current()
+        except (Rejected, OutsideError) as refusal:
+            log.info("page_without_session", why=str(refusal))
+            return None
+
     def reader(self) -> Reader:
         """Raises as `current`, and NotSignedIn without a session."""
         found = self.current()

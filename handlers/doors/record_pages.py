@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from bot.domain.digest.sign_off import REMARK_LIMIT
 from bot.domain.queries import description_text as words
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.language import _
 from bot.reports.html import html_of, policy_of
 from bot.reports.records import file_names
@@ -101,7 +101,7 @@ def record_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
             names.figures: (row.figures.encode(), "application/json"),
         }
         if file not in contents:
-            raise Refused(_("{week} has no file {file} here", week=row.period.week, file=file[:80]))
+            raise NotFound(_("{week} has no file {file} here", week=row.period.week, file=file[:80]))
         content, kind = contents[file]
         return Response(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{file}"'})
 
@@ -110,7 +110,7 @@ def record_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
         with s.store.transaction() as tx:
             known = tx.digests.find(week) is not None
         if not known:
-            raise Refused(_("{week} is no closed week. The list of digests has all that are", week=week[:20]))
+            raise NotFound(_("{week} is no closed week. The list of digests has all that are", week=week[:20]))
         return tell_again(week, s)
 
     frame.protect(door)

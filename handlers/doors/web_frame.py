@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound
 
 import bot
 from bot.domain.card.card import Link
+from bot.errors import NotFound as NotThere
 from bot.errors import OutsideError, Refused, Rejected
 from bot.language import N_, _, sentences
 from bot.language.catalogues import in_language
@@ -39,7 +40,7 @@ HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Robots-Tag": "noindex",
 }
-NOT_FOUND, UNREACHED = 404, 503
+BAD_INPUT, NOT_FOUND, UNREACHED = 400, 404, 503
 FORM_LIMIT = 16 * 1024  # bytes; a remark of 1,000 letters, with four bytes each, is sent in 12,000
 MENU = (
     ("/", N_("Start")),
@@ -77,7 +78,8 @@ class Frame:
 
         @door.errorhandler(Refused)
         def unknown(refusal: Refused) -> ResponseReturnValue:
-            return self.refuse(_("Nothing to show"), text_of(refusal), NOT_FOUND)
+            status = NOT_FOUND if isinstance(refusal, NotThere) else BAD_INPUT
+            return self.refuse(_("Nothing to show"), text_of(refusal), status, reader=self._readers.if_any())
 
         @door.errorhandler(OutsideError)
         def unreached(trouble: OutsideError) -> ResponseReturnValue:
@@ -114,7 +116,8 @@ class Frame:
 
     def _trouble(self, why: str, status: int) -> ResponseReturnValue:
         log.warning("page_not_shown", why=in_english(why))
-        return self.refuse(_("This page cannot be shown now"), why, status)
+        reader = self._readers.if_any() if status == BAD_INPUT else None  # else there may be nobody to ask who it is
+        return self.refuse(_("This page cannot be shown now"), why, status, reader=reader)
 
 
 def protected(response: Response) -> Response:

@@ -15,7 +15,7 @@ from bot.domain.queries.description import Held, Told
 from bot.domain.queries.history import HistoryEntry, happening
 from bot.domain.queries.metric_line import MetricLine, line_through
 from bot.domain.text import person_name
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.language import _
 from bot.services import Services
 from bot.store.ledger import read_event
@@ -146,7 +146,7 @@ def versions_of(model: ModelName, metric: str, before: int | None, s: Services) 
         rows = SearchRows(tx.connection)
         numbers, more = rows.versions(model, before)
         if not numbers and tx.registry.find_model(model.workspace, model.name) is None:
-            raise Refused(
+            raise NotFound(
                 _(
                     "there is no registered model {model}, and none was ever asked for. Search for a part of its name",
                     model=model.name,

@@ -88,9 +88,12 @@ def test_a_search_finds_by_each_kind_of_word_and_says_plainly_what_it_cannot_rea
         f"from={month_ago}": ["taxi"],
         f"to={month_ago}": ["bike"],
     }
-    assert {page: answer.status_code for page, answer in odd.items() if answer.status_code != 404} == {
-        "/search?q=%00": 400
+    assert {page: answer.status_code for page, answer in odd.items() if answer.status_code != 400} == {
+        "/models/none": 404,
+        "/requests/none": 404,
+        "/digests/2026-W01": 404,
     }
+    assert [page for page, answer in odd.items() if 'href="/ledger"' not in answer.text] == []  # the menu stays
     assert all("<h1>" in answer.text for answer in odd.values())
     assert "in <bdi>eu/team-a</bdi>" in reader.open("/").text
     assert reader.open("/workspaces/eu/team-a/models/taxi").status_code == 200
