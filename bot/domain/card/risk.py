@@ -30,7 +30,7 @@ from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Threshold
 from bot.domain.request.fast_track_metrics import no_champion
 from bot.domain.text import target_label, version_name
-from bot.language import N_, _, from_record, ngettext, sentences
+from bot.language import N_, _, capitalised, from_record, ngettext, sentences
 
 HIGHER_FIRST = (Weight.HIGH, Weight.MEDIUM, Weight.LOW)
 OBJECTED = {
@@ -218,7 +218,8 @@ def _demanded(request: TransitionRequest, evidence: Evidence, thresholds: tuple[
         for metric in meant:
             yield _against(metric, threshold, request, evidence)
         if not meant:
-            yield _Seen(_("{metric} was not logged", metric=metric_name(threshold.metric)), Weight.HIGH)
+            missing = _("{metric} was not logged", metric=metric_name(threshold.metric))
+            yield _Seen(missing, Weight.HIGH, is_compared=False)
 
 
 def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, evidence: Evidence) -> _Seen:
@@ -244,7 +245,8 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
     if failed:
         why = why_not(failed[0])
         is_on = request.judgement is not None and request.judgement.mode is FastTrackMode.ON
-        return _Seen(_("Not auto-approved: {why}", why=why) if is_on else why, Weight.MEDIUM)
+        said = _("Not auto-approved: {why}", why=why) if is_on else capitalised(why)
+        return _Seen(said, Weight.MEDIUM, is_compared=False)  # what misses its threshold was said above
     if (
         threshold.compares and evidence.champion is not None
     ):  # the fast track judges no rollback, and nothing when it is off

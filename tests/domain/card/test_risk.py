@@ -28,6 +28,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import FastTrack, LineageDemand, Threshold
+from bot.language import recorded
 from bot.language.catalogues import in_language
 from tests.builders import (
     LATER,
@@ -133,7 +134,7 @@ def test_a_comparison_of_the_rule_that_is_not_met_is_no_low_risk_where_the_fast_
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [(FastTrackMode.ON, "Not auto-approved: no data set"), (FastTrackMode.SHADOW, "no data set")]
+    ("mode", "said"), [(FastTrackMode.ON, "Not auto-approved: no data set"), (FastTrackMode.SHADOW, "No data set")]
 )
 def test_in_shadow_where_nothing_is_auto_approved_the_risk_does_not_say_so(mode: FastTrackMode, said: str) -> None:
     rule = a_rule(fast_track=FastTrack(mode, (SHARE,)))
@@ -143,6 +144,35 @@ def test_in_shadow_where_nothing_is_auto_approved_the_risk_does_not_say_so(mode:
     lead = metrics_risk(a_request(evidence=evidence, judgement=judgement), CardContext({}, rule, RULE_HASH))
 
     assert (lead.text, lead.weight) == (said, MEDIUM)
+
+
+UNKNOWN_DATA = "it is not known on which data {metric} was measured, so a person decides"
+
+
+@pytest.mark.parametrize(
+    ("language", "begins", "ends"),
+    [
+        ("en", "It is not known on which data mae was measured", "; 1 more cannot be compared"),
+        ("es", "No se sabe", None),
+    ],
+)
+def test_a_metric_that_is_not_compared_is_not_said_to_miss_its_threshold_and_its_sentence_has_a_capital(
+    language: str, begins: str, ends: str | None
+) -> None:
+    thresholds = (Threshold("mae", False, 40.0), Threshold("rmse", False, 60.0))
+    rule = a_rule(fast_track=FastTrack(FastTrackMode.SHADOW, thresholds))
+    evidence = an_evidence(metrics=(a_metric("mae", 9.0), a_metric("rmse", 9.0)), champion=None)
+    checks = tuple(
+        Check(False, recorded("fast track", UNKNOWN_DATA, metric=metric), metric) for metric in ("mae", "rmse")
+    )
+    request = a_request(evidence=evidence, judgement=Judgement(FastTrackMode.SHADOW, checks))
+
+    with in_language(language):
+        said = metrics_risk(request, CardContext({}, rule, RULE_HASH)).text
+
+    assert said.startswith(begins)
+    assert ends is None or said.endswith(ends)
+    assert "miss" not in said
 
 
 def test_a_comparison_that_is_met_stays_a_low_risk_without_a_judgement() -> None:
