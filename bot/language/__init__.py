@@ -163,6 +163,18 @@ class Recorded:
         return constant[0] if constant else catalogue.records.read(self.text)
 
 
+@dataclass(frozen=True)
+class Without:
+    """What was recorded, without its ending: the record is read whole, since the rest of it alone would not be known again."""
+
+    text: str
+    ending: str
+
+    def read(self, catalogue: Catalogue) -> str:
+        whole = Recorded(self.text).read(catalogue)
+        return whole.removesuffix(Message("", self.ending, None, 1, {}).read(catalogue)).removesuffix(self.ending)
+
+
 def capitalised(text: str, catalogue: Catalogue | None = None) -> str:
     """As a sentence begins, but for a name such as models:/bike/3 or bike-demand, which stays as it is written."""
     return text if _begins_with_name(text, catalogue or _reading.get()) else f"{text[:1].upper()}{text[1:]}"
@@ -220,6 +232,11 @@ def recorded(subject: Subject, text: str, /, **values: Value) -> str:
 def from_record(text: str) -> Text:
     """What `recorded`, or a constant marked by `N_`, has written. A text that neither has, such as a person's reason, stays as it is."""
     return Text(Recorded(text))
+
+
+def without_ending(text: str, ending: str) -> Text:
+    """As `from_record`, without `ending`, which is marked by `N_`."""
+    return Text(Without(text, ending))
 
 
 def listed(items: Iterable[str]) -> Text:

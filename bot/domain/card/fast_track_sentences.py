@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from bot.domain.model import Check, FastTrackMode, Judgement
 from bot.domain.names import in_one_line
 from bot.domain.request.fast_track import Agreement
-from bot.language import _, from_record, ngettext
+from bot.language import N_, _, from_record, ngettext, without_ending
 
 HASH_SHOWN = len("sha256:") + 8
-LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
+LEFT_TO_PEOPLE = (N_(", so a person decides"), N_(": a person decides"))
 
 
 def checks_text(checks: Iterable[Check]) -> str:
@@ -20,10 +20,9 @@ def checks_text(checks: Iterable[Check]) -> str:
 
 def why_not(check: Check) -> str:
     """What was found, without that it is left to people."""
-    sentence = check.sentence
-    for ending in LEFT_TO_PEOPLE:
-        sentence = sentence.removesuffix(ending)
-    return from_record(in_one_line(sentence).rstrip("."))
+    sentence = in_one_line(check.sentence).rstrip(".")
+    ending = next((one for one in LEFT_TO_PEOPLE if sentence.endswith(one)), None)
+    return without_ending(sentence, ending) if ending else from_record(sentence)
 
 
 def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:

@@ -245,7 +245,11 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
     if failed:
         why = why_not(failed[0])
         is_on = request.judgement is not None and request.judgement.mode is FastTrackMode.ON
-        said = _("Not auto-approved: {why}", why=why) if is_on else capitalised(why)
+        said = (
+            _("Not auto-approved: {why}", why=why)
+            if is_on
+            else (why if why.startswith(metric.name) else capitalised(why))
+        )
         return _Seen(said, Weight.MEDIUM, is_compared=False)  # what misses its threshold was said above
     if (
         threshold.compares and evidence.champion is not None

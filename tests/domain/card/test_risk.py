@@ -153,7 +153,7 @@ UNKNOWN_DATA = "it is not known on which data {metric} was measured, so a person
     ("language", "begins", "ends"),
     [
         ("en", "It is not known on which data mae was measured", "; 1 more cannot be compared"),
-        ("es", "No se sabe", None),
+        ("es", "No se sabe con qué datos se midió mae; ", None),
     ],
 )
 def test_a_metric_that_is_not_compared_is_not_said_to_miss_its_threshold_and_its_sentence_has_a_capital(
