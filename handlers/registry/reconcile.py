@@ -87,8 +87,7 @@ def _look(workspace: str, name: str, s: Services) -> None:
             return  # the baseline has not been taken yet, and will include this model
         policy = tx.policy()
         news = compare(seen, tx.registry.known(model), policy)
-        since = tx.in_order(now, seen.workspace, seen.name)
-        watching = bring_up_to_date(seen, policy, tx, since, is_new=_is_new(seen, tx))
+        watching = bring_up_to_date(seen, policy, tx, now, is_new=_is_new(seen, tx))
         withdraw_what_is_gone(seen, tx, now)
         note_lookalikes(seen, policy, tx, now)
         moves = judged_moves(news, watching, seen, tx, now)

@@ -134,6 +134,7 @@ def _held_when_it_went(
 
 
 def _begin(place: Place, handling: Handling, holders: tuple[VersionId, ...], tx: Transaction, now: datetime) -> None:
+    now = tx.in_order(now, place.workspace, place.model)
     tx.custody.put_watch(place.workspace, place.model, place.target, Watch(now, handling))
     tx.custody.put_baseline(place.model, place.target, holders, now)
     if holders:

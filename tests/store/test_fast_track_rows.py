@@ -59,10 +59,10 @@ def moved(request_id: str, at: datetime) -> e.Event:
 
 
 def test_what_passed_was_held_and_was_decided_is_counted_with_its_medians(s: Services) -> None:
+    record(s, *judged("r4"), approved("r4", NOON + MINUTE, DecidedBy.FAST_TRACK))
     record(s, *judged("r1"), approved("r1", NOON + 10 * MINUTE))
     record(s, *judged("r2", "too high"), e.RequestRejected(NOON + 20 * MINUTE, "r2", "cy", "worse", "sha256:1"))
     record(s, *judged("r3"), approved("r3", NOON + 40 * MINUTE))
-    record(s, *judged("r4"), approved("r4", NOON + MINUTE, DecidedBy.FAST_TRACK))
 
     assert tallies(s) == {RULE: Tally(4, 3, 0, 0, 1, 20 * MINUTE, MINUTE)}
 
