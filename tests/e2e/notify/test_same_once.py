@@ -83,7 +83,7 @@ def test_an_ask_and_a_click_are_taken_to_their_ends_without_doing_anything_twice
     # Eleven of them are of sync_target, which reads the facts again around each of its steps, and checks what was signed, whether votes of
     # a ticket have to be read again, and whether anything that came later at the target is hidden.
     assert clicked.transactions.total() <= 49
-    assert clicked.statements.total() <= 278
+    assert clicked.statements.total() <= 287
     assert clicked.transactions["sync_card"] <= 2 * clicked.effects["sync_card"]
     assert clicked.transactions["sync_ticket"] <= 2 * clicked.effects["sync_ticket"]
     assert (
