@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from types import FrameType
 
 import structlog
 
@@ -161,12 +162,39 @@ def supervised(environment: Mapping[str, str], logs: Path | None = None) -> Iter
     A closed terminal ends it as Ctrl-C does, unless it was started to outlive one, as by `nohup`.
     """
     supervisor = Supervisor(environment, logs)
+    with _handling(END_ON, lambda *_: supervisor.stopping.set()):
+        try:
+            yield supervisor
+        finally:
+            supervisor.stop()
+
+
+@contextmanager
+def tidying_up(code: int | None = None) -> Iterator[None]:
+    """SIGTERM and a closed terminal end the block with SystemExit, as Ctrl-C does: what it started is stopped, half-done work removed.
+
+    Only the first one counts, so that a second does not cut the tidying short. The exit code is a shell's for the signal, unless one is
+    given.
+    """
+    ended: list[int] = []
+
+    def end(sign: int, _frame: object) -> None:
+        if not ended:
+            ended.append(sign)
+            raise SystemExit(128 + sign if code is None else code)
+
+    with _handling((signal.SIGTERM, signal.SIGHUP), end):
+        yield
+
+
+@contextmanager
+def _handling(signs: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """A hang-up stays ignored where `nohup` has set it so."""
     outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    ends = [sign for sign in END_ON if sign is not signal.SIGHUP or not outlives_terminal]
-    before = {sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in ends}
+    handled = [sign for sign in signs if sign is not signal.SIGHUP or not outlives_terminal]
+    before = {sign: signal.signal(sign, handler) for sign in handled}
     try:
-        yield supervisor
+        yield
     finally:
-        supervisor.stop()
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
+        for sign, previous in before.items():
+            signal.signal(sign, previous)

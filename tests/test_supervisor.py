@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import AlreadyRunning
-from bot.supervisor import FIRST_PAUSE, HEALTHY_AFTER, LONGEST_PAUSE, Child, only_one, supervised
+from bot.supervisor import FIRST_PAUSE, HEALTHY_AFTER, LONGEST_PAUSE, Child, only_one, supervised, tidying_up
 
 
 @pytest.fixture
@@ -86,3 +86,29 @@ def test_only_a_start_that_was_killed_is_taken_for_killed(tmp_path: Path) -> Non
         pass
 
     assert (first, second, third) == (False, False, True)
+
+
+@pytest.mark.usefixtures("in_a_terminal")
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_anything_is_supervised_tidies_up_as_ctrl_c_does_and_a_second_does_not_cut_it_short(
+    sign: signal.Signals,
+) -> None:
+    tidied = []
+    with pytest.raises(SystemExit) as ended, tidying_up():
+        try:
+            os.kill(os.getpid(), sign)
+        finally:
+            os.kill(os.getpid(), sign)
+            tidied.append("all")
+
+    assert (tidied, ended.value.code) == (["all"], 128 + sign)
+
+
+@pytest.mark.usefixtures("in_a_terminal")
+def test_what_nohup_started_is_not_ended_with_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    with tidying_up():
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

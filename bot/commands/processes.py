@@ -121,14 +121,17 @@ def socket() -> None:
 @telling_mistakes
 def serve(host: str | None, log_format: str | None) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
-    from bot.supervisor import GRACE, only_one
+    from bot.supervisor import GRACE, only_one, tidying_up
 
     if log_format:
         os.environ[FORMAT] = log_format  # for the processes that are started too
     write_logs()
     settings = settings_for(*needs_of(Process.WEB, tickets=False), *_needs_of_worker())
     address = host or settings.host or LOOPBACK
-    with only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}") as was_killed:
+    with (
+        tidying_up(code=0),
+        only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}") as was_killed,
+    ):
         if was_killed:
             log.warning("serve_was_killed", waits_for="what it left to end", at_most=f"{GRACE:g} s")
         _check_ports(address, settings, patience=GRACE if was_killed else 0)
@@ -146,8 +149,8 @@ def _serve(settings: Settings, host: str) -> None:
     log.info(
         "starting", what="web, worker and clock" if given else f"PostgreSQL in {settings.home}, web, worker and clock"
     )
-    url = given or embedded.start(settings.home)
     try:
+        url = given or embedded.start(settings.home)
         run_migrate(
             settings,
             settings.database_owner_url.get_secret_value() or url,

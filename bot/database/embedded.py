@@ -177,26 +177,30 @@ class Cluster:
 
     def run(self, program: str, *arguments: str) -> None:
         """Runs one of PostgreSQL's programs as the server's account."""
-        finished = subprocess.run(
+        process = subprocess.Popen(
             [str(self.programs / program), *arguments],
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
             user=self.account.uid,
             group=self.account.gid,
             extra_groups=None if self.account.uid is None else [],
         )
-        if finished.returncode:
-            said = f"{finished.stdout}\n{self.log_tail()}"
+        try:
+            output, _ = process.communicate()
+        except BaseException:  # a killed `pg_ctl start` would leave a server that has no pid file yet, which `stop` would not find
+            process.communicate()
+            raise
+        if process.returncode:
+            said = f"{output}\n{self.log_tail()}"
             is_full = shutil.disk_usage(self.files.parent).free < LEAST_ROOM
             if is_full and os.strerror(errno.ENOSPC) in said:
                 raise NoDatabase(
                     f"the disk is full, and PostgreSQL needs room in {self.files.parent}. Make some, then start again"
                 )
-            raise NoDatabase(f"{program} failed on {self.files}: {finished.stdout.strip()}\n{self.log_tail()}".strip())
+            raise NoDatabase(f"{program} failed on {self.files}: {output.strip()}\n{self.log_tail()}".strip())
 
     def log_tail(self) -> str:
         if not self._log.exists():
@@ -212,7 +216,11 @@ class Cluster:
         fresh = self.files.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
         self._own(fresh)
-        self.run("initdb", "-D", str(fresh), "-U", "postgres", "-E", "UTF8", *LOCALE, "--auth=trust")
+        try:
+            self.run("initdb", "-D", str(fresh), "-U", "postgres", "-E", "UTF8", *LOCALE, "--auth=trust")
+        except BaseException:  # also Ctrl-C
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
         fresh.replace(self.files)
 
     def _own(self, directory: Path) -> None:

@@ -55,20 +55,24 @@ def backup(file: Path) -> None:
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
     """The embedded one of a `serve` that has ended is started for the backup: nothing can be recorded after it then."""
-    from bot.supervisor import only_one
+    from bot.supervisor import only_one, tidying_up
 
     try:
         url = owner_url(settings)
     except NoDatabase:
         if not embedded.is_made(settings.home):
             raise
-        with only_one(settings.home / "serve.lock", f"countersign serve starts in {settings.home}"):
+        with (
+            tidying_up(),
+            only_one(settings.home / "serve.lock", f"countersign serve starts in {settings.home}"),
+        ):
             try:
                 yield embedded.start(settings.home)
             finally:
                 embedded.stop(settings.home)
     else:
-        yield url
+        with tidying_up():
+            yield url
 
 
 def _write(url: str, file: Path) -> Manifest:
@@ -102,11 +106,11 @@ def restore(file: Path, yes: bool) -> None:
     What was decided after the backup is not on record. So whatever waited then is ended and not carried out, and no target is moved or put
     back until you have seen what changed since and said `countersign registry accept --reason TEXT`.
     """
-    from bot.supervisor import only_one
+    from bot.supervisor import only_one, tidying_up
 
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
-    with only_one(lock, f"countersign serve runs in {settings.home}"):
+    with tidying_up(), only_one(lock, f"countersign serve runs in {settings.home}"):
         _check_is_free(settings)
         confirm(_what_happens(settings, manifest), yes=yes)
         ended = _bring_back(file, manifest, settings)

@@ -1,0 +1,60 @@
+"""A signal while a command starts the embedded database, or has started it: no server and no half-made files stay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.database import embedded
+
+WITHIN = """
+import sys, time
+from pathlib import Path
+from bot.commands.operating.backups import _database, _empty_database
+from bot.supervisor import tidying_up
+from config.settings import read_settings
+settings = read_settings({"COUNTERSIGN_HOME": sys.argv[2]}, frozenset())
+with tidying_up(), {"backup": _database, "restore": _empty_database}[sys.argv[1]](settings):
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "home"
+    embedded.stop(tmp_path / "home")
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_command_that_is_ended_stops_the_server_that_it_started(home: Path, command: str) -> None:
+    if command == "backup":
+        embedded.start(home, {"fsync": "off"})
+        embedded.stop(home)
+    with subprocess.Popen([sys.executable, "-c", WITHIN, command, str(home)], stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        os.kill(running.pid, signal.SIGTERM)
+
+    assert running.returncode == 128 + signal.SIGTERM
+    assert not (home / "postgres" / "postmaster.pid").exists()
+    assert (home / "postgres").exists() is (command == "backup")
+
+
+@pytest.mark.parametrize("at", ["postgres.new", "postgres/postmaster.pid"])
+def test_a_restore_that_is_ended_while_its_server_starts_leaves_nothing(home: Path, at: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", WITHIN, "restore", str(home)], stdout=subprocess.PIPE) as running:
+        until = time.monotonic() + 60
+        while not (home / at).exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(running.pid, signal.SIGTERM)
+
+    assert running.returncode == 128 + signal.SIGTERM
+    assert sorted(path.name for path in home.iterdir()) == [embedded.LOCK]
