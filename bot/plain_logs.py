@@ -22,6 +22,7 @@ SENTENCES: Mapping[str, str] = {
     "stopping": "stopping: work in progress ends first, which takes {at_most} at most",
     "stopped": "stopped; what waits goes on with the next countersign serve",
     "serve_was_killed": "the countersign serve before was killed; waiting for {waits_for}, {at_most} at most",
+    "database_does_not_start": "the database does not start: {why}; trying again in {tried_again_in}",
     "signing_key_is_new": "approvals are signed with key {key} from now on, and the ledger knows {ledger}: if that one is not replaced on "
     "purpose, stop, and put its file back",
     "process_died": "the process {process} ended with exit code {code}; it starts again in {restart_in}",

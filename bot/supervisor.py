@@ -18,7 +18,7 @@ from types import FrameType
 
 import structlog
 
-from bot.errors import AlreadyRunning
+from bot.errors import AlreadyRunning, NoDatabase
 
 log = structlog.get_logger()
 GRACE = 12.0  # seconds; a worker leaves within 10
@@ -82,7 +82,10 @@ class Supervisor:
         for child in self.children:
             self._supervise(child)
         if time.monotonic() - self.cared_at >= CARE_EVERY:
-            self.housekeeping()
+            try:
+                self.housekeeping()
+            except NoDatabase as trouble:
+                log.error("database_does_not_start", why=str(trouble), tried_again_in=f"{CARE_EVERY:g} s")
             self.cared_at = time.monotonic()
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import AlreadyRunning
+from bot.errors import AlreadyRunning, NoDatabase
 from bot.supervisor import FIRST_PAUSE, HEALTHY_AFTER, LONGEST_PAUSE, Child, only_one, supervised, tidying_up
 
 
@@ -112,3 +112,19 @@ def test_what_nohup_started_is_not_ended_with_its_terminal() -> None:
         os.kill(os.getpid(), signal.SIGHUP)
 
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_a_database_that_does_not_start_again_is_tried_again_and_does_not_end_the_rest() -> None:
+    tried = []
+
+    def fails() -> None:
+        tried.append("once more")
+        raise NoDatabase("the disk is full")
+
+    with supervised({}) as supervisor:
+        supervisor.housekeeping = fails
+        for _ in range(2):
+            supervisor.cared_at = 0
+            supervisor.supervise()
+
+    assert tried == ["once more"] * 2

