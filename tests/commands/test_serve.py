@@ -78,6 +78,17 @@ def test_a_port_that_a_killed_one_left_is_waited_for_and_said_when_it_stays() ->
         _check_ports("127.0.0.1", settings, patience=60)
 
 
+@pytest.mark.parametrize("address", ["", "127.0.0.1:", "0.0.0.0:"])
+def test_two_settings_with_one_port_are_refused_before_anything_starts(address: str) -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = read_settings({"PORT": str(port), "METRICS_PORT": f"{address}{port}"}, frozenset())
+
+    with pytest.raises(Mistake, match=f"PORT and METRICS_PORT are both {port}. Set one of them to another port"):
+        _check_ports("127.0.0.1", settings, patience=60)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "home"
