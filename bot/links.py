@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 from bot.domain.workspaces import DEFAULT
 from bot.errors import FORBIDDEN, Rejected
+from bot.folders import make_private
 from bot.language import N_, _, sentences
 
 GOOD_FOR = timedelta(days=90)
@@ -100,7 +101,7 @@ def make_link_key(home: Path) -> None:
     replaced.
     """
     path = home / KEY_FILE
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     if path.exists() and path.stat().st_size:
         return
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".link.", suffix=".key") as file:  # mode 600

@@ -19,6 +19,7 @@ from types import FrameType
 import structlog
 
 from bot.errors import AlreadyRunning, NoDatabase
+from bot.folders import make_private
 
 log = structlog.get_logger()
 GRACE = 12.0  # seconds; a worker leaves within 10
@@ -116,7 +117,7 @@ class Supervisor:
         environment = {**os.environ, **self.environment}
         if self.logs is None:
             return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_parent)
-        self.logs.mkdir(parents=True, exist_ok=True)
+        make_private(self.logs)
         with (self.logs / f"{name}.log").open("ab") as log_file:
             return subprocess.Popen(
                 command,
@@ -140,7 +141,7 @@ def only_one(path: Path, what: str) -> Iterator[bool]:
 
     Yields whether the one before was killed: then what it started may still be ending.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

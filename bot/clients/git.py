@@ -23,6 +23,7 @@ from posixpath import basename, dirname, join
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.policy.git_remote import why_no_remote
 from bot.errors import Permanent, Temporary
+from bot.folders import make_private
 from bot.ports.evidence_watch import Committed
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -106,7 +107,7 @@ class GitMirrors:
             raise Permanent(
                 "git is not on the worker's PATH, so no git remote can be mirrored. Install git beside the worker."
             )
-        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._home)
         path = self._home / f"{hashlib.sha256(remote.encode()).hexdigest()[:24]}.git"
         repository = Repository(git, path, self._timeout)
         with path.with_suffix(".lock").open("w") as turn:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from bot.errors import InvalidKey, KeyExposed
+from bot.folders import make_private
 from bot.ports import PublicKey
 from bot.signatures import ECDSA_P256, ED25519, trusted_key
 
@@ -40,7 +41,7 @@ def make_key(path: Path, algorithm: str = ECDSA_P256) -> PublicKey:
     if path.exists():
         raise InvalidKey(f"{path} is there already, and a key is never overwritten. Name another file")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     except OSError as trouble:
         raise InvalidKey(f"{path} cannot be written ({trouble.strerror}). Name another file") from None

@@ -28,6 +28,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bot.database.embedded_programs import Account, account_for, find_programs
 from bot.errors import NoDatabase
+from bot.folders import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +52,7 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
     this call starts the server. Raises NoDatabase.
     """
     home = home.expanduser().resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     with _only_starter(home):
         cluster = _cluster(home)
         deadline = time.monotonic() + START_PATIENCE

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from bot.errors import NoDatabase
+from bot.folders import make_private
 
 SERVER_USER = "pgserver"  # PostgreSQL refuses to run as root; this is the name that the package gives to its user
 
@@ -58,7 +59,7 @@ def account_for(home: Path, programs: Path) -> Account:
     except KeyError:
         _make_server_user()
         entry = pwd.getpwnam(SERVER_USER)
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     for place in (home, programs):
         _let_through(place)
     if programs.stat().st_mode & 0o005 != 0o005:

@@ -29,6 +29,7 @@ from bot.clients.signers import read_signer
 from bot.database import embedded
 from bot.demo.guard import HOW, OPTIONS, Guard, is_installed
 from bot.errors import DemoFailed
+from bot.folders import make_private
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.sandbox.serving import for_people, serving
@@ -179,7 +180,7 @@ def _clear(home: Path) -> None:
     if mark.exists():
         embedded.stop(home)
         shutil.rmtree(home)
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     mark.touch()
 
 
