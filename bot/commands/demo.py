@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import Mistake, settings_for, telling_mistakes
+from bot.commands.output.terminal import is_terminal
 from bot.commands.output.text import printable
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _presses() -> SimpleQueue[str]:
         for line in sys.stdin:
             presses.put(line)
 
-    if sys.stdin.isatty():
+    if is_terminal(sys.stdin):
         Thread(target=listen, daemon=True).start()
     return presses
 

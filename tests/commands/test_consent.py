@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from bot.commands.context import Failed, Mistake, NothingFound, telling_mistakes
 from bot.commands.output.consent import confirm, confirm_on_terminal
 from bot.commands.output.progress import FIRST, progress
+from bot.commands.output.terminal import can_answer, is_terminal, shows_progress, width
 from bot.errors import CountersignError, InvalidSettings, NotFound, Permanent, Refused, Temporary
 
 MOVES = "alias:champion of bike-demand moves from v3 back to v2."
@@ -164,3 +167,31 @@ def test_each_error_has_its_exit_code_and_no_command_promises_another_try(
         command()
 
     assert (failed.value.exit_code, failed.value.message) == (code, said)
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_a_stream_that_was_closed_before_the_start_is_no_terminal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, name, None)
+
+    assert not is_terminal(getattr(sys, name))
+    assert not can_answer()
+    assert width() is None
+    assert not shows_progress()
+
+
+@pytest.mark.parametrize("command", ["init", "jobs drop 1 --reason x", "restore a.backup"])
+def test_a_command_without_standard_input_says_what_it_lacks(command: str, tmp_path: Path) -> None:
+    (tmp_path / "a.backup").write_text("nothing")
+
+    said = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -P -m bot {command} <&-'],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert said.returncode in (1, 2)
+    assert "Traceback" not in said.stderr
+    assert said.stderr.strip()

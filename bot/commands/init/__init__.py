@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import Mistake, telling_mistakes
+from bot.commands.output import terminal
 from bot.errors import InvalidInput, OutsideError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def init(**said: object) -> None:
     from bot.init.program import Wanted, plan
 
     quieten_vendors()
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not said["no_input"]
+    is_terminal = terminal.is_terminal(sys.stdin) and terminal.is_terminal(sys.stdout) and not said["no_input"]
     ask: Questions = OnTerminal() if is_terminal else InScript()
     try:
         wanted = Wanted(
