@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import TextIO
 
 import structlog
 
@@ -137,26 +138,33 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def only_one(path: Path, what: str) -> Iterator[bool]:
-    """Holds a lock while the block runs. Raises AlreadyRunning when another process holds it. A dead process releases it.
+    """Holds a lock while the block runs, for `what` it does. Raises AlreadyRunning, which says what the holder does. A dead process releases it.
 
-    Yields whether the one before was killed: then what it started may still be ending.
+    Yields whether the same was done before and killed: then what it started may still be ending.
     """
     make_private(path.parent)
     with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
-            raise AlreadyRunning(f"{what} already (process {lock.read().strip() or 'unknown'}). End it first") from None
-        lock.seek(0)
-        was_killed = bool(lock.read().strip())
+            number, doing = _holder(lock, what)
+            raise AlreadyRunning(f"{doing} already (process {number or 'unknown'}). End it first") from None
+        number, doing = _holder(lock, what)
+        was_killed = bool(number) and doing == what
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(f"{os.getpid()} {what}")
         lock.flush()
         try:
             yield was_killed
         finally:  # a start that was refused was not killed
             lock.truncate(0)
+
+
+def _holder(lock: TextIO, unsaid: str) -> tuple[str, str]:
+    """Its process, which is empty when there is none, and what it does. Earlier releases wrote only the process."""
+    lock.seek(0)
+    number, _, doing = lock.read().strip().partition(" ")
+    return number, doing or unsaid
 
 
 @contextmanager

@@ -128,3 +128,19 @@ def test_a_database_that_does_not_start_again_is_tried_again_and_does_not_end_th
             supervisor.supervise()
 
     assert tried == ["once more"] * 2
+
+
+def test_a_lock_says_what_its_holder_does_and_only_the_same_again_was_killed(tmp_path: Path) -> None:
+    lock = tmp_path / "serve.lock"
+
+    with (
+        only_one(lock, "a backup runs"),
+        pytest.raises(AlreadyRunning, match=rf"a backup runs already \(process {os.getpid()}\)"),
+        only_one(lock, "serve runs"),
+    ):
+        pass
+    lock.write_text("4711 a backup runs")
+    with only_one(lock, "serve runs") as was_killed:
+        pass
+
+    assert not was_killed

@@ -225,8 +225,8 @@ class Cluster:
         """Creates the cluster in a temporary directory and then renames it, so that a killed `initdb` leaves no partial cluster."""
         fresh = self.files.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
-        self._own(fresh)
         try:
+            self._own(fresh)
             self.run("initdb", "-D", str(fresh), "-U", "postgres", "-E", "UTF8", *LOCALE, "--auth=trust")
         except BaseException:  # also Ctrl-C
             shutil.rmtree(fresh, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A signal while a command starts the embedded database, or has started it: no server and no half-made files stay."""
+"""Commands that start the embedded database and stop it, also when they are ended early, and never one that another works with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.commands.operating.backups import _database
 from bot.database import embedded
+from bot.errors import AlreadyRunning, NoDatabase
+from bot.supervisor import only_one
+from config.settings import read_settings
 
 WITHIN = """
 import sys, time
@@ -58,3 +62,20 @@ def test_a_restore_that_is_ended_while_its_server_starts_leaves_nothing(home: Pa
 
     assert running.returncode == 128 + signal.SIGTERM
     assert sorted(path.name for path in home.iterdir()) == [embedded.LOCK]
+
+
+def test_a_second_backup_does_not_work_with_the_server_that_the_first_will_stop(home: Path) -> None:
+    embedded.start(home, {"fsync": "off"})
+    embedded.stop(home)
+    settings = read_settings({"COUNTERSIGN_HOME": str(home)}, frozenset())
+    refused = rf"countersign backup runs in {home} already \(process {os.getpid()}\)"
+
+    with _database(settings):
+        with pytest.raises(AlreadyRunning, match=refused), _database(settings):
+            pass
+        with pytest.raises(AlreadyRunning, match=refused), only_one(home / "serve.lock", "countersign serve runs"):
+            pass
+        embedded.attach(home)
+
+    with pytest.raises(NoDatabase):
+        embedded.attach(home)

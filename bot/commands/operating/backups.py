@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,25 +54,25 @@ def backup(file: Path) -> None:
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
-    """The embedded one of a `serve` that has ended is started for the backup: nothing can be recorded after it then."""
+    """The embedded one of a `serve` that has ended is started for the backup: nothing can be recorded after it then.
+
+    One backup at a time, since the first to end would stop the server of the others. Raises AlreadyRunning.
+    """
     from bot.supervisor import only_one, tidying_up
 
-    try:
-        url = owner_url(settings)
-    except NoDatabase:
-        if not embedded.is_made(settings.home):
-            raise
-        with (
-            tidying_up(),
-            only_one(settings.home / "serve.lock", f"countersign serve starts in {settings.home}"),
-        ):
-            try:
-                yield embedded.start(settings.home)
-            finally:
-                embedded.stop(settings.home)
-    else:
-        with tidying_up():
-            yield url
+    doing = f"countersign backup runs in {settings.home}"
+    with tidying_up(), ExitStack() as held:
+        if not settings.database_url.get_secret_value() and embedded.is_made(settings.home):
+            held.enter_context(only_one(settings.home / "backup.lock", doing))
+        try:
+            url = owner_url(settings)
+        except NoDatabase:
+            if not embedded.is_made(settings.home):
+                raise
+            held.enter_context(only_one(settings.home / "serve.lock", doing))
+            held.callback(embedded.stop, settings.home)
+            url = embedded.start(settings.home)
+        yield url
 
 
 def _write(url: str, file: Path) -> Manifest:
@@ -110,7 +110,7 @@ def restore(file: Path, yes: bool) -> None:
 
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
-    with tidying_up(), only_one(lock, f"countersign serve runs in {settings.home}"):
+    with tidying_up(), only_one(lock, f"countersign restore runs in {settings.home}"):
         _check_is_free(settings)
         confirm(_what_happens(settings, manifest), yes=yes)
         ended = _bring_back(file, manifest, settings)
