@@ -36,13 +36,17 @@ class NewFile:
     def is_there(self) -> bool:
         """With this text, and closed to others if it is secret."""
         is_closed = not self.is_secret or (self.path.exists() and not self.path.stat().st_mode & 0o077)
-        return is_closed and text_in(self.path) == self.text
+        return is_closed and _exactly_in(self.path) == self.text
 
 
 def text_in(path: Path) -> str:
-    """Empty when there is no such file. Raises InvalidSettings."""
+    """With our line ends, also of a file from Windows. Empty when there is no such file. Raises InvalidSettings."""
+    return _exactly_in(path).replace("\r\n", "\n")
+
+
+def _exactly_in(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as trouble:
@@ -98,8 +102,10 @@ def ignoring(folder: Path) -> NewFile | None:
     path = folder / IGNORE_FILE
     text = text_in(path)
     missing = [line for line in IGNORED if line not in text.splitlines()]
-    if not missing:
+    if not missing and text == _exactly_in(path):  # for git, `*.env` and a carriage return is another name
         return None
+    if not missing:
+        return NewFile(path, text)
     gap = "" if not text or text.endswith("\n") else "\n"
     return NewFile(path, f"{text}{gap}{HEADING}\n" + "".join(f"{line}\n" for line in missing))
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.errors import InvalidSettings
 from bot.init.env_file import changed, values_in
+from bot.init.folder import NewFile, ignoring, text_in
 
 WRITTEN = """\
 # mine
@@ -25,7 +26,7 @@ def test_a_setting_is_replaced_where_it_is_and_a_new_one_added_at_the_end() -> N
 
     assert (
         text
-        == WRITTEN.replace("export SLACK_BOT_TOKEN='xoxb-old'   # from Ana", "export SLACK_BOT_TOKEN=xoxb-new")
+        == WRITTEN.replace("export SLACK_BOT_TOKEN='xoxb-old'   # from Ana", "export SLACK_BOT_TOKEN=xoxb-new   # from Ana")
         + "PORT=8081\n"
     )
 
@@ -62,6 +63,14 @@ def test_a_shell_reads_back_what_was_written(value: str, tmp_path: Path) -> None
         "A B=c",
         "A=x; rm y",
         'A="$HOME"',
+        "A=~/keys/a.pem",
+        "A=x:~/y",
+        "A='abc'$HOME",
+        "A='x'`id`",
+        "A='x';B=2",
+        "A=$'x'",
+        "A= b",
+        "A=b\\",
     ],
 )
 def test_a_line_that_is_no_plain_setting_is_named_by_its_number_and_without_its_text(line: str) -> None:
@@ -70,3 +79,64 @@ def test_a_line_that_is_no_plain_setting_is_named_by_its_number_and_without_its_
 
     assert str(refused.value).startswith("countersign.env line 3 is not NAME=VALUE.")
     assert line not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "A=b#c",
+        "A=#c",
+        "A= # nothing yet",
+        "A=b  # the (old) one",
+        "A=b # it's mine",
+        'A="a\\$b"',
+        'A="a\\nb"',
+        "A=a\\nb",
+        "A='a'b\"c\"\\ d",
+        "A='$HOME;`id`'",
+        "A=x~y",
+        "A='~'/y",
+        "A=x\x0by",
+        "A='a\x0cb'",
+        "A=x\u00a0y",
+        "A=*",
+        "A=",
+    ],
+)
+def test_a_line_is_read_as_a_shell_reads_it(line: str, tmp_path: Path) -> None:
+    (tmp_path / "countersign.env").write_text(f"{line}\n")
+
+    said = subprocess.run(
+        ["sh", "-c", '. ./countersign.env && printf "%s" "$A"'], cwd=tmp_path, capture_output=True, check=True
+    ).stdout.decode()
+
+    assert values_in(f"{line}\n", "countersign.env") == {"A": said}
+
+
+def test_a_comment_stays_on_a_line_whose_value_changes() -> None:
+    assert changed("A='p#q' # rotated (2026)\nB=1\n", {"A": "r"}, "e") == "A=r # rotated (2026)\nB=1\n"
+
+
+def test_line_ends_of_windows_are_read_and_written_as_a_shell_ends_lines(tmp_path: Path) -> None:
+    path = tmp_path / "countersign.env"
+    path.write_bytes(b"A=x\r\nB=y # mine\r\n")
+    path.chmod(0o600)
+
+    assert values_in(text_in(path), "e") == {"A": "x", "B": "y"}
+    kept = NewFile(path, changed(text_in(path), {"B": "z"}, "e"), is_secret=True)
+    assert kept.text == "A=x\nB=z # mine\n"
+    assert not NewFile(path, changed(text_in(path), {}, "e"), is_secret=True).is_there
+
+
+def test_a_gitignore_with_line_ends_of_windows_is_written_anew_for_git_would_not_match_its_lines(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_bytes(b"*.env\r\n*.pem\r\nvar/\r\n")
+
+    new = ignoring(tmp_path)
+
+    assert new is not None
+    assert new.text == "*.env\n*.pem\nvar/\n"
+
+
+def test_a_long_line_that_is_refused_is_refused_soon() -> None:
+    with pytest.raises(InvalidSettings):
+        values_in(f"A={'a' * 50_000};\n", "e")
