@@ -106,7 +106,8 @@ def plan(wanted: Wanted, ask: Questions) -> Plan:
     env_text = text_in(folder / ENV_FILE)
     kept = env_file.values_in(env_text, ENV_FILE)
     carried = {name: text for name in CARRIED if (text := wanted.environ.get(name, "").strip())}
-    values = {**carried, **kept, **wanted.values}
+    filled = {name: text for name, text in kept.items() if text}  # an empty one hides none of the shell's
+    values = {**carried, **filled, **wanted.values}
     path = folder / values.get("COUNTERSIGN_POLICY", POLICY_FILE)
     existing = text_in(path)
     known = _known(existing, path, wanted)

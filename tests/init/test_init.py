@@ -389,6 +389,16 @@ def test_a_setting_of_the_environment_is_written_and_one_of_the_file_stays(team:
     assert (values["PORT"], values["METRICS_PORT"], values.get("UNRELATED")) == ("8081", "9464", None)
 
 
+def test_an_empty_setting_of_the_file_hides_none_of_the_environments(team: Team) -> None:
+    (team.folder / "countersign.env").write_text("METRICS_PORT=\nSLACK_BOT_TOKEN=\n")
+
+    team.plan(environ={"METRICS_PORT": "9464"}).write(team.folder)
+
+    values = values_in((team.folder / "countersign.env").read_text(), "countersign.env")
+    assert values["METRICS_PORT"] == "9464"
+    assert values["SLACK_BOT_TOKEN"]
+
+
 @pytest.mark.parametrize("address", ["", "https://bot.example.org"])
 def test_the_link_carries_the_documented_manifest(address: str) -> None:
     (text,) = parse_qs(urlsplit(new_app_link(address)).query)["manifest_yaml"]
