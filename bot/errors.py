@@ -38,7 +38,8 @@ FORBIDDEN, GONE = 403, 410  # HTTP statuses of Rejected
 
 
 OF_RETRIES = re.compile(
-    r" (?:It|This one) (?:will be|is) tried again\.|; it will be tried again(?=\.)|It will be tried again; (?=if it stays so)"
+    r" (?:It|This one) (?:will be|is) tried again\.|; it will be tried again(?=\.)|; waiting as long as it asked(?=\.)|"
+    r"It will be tried again; (?=if it stays so)"
 )
 
 

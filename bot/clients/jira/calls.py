@@ -263,6 +263,8 @@ def objects_in(parent: JsonObject, name: str) -> list[JsonObject]:
 
 
 def _lost(what: str, how: str, in_doubt: type[OutsideError]) -> OutsideError:
+    if in_doubt is Temporary:  # a read, or what may be repeated
+        return Temporary(f"Jira gave no answer that can be used ({what}: {how}). It is tried again.")
     return in_doubt(f"Jira's answer was lost ({what}: {how}), so it may or may not have taken effect.")
 
 

@@ -249,4 +249,6 @@ def _unsent(method: str, error: URLError, in_doubt: type[OutsideError]) -> Outsi
 
 
 def _lost(method: str, what: str, in_doubt: type[OutsideError]) -> OutsideError:
+    if in_doubt is Temporary:  # a read, or what may be repeated
+        return Temporary(f"Slack gave no answer to {method} that can be used ({what}). It is tried again.")
     return in_doubt(f"Slack's answer to {method} was lost ({what}), so it may or may not have taken effect.")
