@@ -138,9 +138,9 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def only_one(path: Path, what: str) -> Iterator[bool]:
-    """Holds a lock while the block runs, for `what` it does. Raises AlreadyRunning, which says what the holder does. A dead process releases it.
+    """Holds a lock while the block runs, for `what` it does. Raises AlreadyRunning, which says what the holder does.
 
-    Yields whether the same was done before and killed: then what it started may still be ending.
+    A dead process releases it. Yields whether the same was done before and killed: then what it started may still be ending.
     """
     make_private(path.parent)
     with path.open("a+") as lock:

@@ -94,12 +94,16 @@ def test_a_signal_before_anything_is_supervised_tidies_up_as_ctrl_c_does_and_a_s
     sign: signal.Signals,
 ) -> None:
     tidied = []
-    with pytest.raises(SystemExit) as ended, tidying_up():
+
+    def work() -> None:
         try:
             os.kill(os.getpid(), sign)
         finally:
             os.kill(os.getpid(), sign)
             tidied.append("all")
+
+    with pytest.raises(SystemExit) as ended, tidying_up():
+        work()
 
     assert (tidied, ended.value.code) == (["all"], 128 + sign)
 

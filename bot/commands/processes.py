@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import socket as network
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ import structlog
 
 from bot import tracing
 from bot.commands.context import Mistake, owner_url, settings_for, telling_mistakes
+from bot.commands.ports import check_ports
 from bot.database import embedded
 from bot.domain.text import counted
 from bot.logs import FORMAT, write_logs
@@ -48,7 +47,7 @@ def web(host: str | None) -> None:
     settings = settings_for(*needs_of(Process.WEB, tickets=False))
     address = host or settings.host or EVERYWHERE
     _database_of(settings)
-    _check_ports(address, settings)
+    check_ports(address, settings)
     from bot.commands.web_server import run_web
 
     run_web(settings, address)
@@ -134,7 +133,7 @@ def serve(host: str | None, log_format: str | None) -> None:
     ):
         if was_killed:
             log.warning("serve_was_killed", waits_for="what it left to end", at_most=f"{GRACE:g} s")
-        _check_ports(address, settings, patience=GRACE if was_killed else 0)
+        check_ports(address, settings, patience=GRACE if was_killed else 0)
         _serve(settings, address)
     log.info("stopped")
 
@@ -229,47 +228,6 @@ def _answers(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _check_ports(host: str, settings: Settings, patience: float = 0) -> None:
-    """Waits up to `patience` seconds for what a killed `serve` left: its processes end by themselves. Raises Mistake."""
-    asked = [("PORT", host, settings.port)]
-    if settings.metrics_address:
-        asked.append(("METRICS_PORT", *settings.metrics_address))
-    until = time.monotonic() + patience
-    with ExitStack() as held:  # each until all are there, so that two settings with one port are noticed
-        for name, address, port in asked:
-            while trouble := _trouble_with(address, port, held):
-                if (same := _same_port(name, port, asked)) or time.monotonic() >= until:
-                    raise Mistake(same or _taken(name, address, port, trouble, was_killed=bool(patience)))
-                time.sleep(0.2)
-
-
-def _same_port(name: str, port: int, asked: Sequence[tuple[str, str, int]]) -> str:
-    first, _, other = asked[0]
-    return f"{first} and {name} are both {port}. Set one of them to another port" if name != first and port == other else ""
-
-
-def _taken(name: str, host: str, port: int, trouble: str, *, was_killed: bool) -> str:
-    said = f"{name} {port} cannot be used on {host} ({trouble})"
-    if was_killed:
-        said += f". The `countersign serve` before was killed, and what it left does not end: `lsof -ti tcp:{port}` names it"
-    return f"{said}. End what listens there, or set {name}"
-
-
-def _trouble_with(host: str, port: int, held: ExitStack) -> str:
-    """Empty when a server can listen there; then the port is ours until `held` ends."""
-    family = network.AF_INET6 if ":" in host else network.AF_INET
-    with ExitStack() as tried:
-        probe = tried.enter_context(network.socket(family))
-        probe.setsockopt(network.SOL_SOCKET, network.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen(1)  # two that only bind share a port
-        except OSError as trouble:
-            return trouble.strerror or str(trouble)
-        held.push(tried.pop_all())
-    return ""
 
 
 def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = click.echo) -> None:

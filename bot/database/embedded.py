@@ -33,7 +33,17 @@ from bot.folders import make_private
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NoDatabase", "attach", "discard", "is_made", "keep_running", "makes_sockets_in", "missing_sockets", "start", "stop"]
+__all__ = [
+    "NoDatabase",
+    "attach",
+    "discard",
+    "is_made",
+    "keep_running",
+    "makes_sockets_in",
+    "missing_sockets",
+    "start",
+    "stop",
+]
 
 FILES, LOCK = "postgres", ".postgres.lock"  # in the home
 OWN_DIRECTORY = re.compile(r"countersign-[0-9a-f]{16}")
@@ -200,7 +210,9 @@ class Cluster:
         )
         try:
             output, _ = process.communicate()
-        except BaseException:  # a killed `pg_ctl start` would leave a server that has no pid file yet, which `stop` would not find
+        except (
+            BaseException
+        ):  # a killed `pg_ctl start` would leave a server that has no pid file yet, which `stop` would not find
             process.communicate()
             raise
         if process.returncode:

@@ -41,7 +41,10 @@ def values_in(text: str, name: str) -> dict[str, str]:
 
 
 def changed(text: str, wanted: Mapping[str, str], name: str) -> str:
-    """The file with these values: a setting that it has is replaced where it is, another is added at its end. Lines end as a shell ends them."""
+    """The file with these values: a setting that it has is replaced where it is, another is added at its end.
+
+    Lines end as a shell ends them.
+    """
     lines = _lines(text) if text else HEAD.format(name=name).splitlines()
     known = values_in(text, name)
     for setting, value in wanted.items():

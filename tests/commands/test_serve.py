@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from bot.commands.context import Mistake
-from bot.commands.processes import _check_ports
+from bot.commands.ports import check_ports
 from bot.database import embedded
 from bot.errors import AlreadyRunning
 from bot.supervisor import only_one
@@ -68,14 +68,14 @@ def test_a_port_that_a_killed_one_left_is_waited_for_and_said_when_it_stays() ->
         settings = read_settings({"PORT": str(port)}, frozenset())
 
         with pytest.raises(Mistake, match=rf"PORT {port} cannot be used on 127\.0\.0\.1 \([^)]+\)\. End what listens"):
-            _check_ports("127.0.0.1", settings)
+            check_ports("127.0.0.1", settings)
         with pytest.raises(
             Mistake, match=rf"was killed, and what it left does not end: `lsof -ti tcp:{port}` names it"
         ):
-            _check_ports("127.0.0.1", settings, patience=0.01)
+            check_ports("127.0.0.1", settings, patience=0.01)
         threading.Timer(0.3, left.close).start()
 
-        _check_ports("127.0.0.1", settings, patience=60)
+        check_ports("127.0.0.1", settings, patience=60)
 
 
 @pytest.mark.parametrize("address", ["", "127.0.0.1:", "0.0.0.0:"])
@@ -86,7 +86,7 @@ def test_two_settings_with_one_port_are_refused_before_anything_starts(address: 
     settings = read_settings({"PORT": str(port), "METRICS_PORT": f"{address}{port}"}, frozenset())
 
     with pytest.raises(Mistake, match=f"PORT and METRICS_PORT are both {port}. Set one of them to another port"):
-        _check_ports("127.0.0.1", settings, patience=60)
+        check_ports("127.0.0.1", settings, patience=60)
 
 
 @pytest.fixture

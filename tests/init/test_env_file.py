@@ -26,7 +26,9 @@ def test_a_setting_is_replaced_where_it_is_and_a_new_one_added_at_the_end() -> N
 
     assert (
         text
-        == WRITTEN.replace("export SLACK_BOT_TOKEN='xoxb-old'   # from Ana", "export SLACK_BOT_TOKEN=xoxb-new   # from Ana")
+        == WRITTEN.replace(
+            "export SLACK_BOT_TOKEN='xoxb-old'   # from Ana", "export SLACK_BOT_TOKEN=xoxb-new   # from Ana"
+        )
         + "PORT=8081\n"
     )
 
@@ -128,7 +130,9 @@ def test_line_ends_of_windows_are_read_and_written_as_a_shell_ends_lines(tmp_pat
     assert not NewFile(path, changed(text_in(path), {}, "e"), is_secret=True).is_there
 
 
-def test_a_gitignore_with_line_ends_of_windows_is_written_anew_for_git_would_not_match_its_lines(tmp_path: Path) -> None:
+def test_a_gitignore_with_line_ends_of_windows_is_written_anew_for_git_would_not_match_its_lines(
+    tmp_path: Path,
+) -> None:
     (tmp_path / ".gitignore").write_bytes(b"*.env\r\n*.pem\r\nvar/\r\n")
 
     new = ignoring(tmp_path)
