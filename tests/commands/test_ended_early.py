@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,15 @@ from bot.errors import AlreadyRunning, NoDatabase
 from bot.supervisor import only_one
 from config.settings import read_settings
 
+POLICY = """
+version: 1
+groups: {risk: {people: [cy@example.com]}}
+rules:
+  - models: "*"
+    target: {alias: champion}
+    notify: {slack: "#models"}
+    approve: {all_of: [{group: risk, quorum: 1}]}
+"""
 WITHIN = """
 import sys, time
 from pathlib import Path
@@ -55,9 +66,7 @@ def test_a_command_that_is_ended_stops_the_server_that_it_started(home: Path, co
 @pytest.mark.parametrize("at", ["postgres.new", "postgres/postmaster.pid"])
 def test_a_restore_that_is_ended_while_its_server_starts_leaves_nothing(home: Path, at: str) -> None:
     with subprocess.Popen([sys.executable, "-c", WITHIN, "restore", str(home)], stdout=subprocess.PIPE) as running:
-        until = time.monotonic() + 60
-        while not (home / at).exists() and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for(home / at)
         os.kill(running.pid, signal.SIGTERM)
 
     assert running.returncode == 128 + signal.SIGTERM
@@ -79,3 +88,34 @@ def test_a_second_backup_does_not_work_with_the_server_that_the_first_will_stop(
 
     with pytest.raises(NoDatabase):
         embedded.attach(home)
+
+
+@pytest.mark.parametrize("at", ["serve.lock", "postgres/postmaster.pid"])
+def test_a_serve_that_is_ended_while_it_starts_leaves_no_server_and_ends_well(
+    home: Path, tmp_path: Path, at: str
+) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
+        "COUNTERSIGN_HOME": str(home),
+        "COUNTERSIGN_POLICY": str(tmp_path / "policy.yaml"),
+        "PORT": str(port),
+        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+        "SLACK_BOT_TOKEN": "xoxb-1-2-abc",
+        "SLACK_SIGNING_SECRET": "0" * 32,
+    }
+    with subprocess.Popen([sys.executable, "-m", "bot", "serve"], env=environment) as running:
+        wait_for(home / at)
+        os.kill(running.pid, signal.SIGTERM)
+
+    assert running.returncode == 0
+    assert not (home / "postgres" / "postmaster.pid").exists()
+    assert (home / "serve.lock").read_text() == ""
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 60
+    while not (path.exists() and (path.is_dir() or path.read_text())) and time.monotonic() < until:
+        time.sleep(0.01)
