@@ -28,7 +28,6 @@ RUN_BY_HELPERS: dict[str, str] = {
     "audit verify": "tests/e2e/ledger/test_witnesses.py",
     "digest": "tests/commands/test_digest.py",
     "gate check": "tests/gate/test_pinned_passkeys.py",
-    "jobs drop": "tests/commands/test_jobs.py",
     "jobs list": "tests/commands/test_jobs.py",
     "jobs show": "tests/commands/test_jobs.py",
     "policy explain": "tests/e2e/policy/test_commands.py",
