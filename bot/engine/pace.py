@@ -18,9 +18,7 @@ from bot.engine.rows import metadata
 
 LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
 LONGEST = 60.0  # seconds, or half of the wait if that is longer: those before it may have been withdrawn meanwhile
-AHEAD = (
-    60.0  # seconds that a turn or an answer may be ahead; what is further was noted by a fast clock, and counts as now
-)
+AHEAD = 60.0  # seconds that a turn or an answer may be ahead; a fast clock noted what is further, which counts as now
 EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
 UNANSWERED = 10.0  # seconds after which a message that was sent holds up the next one no longer: its worker has died
 ASK_AGAIN = 0.05  # seconds until the next look whether the one before is answered

@@ -75,6 +75,7 @@ def test_between_two_renames(installation: Installation) -> None:
     assert parked(installation) == []
 
 
+@pytest.mark.proof
 def test_before_another_model_gets_the_name_of_a_renamed_one(installation: Installation) -> None:
     installation.clock.ahead = timedelta(hours=1)
     installation.promoted(2)
@@ -149,7 +150,7 @@ def test_after_a_watch_began(open_installation: Callable[..., Installation]) -> 
     assert installation.champion() == 2
 
 
-@pytest.mark.parametrize("then", ["moved by hand", "approved"])
+@pytest.mark.parametrize("then", [pytest.param("moved by hand", marks=pytest.mark.proof), "approved"])
 def test_after_a_backup_that_is_restored(then: str, installation: Installation) -> None:
     """What an admin accepts, and what is approved after it, is later than all that the backup has."""
     installation.clock.ahead = timedelta(minutes=2)
