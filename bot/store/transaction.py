@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 FollowUps = Mapping[type[Event], Sequence[FollowUp]]
 
 A_MOMENT = timedelta(microseconds=1)
+# Which of these is later says who holds a target, so they are dated in order.
 DECISIONS = (ApprovalCalledOff, RequestApproved, RequestRejected, TargetMoved, TargetPutBack, GlassReviewed)
 
 

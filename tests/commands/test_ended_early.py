@@ -19,16 +19,8 @@ from bot.database import embedded
 from bot.errors import AlreadyRunning, NoDatabase
 from bot.supervisor import only_one
 from config.settings import read_settings
+from tests.commands.test_serve import POLICY
 
-POLICY = """
-version: 1
-groups: {risk: {people: [cy@example.com]}}
-rules:
-  - models: "*"
-    target: {alias: champion}
-    notify: {slack: "#models"}
-    approve: {all_of: [{group: risk, quorum: 1}]}
-"""
 WITHIN = """
 import sys, time
 from pathlib import Path
